@@ -1,0 +1,25 @@
+// Makes a bare clone ready: installs the locked packages when they are missing or older than the
+// lock file, then compiles. Plain JavaScript, because nothing is compiled or installed before it.
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  if (result.status !== 0) {
+    console.error(`setup: "${command} ${args.join(" ")}" failed; its output above says why.`);
+    process.exit(1);
+  }
+}
+
+function installed() {
+  const marker = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(marker)) return false;
+  return statSync(marker).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+}
+
+if (!installed()) run("npm", ["ci", "--no-audit", "--no-fund"]);
+run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);

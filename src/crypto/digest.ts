@@ -1,0 +1,21 @@
+/** A running digest. One use: `write` any number of times, then `close` once. */
+export interface Digest {
+  /** Adds `bytes[start, start + length)`. */
+  write(bytes: Uint8Array, start: number, length: number): void;
+  /** Returns the digest bytes; the object is spent. */
+  close(): Uint8Array;
+}
+
+/** Starts a digest; what pure code is given instead of a library. */
+export type DigestFactory = (algorithm: "SHA1" | "SHA256" | "SHA512") => Digest;
+
+/** Digest of one whole array. */
+export function digestOf(
+  factory: DigestFactory,
+  algorithm: "SHA1" | "SHA256" | "SHA512",
+  bytes: Uint8Array,
+): Uint8Array {
+  const digest = factory(algorithm);
+  digest.write(bytes, 0, bytes.length);
+  return digest.close();
+}

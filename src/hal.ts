@@ -1,0 +1,151 @@
+/**
+ * The hardware abstraction layer: everything the agent asks of a host, as types only.
+ *
+ * Shapes follow ECMA-419 (callbacks in options, pull reads, explicit close) so that the ESP32 host
+ * stays thin. All calls but `Http.request` and `Timers.set` are synchronous; no call may re-enter
+ * the agent before it returns. A host reports failure by throwing an Error.
+ */
+
+import type { DigestFactory } from "./crypto/digest.js";
+
+/** Index of an app slot: 0 is partition `ota_0`, 1 is `ota_1`, ... (at most 16, ESP-IDF). */
+export type SlotIndex = number;
+
+/** State of a slot's otadata entry; ESP-IDF `esp_ota_img_states_t`, "none" = no intact entry. */
+export type SlotState =
+  | "new"
+  | "pending-verify"
+  | "valid"
+  | "invalid"
+  | "aborted"
+  | "undefined"
+  | "none";
+
+/**
+ * Why the chip last restarted, from `esp_reset_reason()`. Crashes and watchdogs count against a
+ * release; loss of supply does not.
+ */
+export type ResetReason =
+  | "unknown"
+  | "power-on"
+  | "external"
+  | "software"
+  | "panic"
+  | "interrupt-watchdog"
+  | "task-watchdog"
+  | "watchdog"
+  | "deep-sleep"
+  | "brown-out"
+  | "other";
+
+/** One app slot as raw NOR flash. Offsets and sizes are in bytes from the start of the slot. */
+export interface SlotFlash {
+  /** Slot size; a multiple of `blockBytes`. */
+  readonly sizeBytes: number;
+  /** Erase unit: 4096 on ESP32. */
+  readonly blockBytes: number;
+  /** Fills `into[start, start + length)` from the slot. Throws `HalError` outside the slot. */
+  read(offset: number, into: Uint8Array, start: number, length: number): void;
+  /** Programs bytes; only clears bits (NOR). `offset` and `length` are multiples of 16. */
+  write(offset: number, from: Uint8Array, start: number, length: number): void;
+  /** Sets one block to FF; `offset` is a multiple of `blockBytes`. */
+  eraseBlock(offset: number): void;
+}
+
+/** What the boot record and the running image say. Read once at start, again after each change. */
+export interface BootControl {
+  /** The slot this code runs from; null when it runs from no OTA slot (factory partition). */
+  runningSlot(): SlotIndex | null;
+  /** Number of OTA slots. The agent needs 2. */
+  slotCount(): number;
+  /** State of the newest intact otadata entry that maps to `slot`. */
+  slotState(slot: SlotIndex): SlotState;
+  /** Opens a slot; "write" is refused for the running slot. */
+  openSlot(slot: SlotIndex, mode: "read" | "write"): SlotFlash;
+  /** Selects `slot` for the next boot (esp_ota_set_boot_partition; the image is checked first). */
+  stage(slot: SlotIndex): void;
+  /** Makes the running image permanent (esp_ota_mark_app_valid_cancel_rollback). */
+  confirm(): void;
+  /** Marks the running image invalid (esp_ota_mark_app_invalid_rollback); does not restart. */
+  reject(): void;
+}
+
+/** Atomic keys in non-volatile storage: one `write` replaces one key whole or not at all. */
+export interface KeyValue {
+  /** Copies the value into `into` and returns its length, or -1 when the key is absent. */
+  read(key: string, into: Uint8Array): number;
+  /** `length` bytes of `from`, from index 0. Keys have at most 15 ASCII characters. */
+  write(key: string, from: Uint8Array, length: number): void;
+  delete(key: string): void;
+}
+
+/** One header as sent or received; names in lower case. */
+export type HttpHeaders = ReadonlyMap<string, string>;
+
+/** A request and its callbacks. No callback fires after `onDone` or after `close()`. */
+export interface HttpRequestOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly method: "GET" | "POST";
+  /** Starts with "/"; ASCII. */
+  readonly path: string;
+  readonly headers: HttpHeaders;
+  readonly body?: Uint8Array;
+  onHeaders(status: number, headers: HttpHeaders): void;
+  /**
+   * `countBytes` may be read now. The receiver takes all of it before it returns, or pulls the rest
+   * later with `read`; bytes not taken stay in the host's window (back-pressure).
+   */
+  onReadable(countBytes: number): void;
+  /** The answer is complete, or failed when `failed` is true. Last callback. */
+  onDone(failed: boolean): void;
+}
+
+export interface HttpRequest {
+  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 when none is ready. */
+  read(into: Uint8Array, start: number, length: number): number;
+  close(): void;
+}
+
+export interface Http {
+  request(options: HttpRequestOptions): HttpRequest;
+}
+
+/** Handle of a pending timer. */
+export type TimerHandle = object | number;
+
+export interface Timers {
+  /** Monotonic milliseconds since boot. */
+  nowMs(): number;
+  /** Calls back once after `delayMs`. */
+  set(callback: () => void, delayMs: number): TimerHandle;
+  clear(handle: TimerHandle): void;
+}
+
+/** The hardware watchdog of the trial. */
+export interface Watchdog {
+  /** Resets the chip when `feed` is not called for `timeoutMs`; replaces an earlier timeout. */
+  arm(timeoutMs: number): void;
+  feed(): void;
+  disarm(): void;
+}
+
+export interface Hal {
+  readonly boot: BootControl;
+  readonly keyValue: KeyValue;
+  readonly http: Http;
+  readonly timers: Timers;
+  readonly watchdog: Watchdog;
+  /** Starts a native digest: SHA-1 (UUIDv5 only), SHA-256, SHA-512. */
+  readonly digest: DigestFactory;
+  /** Why this boot began. */
+  resetReason(): ResetReason;
+  /** Restarts the chip; does not return. */
+  restart(): never;
+  /** Fills `into` with hardware randomness. */
+  entropy(into: Uint8Array): void;
+  /** Stable printable identity of the device, at most 64 ASCII characters. */
+  deviceId(): string;
+  /** One line of diagnostic text; never carries secrets. */
+  log(line: string): void;
+}

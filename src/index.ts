@@ -1,0 +1,1 @@
+export type { Hal } from "./hal.js";
