@@ -8,7 +8,10 @@
 
 import type { DigestFactory } from "./crypto/digest.js";
 
-/** Index of an app slot: 0 is partition `ota_0`, 1 is `ota_1`, ... (at most 16, ESP-IDF). */
+/**
+ * Index of an app slot: 0 is partition `ota_0`, 1 is `ota_1`, ... (at most 16, ESP-IDF);
+ * -1 is the factory partition, which can run but is never written.
+ */
 export type SlotIndex = number;
 
 /** State of a slot's otadata entry; ESP-IDF `esp_ota_img_states_t`, "none" = no intact entry. */
@@ -52,21 +55,25 @@ export interface SlotFlash {
   eraseBlock(offset: number): void;
 }
 
-/** What the boot record and the running image say. Read once at start, again after each change. */
+/** The boot record (otadata on ESP32) and the slots it speaks of. */
 export interface BootControl {
-  /** The slot this code runs from; null when it runs from no OTA slot (factory partition). */
-  runningSlot(): SlotIndex | null;
-  /** Number of OTA slots. The agent needs 2. */
-  slotCount(): number;
-  /** State of the newest intact otadata entry that maps to `slot`. */
+  /** The slot this code runs from, told by the memory map and not by the boot record. */
+  runningSlot(): SlotIndex;
+  /** The slot of the active boot record entry; -1 when no entry is usable. */
+  activeSlot(): SlotIndex;
+  /** State of the newest intact entry that maps to `slot`; "none" when there is no such entry. */
   slotState(slot: SlotIndex): SlotState;
-  /** Opens a slot; "write" is refused for the running slot. */
-  openSlot(slot: SlotIndex, mode: "read" | "write"): SlotFlash;
-  /** Selects `slot` for the next boot (esp_ota_set_boot_partition; the image is checked first). */
+  /** Number of OTA slots. */
+  slotCount(): number;
+  /** Erases the entries of `slot` that are not active, so that nothing old speaks for new bytes. */
+  forget(slot: SlotIndex): void;
+  /** Opens a slot; writing to the running slot throws. */
+  openSlot(slot: SlotIndex): SlotFlash;
+  /** Selects `slot` for the next boot; the platform checks the image first and throws if bad. */
   stage(slot: SlotIndex): void;
-  /** Makes the running image permanent (esp_ota_mark_app_valid_cancel_rollback). */
+  /** Makes the image of the active entry permanent. */
   confirm(): void;
-  /** Marks the running image invalid (esp_ota_mark_app_invalid_rollback); does not restart. */
+  /** Marks the image of the active entry invalid; throws when there is no other to boot. */
   reject(): void;
 }
 

@@ -49,6 +49,8 @@ const explanations = {
   "confirm-failed": "the boot record could not be changed to keep the new image",
   "revert-impossible": "there is no other image to go back to",
   confirmed: "the new image runs and is kept",
+  "already-installed": "the offered image was running already and is now kept as this release",
+  repaired: "the boot record had lost the confirmed image; it runs again without a download",
   // The device itself.
   "journal-failed": "the journal could not be written",
 } as const;

@@ -1,0 +1,55 @@
+/** What the parts of the agent share during one boot. */
+import type { Hal } from "../hal.js";
+import type { Attempt, Phase } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import type { Release } from "../suit/manifest.js";
+import type { Device } from "./device.js";
+import type { Journal } from "./journal.js";
+import type { AgentEvent, AgentState } from "./machine.js";
+import type { AgentOptions } from "./options.js";
+import type { HttpTarget } from "./url.js";
+
+export interface AgentContext {
+  readonly hal: Hal;
+  readonly options: AgentOptions;
+  readonly journal: Journal;
+  readonly device: Device;
+  /** Where this device's offers, payloads and reports are: ends with "/". */
+  readonly server: HttpTarget;
+  /** The one work buffer: held by one of offer, download and read-back at a time. */
+  readonly buffer: Uint8Array;
+  readonly state: AgentState;
+  /** Why the last event came; "" when nothing needs a reason. */
+  readonly reason: Reason | "";
+  /** The release of the last accepted offer; null after a restart until it is offered again. */
+  release: Release | null;
+  /** The least pause before the next try that the server asked for. */
+  retryAfterMs: number;
+  /** Hands an event to the state machine. */
+  post(event: AgentEvent, reason?: Reason | ""): void;
+  /** Runs a callback from outside; no exception gets out of it. */
+  enter(run: () => void): void;
+  /** Tells the application how far the download is. */
+  tell(bytes: number, totalBytes: number): void;
+}
+
+/** The attempt in the journal. Throws when there is none: a fault of the agent. */
+export function attemptOf(context: AgentContext): Attempt {
+  const attempt = context.journal.attempt;
+  if (attempt === null) throw new Error("no attempt in the journal");
+  return attempt;
+}
+
+/** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */
+export function enterPhase(context: AgentContext, phase: Phase, reason: Reason | "" = ""): void {
+  const attempt = attemptOf(context);
+  if (attempt.phase === phase && attempt.reason === reason) return;
+  context.journal.saveAttempt({ ...attempt, phase, reason });
+}
+
+/** Eight random bytes that name one report. */
+export function newReportId(hal: Hal): Uint8Array {
+  const reportId = new Uint8Array(8);
+  hal.entropy(reportId);
+  return reportId;
+}

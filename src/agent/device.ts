@@ -1,0 +1,117 @@
+/** What this device is and what it finds at boot: the inputs of the checks and of reconciliation. */
+import type { Hal } from "../hal.js";
+import { type Attempt, type Confirmed, phases } from "../journal/records.js";
+import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
+import type { Journal } from "./journal.js";
+import type { AgentOptions } from "./options.js";
+import type { Facts, Running } from "./reconcile.js";
+import { SlotDigest, chipIdOf, hasIdentity, identityOf, measureImage } from "./slots.js";
+
+/** Fixed facts of one boot. */
+export interface Device {
+  readonly runningSlot: number;
+  /** The slot an update is written to: never the running one. */
+  readonly targetSlot: number;
+  readonly targetSizeBytes: number;
+  readonly chipId: number;
+  readonly vendorId: Uint8Array;
+  readonly classId: Uint8Array;
+}
+
+/** Reads them. Throws when there are not two slots, or the running one cannot be read. */
+export function readDevice(hal: Hal, options: AgentOptions): Device {
+  const runningSlot = hal.boot.runningSlot();
+  const slots = hal.boot.slotCount();
+  if (slots < 2) throw new Error("an update needs two OTA slots");
+  const targetSlot = (runningSlot + 1) % slots;
+  const vendorId = vendorIdOf(options.vendor, hal.digest);
+  return {
+    runningSlot,
+    targetSlot,
+    targetSizeBytes: hal.boot.openSlot(targetSlot).sizeBytes,
+    chipId: chipIdOf(hal.boot.openSlot(runningSlot)),
+    vendorId,
+    classId: classIdOf(vendorId, options.deviceClass, hal.digest),
+  };
+}
+
+/** The three facts that reconciliation compares: journal, boot record, identity of what runs. */
+export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Facts {
+  const attempt = journal.attempt;
+  return {
+    phase: attempt === null ? null : attempt.phase,
+    running: classify(hal, attempt, journal.confirmed, runningSlot),
+    runningState: runningSlot < 0 ? "none" : hal.boot.slotState(runningSlot),
+    targetState: attempt === null ? "none" : hal.boot.slotState(attempt.slot),
+    resetReason: hal.resetReason(),
+    targetRuns: attempt !== null && attempt.slot === runningSlot,
+    imageWritten:
+      attempt !== null &&
+      journal.progressOf(attempt.manifestDigest)?.writtenBytes === attempt.imageSizeBytes,
+    powerTrials: attempt === null ? 0 : attempt.powerTrials,
+    restages: attempt === null ? 0 : attempt.restages,
+  };
+}
+
+function classify(
+  hal: Hal,
+  attempt: Attempt | null,
+  confirmed: Confirmed | null,
+  runningSlot: number,
+): Running {
+  const slot = hal.boot.openSlot(runningSlot);
+  const isCandidate =
+    attempt !== null &&
+    attempt.phase !== phases.writing &&
+    attempt.slot === runningSlot &&
+    hasIdentity(slot, attempt.imageSizeBytes, attempt.identity);
+  if (isCandidate) return "candidate";
+  if (confirmed === null) return "unknown";
+  const { identity, imageSizeBytes, previousIdentity, previousSizeBytes } = confirmed;
+  if (confirmed.slot === runningSlot && hasIdentity(slot, imageSizeBytes, identity)) {
+    return "confirmed";
+  }
+  return confirmed.previousSlot === runningSlot &&
+    hasIdentity(slot, previousSizeBytes, previousIdentity)
+    ? "previous"
+    : "unknown";
+}
+
+/** The running image in the journal's terms; its release is not known. */
+export function measureRunning(hal: Hal, runningSlot: number, buffer: Uint8Array): Confirmed {
+  const slot = hal.boot.openSlot(runningSlot);
+  const imageSizeBytes = measureImage(slot);
+  return {
+    slot: runningSlot,
+    previousSlot: runningSlot,
+    imageSizeBytes,
+    previousSizeBytes: 0,
+    sequenceFloor: 0,
+    manifestDigest: new Uint8Array(32),
+    imageDigest: new SlotDigest(hal, slot, imageSizeBytes, null, buffer).runNow(),
+    identity: identityOf(slot, imageSizeBytes),
+    previousIdentity: new Uint8Array(32),
+  };
+}
+
+/** Takes the running image as the known-good one. The floor stays (P4). */
+export function adoptRunning(
+  hal: Hal,
+  journal: Journal,
+  runningSlot: number,
+  buffer: Uint8Array,
+): void {
+  const sequenceFloor = journal.confirmed === null ? 0 : journal.confirmed.sequenceFloor;
+  journal.saveConfirmed({ ...measureRunning(hal, runningSlot, buffer), sequenceFloor });
+}
+
+/**
+ * Makes the boot record name the known-good image that runs. After a bootloader fallback it names
+ * another slot or none; a later revert would then go to the wrong place (field.md A6).
+ */
+export function repairBootRecord(hal: Hal, runningSlot: number): void {
+  if (runningSlot < 0) return;
+  if (hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
+  const state = hal.boot.slotState(runningSlot);
+  if (state === "new" || state === "pending-verify") hal.boot.confirm();
+}

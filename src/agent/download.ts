@@ -1,0 +1,202 @@
+/**
+ * Payload to flash: one 4096-byte buffer, one block at a time. The receive window is the only queue,
+ * so a slow flash slows the sender (back-pressure).
+ *
+ * The first 16 bytes of the image are held back in RAM and in the progress record and programmed
+ * only after the digest of everything read back is right. Until then the slot has no image header,
+ * and no bootloader fallback can run bytes that were not verified.
+ */
+import { parseImageHeader } from "../boot/image.js";
+import type { Hal, HttpHeaders, SlotFlash } from "../hal.js";
+import type { Progress } from "../journal/records.js";
+import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
+import type { Reason } from "../reasons.js";
+import type { Release } from "../suit/manifest.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { defaults } from "./options.js";
+import { type HttpTarget, decimal } from "./url.js";
+
+/** How a download ended: whole, to be tried again, or with bytes that are not the image. */
+export type DownloadEnd = "written" | "interrupted" | "damaged";
+
+export interface DownloadListener {
+  /** `progress` is safe in flash; saving it may throw, which ends the download. */
+  progressed(progress: Progress): void;
+  /** Bytes in flash, for display. */
+  written(bytes: number): void;
+  ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number): void;
+}
+
+export class Download implements ExchangeHandler {
+  readonly #hal: Hal;
+  readonly #release: Release;
+  readonly #slot: SlotFlash;
+  readonly #slotIndex: number;
+  readonly #listener: DownloadListener;
+  readonly #buffer: Uint8Array;
+  readonly #chipId: number;
+  #head: Uint8Array;
+  #exchange: Exchange | null = null;
+  /** Bytes already in flash; a multiple of the block until the end. */
+  #offset: number;
+  #fill = 0;
+  /** Bytes of the answer that are in flash already, when the server ignored the range. */
+  #skip = 0;
+  #receiving = false;
+  #over = false;
+
+  constructor(
+    hal: Hal,
+    release: Release,
+    slotIndex: number,
+    chipId: number,
+    resume: Progress | null,
+    buffer: Uint8Array,
+    listener: DownloadListener,
+  ) {
+    this.#hal = hal;
+    this.#release = release;
+    this.#slotIndex = slotIndex;
+    this.#slot = hal.boot.openSlot(slotIndex);
+    this.#chipId = chipId;
+    this.#buffer = buffer;
+    this.#listener = listener;
+    this.#offset = resume === null ? 0 : resume.writtenBytes;
+    this.#head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
+  }
+
+  start(target: HttpTarget, headers: ReadonlyMap<string, string>, stallTimeoutMs: number): void {
+    const request = new Map(headers);
+    if (this.#offset > 0) request.set("range", `bytes=${this.#offset}-`);
+    const exchange = new Exchange(
+      this.#hal,
+      {
+        target,
+        method: "GET",
+        headers: request,
+        stallTimeoutMs,
+        totalTimeoutMs: defaults.downloadTimeoutMs + this.#release.imageSizeBytes,
+      },
+      this,
+    );
+    this.#exchange = exchange;
+    exchange.start();
+  }
+
+  /** Stops without a callback. */
+  close(): void {
+    this.#over = true;
+    this.#exchange?.close();
+  }
+
+  headersReceived(status: number, headers: HttpHeaders): void {
+    const size = this.#release.imageSizeBytes;
+    const length = headers.get("content-length");
+    if (status === 206 && isRange(headers.get("content-range"), this.#offset, size)) {
+      this.#receiving = true;
+      return;
+    }
+    if (status === 200) {
+      // RFC 9110 14.2: a server may ignore Range; then the answer starts at byte 0.
+      if (length !== undefined && decimal(length) !== size) {
+        return this.#end("interrupted", "payload-size-mismatch");
+      }
+      this.#skip = this.#offset;
+      this.#receiving = true;
+      return;
+    }
+    this.#end("interrupted", "", retryAfterMs(headers));
+  }
+
+  dataReadable(countBytes: number): void {
+    let count = countBytes;
+    while (count > 0 && !this.#over && this.#exchange !== null) {
+      const left = this.#skip > 0 ? this.#skip : this.#release.imageSizeBytes - this.#offset;
+      const room = Math.min(workBufferBytes, left) - this.#fill;
+      if (room <= 0 || !this.#receiving) return this.#end("interrupted", "payload-size-mismatch");
+      const got = this.#exchange.read(this.#buffer, this.#fill, Math.min(room, count));
+      if (got <= 0) return;
+      count -= got;
+      this.#fill += got;
+      if (got === room) this.#blockFilled();
+    }
+  }
+
+  ended(failed: boolean): void {
+    if (this.#over) return;
+    const whole = !failed && this.#receiving && this.#offset === this.#release.imageSizeBytes;
+    this.#end(whole ? "written" : "interrupted", "");
+  }
+
+  #blockFilled(): void {
+    if (this.#skip > 0) {
+      this.#skip -= this.#fill;
+      this.#fill = 0;
+      return;
+    }
+    if (this.#offset === 0 && !this.#acceptHead()) return;
+    try {
+      this.#writeBlock();
+    } catch {
+      return this.#end("damaged", "flash-failed");
+    }
+    const size = this.#release.imageSizeBytes;
+    this.#offset += this.#fill;
+    this.#fill = 0;
+    this.#hal.watchdog.feed();
+    if (this.#offset % progressBytes === 0 || this.#offset === size) this.#saveProgress();
+    if (!this.#over) this.#listener.written(this.#offset);
+  }
+
+  /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
+  #acceptHead(): boolean {
+    const header = parseImageHeader(this.#buffer.subarray(0, this.#fill));
+    if (header === null || header.chipId !== this.#chipId) {
+      this.#end("damaged", "image-header-mismatch");
+      return false;
+    }
+    this.#head = this.#buffer.slice(0, heldHeadBytes);
+    return true;
+  }
+
+  #writeBlock(): void {
+    const slot = this.#slot;
+    const start = this.#offset === 0 ? heldHeadBytes : 0;
+    // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
+    const length = (this.#fill + 15) & ~15;
+    this.#buffer.fill(0xff, this.#fill, length);
+    slot.eraseBlock(this.#offset);
+    // Only now, when the old image of the slot cannot boot any more, its entry may go.
+    if (this.#offset === 0) this.#hal.boot.forget(this.#slotIndex);
+    slot.write(this.#offset + start, this.#buffer, start, length - start);
+  }
+
+  #saveProgress(): void {
+    try {
+      this.#listener.progressed({
+        writtenBytes: this.#offset,
+        head: this.#head,
+        manifestDigest: this.#release.manifestDigest,
+      });
+    } catch {
+      this.#end("interrupted", "journal-failed");
+    }
+  }
+
+  #end(end: DownloadEnd, reason: Reason | "", afterMs = 0): void {
+    if (this.#over) return;
+    this.close();
+    this.#listener.ended(end, reason, afterMs);
+  }
+}
+
+/** True for "bytes first-last/size" that runs from `offset` to the end of `size` (RFC 9110 14.4). */
+function isRange(contentRange: string | undefined, offset: number, size: number): boolean {
+  return contentRange === `bytes ${offset}-${size - 1}/${size}`;
+}
+
+/** Retry-After in milliseconds, at most a day; 0 when absent or a date (RFC 9110 10.2.3). */
+export function retryAfterMs(headers: HttpHeaders): number {
+  const seconds = decimal(headers.get("retry-after") ?? "");
+  return seconds < 0 ? 0 : Math.min(seconds, 86_400) * 1000;
+}

@@ -1,0 +1,153 @@
+/**
+ * One HTTP exchange with limits: silence, total time, redirects. All callbacks of the host end here
+ * and no exception leaves them (on XS it would abort the machine, moddable.md 4.1).
+ */
+import type { Hal, HttpHeaders, HttpRequest, TimerHandle } from "../hal.js";
+import { type HttpTarget, resolveUri } from "./url.js";
+
+/** The receiver of an exchange. `ended` is called once, and last. */
+export interface ExchangeHandler {
+  /** The final status and headers. */
+  headersReceived(status: number, headers: HttpHeaders): void;
+  /** `countBytes` can be read now with `Exchange.read`; all of it must be taken. */
+  dataReadable(countBytes: number): void;
+  /** The body is complete (`failed` false) or the exchange broke. */
+  ended(failed: boolean): void;
+}
+
+export interface ExchangeRequest {
+  readonly target: HttpTarget;
+  readonly method: "GET" | "POST";
+  readonly headers: HttpHeaders;
+  readonly body?: Uint8Array;
+  readonly stallTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+}
+
+const redirectsMax = 3;
+
+export class Exchange {
+  readonly #hal: Hal;
+  readonly #request: ExchangeRequest;
+  readonly #handler: ExchangeHandler;
+  readonly #startedMs: number;
+  #target: HttpTarget;
+  #http: HttpRequest | null = null;
+  #timer: TimerHandle | null = null;
+  #activeMs: number;
+  #redirects = 0;
+  #closed = false;
+
+  constructor(hal: Hal, request: ExchangeRequest, handler: ExchangeHandler) {
+    this.#hal = hal;
+    this.#request = request;
+    this.#handler = handler;
+    this.#target = request.target;
+    this.#startedMs = this.#activeMs = hal.timers.nowMs();
+  }
+
+  /** Opens the connection. Failure to do so arrives as `ended(true)`, never as an exception. */
+  start(): void {
+    this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
+    this.#open();
+  }
+
+  /** Moves up to `length` readable bytes into `into[start, ...)`; returns how many. */
+  read(into: Uint8Array, start: number, length: number): number {
+    return this.#http === null ? 0 : this.#http.read(into, start, length);
+  }
+
+  /** Ends the exchange without a callback. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
+    this.#timer = null;
+    this.#drop();
+  }
+
+  #drop(): void {
+    const http = this.#http;
+    this.#http = null;
+    http?.close();
+  }
+
+  #open(): void {
+    const { method, headers, body } = this.#request;
+    const { hostname, port, path } = this.#target;
+    // Bound to this request: late callbacks of one that was redirected away are ignored.
+    const redirects = this.#redirects;
+    const current = (): boolean => !this.#closed && redirects === this.#redirects;
+    try {
+      this.#http = this.#hal.http.request({
+        hostname,
+        port,
+        path,
+        method,
+        headers,
+        ...(body === undefined ? {} : { body }),
+        onHeaders: (status, received) => {
+          if (current()) this.#guard(() => this.#headers(status, received));
+        },
+        onReadable: (count) => {
+          if (!current()) return;
+          this.#activeMs = this.#hal.timers.nowMs();
+          this.#guard(() => this.#handler.dataReadable(count));
+        },
+        onDone: (failed) => {
+          if (current()) this.#end(failed);
+        },
+      });
+    } catch {
+      this.#end(true);
+    }
+  }
+
+  #headers(status: number, headers: HttpHeaders): void {
+    this.#activeMs = this.#hal.timers.nowMs();
+    const isRedirect = status >= 301 && status <= 308 && status !== 304;
+    if (!isRedirect || this.#request.method !== "GET") {
+      this.#handler.headersReceived(status, headers);
+      return;
+    }
+    const location = resolveUri(this.#target, headers.get("location") ?? "");
+    if (location === null || this.#redirects >= redirectsMax) {
+      this.#end(true);
+      return;
+    }
+    this.#drop();
+    this.#redirects++;
+    this.#target = location;
+    this.#open();
+  }
+
+  /** Runs the handler; an exception of it or of the host ends the exchange as failed. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch {
+      this.#end(true);
+    }
+  }
+
+  #end(failed: boolean): void {
+    if (this.#closed) return;
+    try {
+      this.close();
+    } catch {
+      // The host could not close what is over anyway.
+    }
+    this.#handler.ended(failed);
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = this.#hal.timers.set(() => {
+      if (this.#closed) return;
+      const nowMs = this.#hal.timers.nowMs();
+      const stallMs = this.#activeMs + this.#request.stallTimeoutMs - nowMs;
+      const totalMs = this.#startedMs + this.#request.totalTimeoutMs - nowMs;
+      if (stallMs <= 0 || totalMs <= 0) this.#end(true);
+      else this.#arm(Math.min(stallMs, totalMs));
+    }, delayMs);
+  }
+}

@@ -1,0 +1,100 @@
+/** The agent's journal over key-value storage; the records' layout is in journal/records.ts. */
+import { equalBytes } from "../bytes.js";
+import type { Hal } from "../hal.js";
+import {
+  type Attempt,
+  type Confirmed,
+  type KnownBad,
+  type Progress,
+  decodeAttempt,
+  decodeConfirmed,
+  decodeKnownBad,
+  decodeProgress,
+  digestPrefix,
+  encodeAttempt,
+  encodeConfirmed,
+  encodeKnownBad,
+  encodeProgress,
+} from "../journal/records.js";
+import { knownBadMax, recordBytesMax } from "../limits.js";
+
+export class Journal {
+  readonly #hal: Hal;
+  readonly #buffer = new Uint8Array(recordBytesMax);
+  attempt: Attempt | null = null;
+  confirmed: Confirmed | null = null;
+  bad: KnownBad = { sequenceBelow: 0, digests: [] };
+  #progress: Progress | null = null;
+
+  constructor(hal: Hal) {
+    this.#hal = hal;
+  }
+
+  /** Reads all records. A damaged record counts as absent and is told in the log. */
+  load(): void {
+    this.attempt = this.#read("attempt", decodeAttempt);
+    this.confirmed = this.#read("confirmed", decodeConfirmed);
+    this.#progress = this.#read("progress", decodeProgress);
+    this.bad = this.#read("bad", decodeKnownBad) ?? this.bad;
+  }
+
+  #read<T>(key: string, decode: (bytes: Uint8Array, length: number) => T | null): T | null {
+    const length = this.#hal.keyValue.read(key, this.#buffer);
+    if (length < 0) return null;
+    const record = decode(this.#buffer, length);
+    if (record === null) this.#hal.log(`journal: record "${key}" is damaged and ignored`);
+    return record;
+  }
+
+  /** Progress of the release with this manifest digest; null when there is none. */
+  progressOf(manifestDigest: Uint8Array): Progress | null {
+    const progress = this.#progress;
+    return progress !== null && equalBytes(progress.manifestDigest, manifestDigest)
+      ? progress
+      : null;
+  }
+
+  /** Each save throws what key-value storage throws; the old record then still stands. */
+  saveAttempt(attempt: Attempt): void {
+    this.#hal.keyValue.write("attempt", this.#buffer, encodeAttempt(attempt, this.#buffer));
+    this.attempt = attempt;
+  }
+
+  clearAttempt(): void {
+    this.#hal.keyValue.delete("attempt");
+    this.attempt = null;
+  }
+
+  saveConfirmed(confirmed: Confirmed): void {
+    this.#hal.keyValue.write("confirmed", this.#buffer, encodeConfirmed(confirmed, this.#buffer));
+    this.confirmed = confirmed;
+  }
+
+  saveProgress(progress: Progress): void {
+    this.#hal.keyValue.write("progress", this.#buffer, encodeProgress(progress, this.#buffer));
+    this.#progress = progress;
+  }
+
+  /** Forgets the progress in RAM and, when there is a record, in storage. */
+  clearProgress(): void {
+    if (this.#progress === null) return;
+    this.#hal.keyValue.delete("progress");
+    this.#progress = null;
+  }
+
+  /** Remembers a failed release; the oldest digest makes room and raises `sequenceBelow`. */
+  rememberBad(manifestDigest: Uint8Array, sequenceNumber: number): void {
+    const prefix = digestPrefix(manifestDigest);
+    const digests = this.bad.digests.filter((known) => !equalBytes(known, prefix));
+    let sequenceBelow = this.bad.sequenceBelow;
+    if (digests.length >= knownBadMax) {
+      digests.shift();
+      // Its own number is not kept; all releases up to the newest failed one count as tried.
+      sequenceBelow = Math.max(sequenceBelow, sequenceNumber);
+    }
+    digests.push(prefix);
+    const bad = { sequenceBelow, digests };
+    this.#hal.keyValue.write("bad", this.#buffer, encodeKnownBad(bad, this.#buffer));
+    this.bad = bad;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The state machine: one pure table. State names are those of PSA Firmware Update 1.0.
+ *
+ * `next(state, event)` gives the new state and the actions to run, in order. The shell (agent.ts)
+ * runs them and decides nothing; which event an outcome is, is decided by the pure functions in
+ * reconcile.ts, checks.ts and schedule.ts. The README prints this table; a test compares them.
+ */
+
+export type AgentState =
+  | "ready"
+  | "writing"
+  | "candidate"
+  | "staged"
+  | "trial"
+  | "rejected"
+  | "failed"
+  | "updated";
+
+export type AgentEvent =
+  // From the clock.
+  | "pollDue"
+  | "reportDue"
+  // From the update server.
+  | "serverFailed"
+  | "serverReached"
+  | "nothingNew"
+  | "offerRefused"
+  | "offerAccepted"
+  | "offerInstalled"
+  | "offerReplaced"
+  | "reportDelivered"
+  | "reportFailed"
+  // From download and flash.
+  | "downloadInterrupted"
+  | "downloadFailed"
+  | "imageWritten"
+  | "imageDamaged"
+  | "imageVerified"
+  // From the boot record.
+  | "stageDone"
+  | "stageFailed"
+  | "confirmDone"
+  | "confirmFailed"
+  | "rejectDone"
+  | "rejectFailed"
+  // From reconciliation at boot.
+  | "trialBooted"
+  | "stageLost"
+  | "trialReverted"
+  | "knownGoodLost"
+  // From the trial.
+  | "trialPassed"
+  | "trialFailed"
+  // The journal could not be written before an act.
+  | "journalFailed";
+
+export type AgentAction =
+  | "fetchOffer"
+  | "schedulePoll"
+  | "scheduleRetry"
+  | "reportRefusal"
+  | "journalWriting"
+  | "download"
+  | "verifyImage"
+  | "journalDamage"
+  | "journalStaging"
+  | "journalRepair"
+  | "stage"
+  | "restart"
+  | "beginTrial"
+  | "checkTrial"
+  | "journalConfirming"
+  | "confirm"
+  | "journalConfirmed"
+  | "journalUpdated"
+  | "journalRejecting"
+  | "reject"
+  | "journalFailure"
+  | "sendReport"
+  | "scheduleReport"
+  | "clearAttempt";
+
+export interface Transition {
+  readonly to: AgentState;
+  readonly actions: readonly AgentAction[];
+}
+
+type Row = { readonly [event in AgentEvent]?: Transition };
+
+const go = (to: AgentState, ...actions: AgentAction[]): Transition =>
+  Object.freeze({ to, actions: Object.freeze(actions) });
+
+const fail = go("failed", "journalFailure", "sendReport");
+
+export const table: { readonly [state in AgentState]: Row } = Object.freeze({
+  ready: Object.freeze({
+    pollDue: go("ready", "fetchOffer"),
+    serverFailed: go("ready", "scheduleRetry"),
+    nothingNew: go("ready", "schedulePoll"),
+    offerRefused: go("ready", "reportRefusal", "schedulePoll"),
+    offerAccepted: go("writing", "journalWriting", "download"),
+    offerInstalled: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
+    // The boot record lost a confirmed image: put it back without a download.
+    knownGoodLost: go("candidate", "journalRepair", "stage"),
+    journalFailed: go("ready", "reportRefusal", "schedulePoll"),
+  }),
+  writing: Object.freeze({
+    pollDue: go("writing", "fetchOffer"),
+    serverFailed: go("writing", "scheduleRetry"),
+    offerAccepted: go("writing", "download"),
+    offerReplaced: fail,
+    downloadInterrupted: go("writing", "scheduleRetry"),
+    downloadFailed: fail,
+    imageWritten: go("writing", "verifyImage"),
+    imageDamaged: go("writing", "journalDamage", "scheduleRetry"),
+    imageVerified: go("candidate", "journalStaging", "stage"),
+    journalFailed: go("ready", "reportRefusal", "schedulePoll"),
+  }),
+  candidate: Object.freeze({
+    stageDone: go("staged", "restart"),
+    stageFailed: fail,
+    imageDamaged: go("writing", "journalDamage", "schedulePoll"),
+    journalFailed: fail,
+  }),
+  staged: Object.freeze({
+    trialBooted: go("trial", "beginTrial"),
+    stageLost: go("candidate", "journalStaging", "stage"),
+    stageFailed: fail,
+    trialReverted: fail,
+  }),
+  trial: Object.freeze({
+    pollDue: go("trial", "fetchOffer"),
+    serverReached: go("trial", "checkTrial"),
+    serverFailed: go("trial", "scheduleRetry"),
+    trialPassed: go("trial", "journalConfirming", "confirm"),
+    confirmDone: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
+    confirmFailed: go("rejected", "journalRejecting", "reject"),
+    trialFailed: go("rejected", "journalRejecting", "reject"),
+    journalFailed: go("rejected", "reject"),
+  }),
+  rejected: Object.freeze({
+    rejectDone: go("rejected", "restart"),
+    rejectFailed: fail,
+    trialBooted: go("rejected", "reject"),
+    trialReverted: fail,
+  }),
+  failed: Object.freeze({
+    // The record comes first here too: it may be what failed before. Written once, then skipped.
+    reportDue: fail,
+    journalFailed: go("failed", "scheduleReport"),
+    reportFailed: go("failed", "scheduleReport"),
+    reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
+  }),
+  updated: Object.freeze({
+    reportDue: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
+    journalFailed: go("updated", "scheduleReport"),
+    reportFailed: go("updated", "scheduleReport"),
+    reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
+    stageLost: go("candidate", "journalStaging", "stage"),
+  }),
+});
+
+/** The transition for `event`, or null: an event that means nothing in `state` is ignored. */
+export function next(state: AgentState, event: AgentEvent): Transition | null {
+  return table[state][event] ?? null;
+}

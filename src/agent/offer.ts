@@ -1,0 +1,76 @@
+/** Asks the update server for its offer: the envelope itself, read into the work buffer. */
+import type { Hal, HttpHeaders } from "../hal.js";
+import { envelopeBytesMax } from "../limits.js";
+import { retryAfterMs } from "./download.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { defaults } from "./options.js";
+import type { HttpTarget } from "./url.js";
+
+/** What came of asking: an envelope, none, one that is too big, or no usable answer. */
+export type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
+
+export type OfferListener = (answer: OfferAnswer, lengthBytes: number, retryMs: number) => void;
+
+export class OfferRequest implements ExchangeHandler {
+  readonly #exchange: Exchange;
+  readonly #buffer: Uint8Array;
+  readonly #listener: OfferListener;
+  #length = 0;
+  #ok = false;
+  #over = false;
+
+  constructor(
+    hal: Hal,
+    target: HttpTarget,
+    headers: HttpHeaders,
+    stallTimeoutMs: number,
+    buffer: Uint8Array,
+    listener: OfferListener,
+  ) {
+    this.#buffer = buffer;
+    this.#listener = listener;
+    const totalTimeoutMs = defaults.exchangeTimeoutMs;
+    this.#exchange = new Exchange(
+      hal,
+      { target, method: "GET", headers, stallTimeoutMs, totalTimeoutMs },
+      this,
+    );
+  }
+
+  start(): void {
+    this.#exchange.start();
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#exchange.close();
+  }
+
+  headersReceived(status: number, headers: HttpHeaders): void {
+    if (status === 200) this.#ok = true;
+    else if (status === 204 || status === 404) this.#end("none");
+    else this.#end("unreachable", retryAfterMs(headers));
+  }
+
+  dataReadable(countBytes: number): void {
+    let count = countBytes;
+    while (count > 0 && !this.#over) {
+      const room = Math.min(envelopeBytesMax, this.#buffer.length) - this.#length;
+      if (room <= 0) return this.#end("too-big");
+      const got = this.#exchange.read(this.#buffer, this.#length, Math.min(room, count));
+      if (got <= 0) return;
+      this.#length += got;
+      count -= got;
+    }
+  }
+
+  ended(failed: boolean): void {
+    this.#end(failed || !this.#ok ? "unreachable" : "envelope");
+  }
+
+  #end(answer: OfferAnswer, retryMs = 0): void {
+    if (this.#over) return;
+    this.close();
+    this.#listener(answer, this.#length, retryMs);
+  }
+}

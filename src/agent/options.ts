@@ -1,0 +1,75 @@
+/** What a firmware tells the agent: identity, trust, server, and the hooks of the application. */
+import type { Reason } from "../reasons.js";
+import type { Release } from "../suit/manifest.js";
+import type { AgentState } from "./machine.js";
+
+/**
+ * One self-test of a new image. Calls `done(true)` or `done(false)` once, at once or later. A throw
+ * counts as false. Tests run one after the other, in every trial, before the image is confirmed.
+ */
+export type SelfTest = (done: (passed: boolean) => void) => void;
+
+/** What the application is told as the update moves on. */
+export interface Progress {
+  readonly state: AgentState;
+  /** Payload bytes in the slot, and of how many; 0 of 0 outside a download. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Why, when an update was refused or has ended; "" otherwise. */
+  readonly reason: Reason | "";
+}
+
+export interface AgentOptions {
+  /** Vendor's domain, for example "example.com": lower-case ASCII, at most 64 characters. */
+  readonly vendor: string;
+  /** Device class, for example "lamp-v2": ASCII, at most 64 characters. */
+  readonly deviceClass: string;
+  /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
+  readonly trustAnchors: readonly Uint8Array[];
+  /** Where offers come from: "http://host[:port][/base]". */
+  readonly serverUrl: string;
+  readonly selfTests?: readonly SelfTest[];
+  /** Returns true to decline `release` for now; it is asked again at the next poll. */
+  readonly veto?: (release: Release) => boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Time between polls; default 1 h, jittered by 10 %. */
+  readonly pollIntervalMs?: number;
+  /** The trial must pass within this time; default 5 min. */
+  readonly trialTimeoutMs?: number;
+  /** Watchdog during the trial; default 30 s. */
+  readonly watchdogTimeoutMs?: number;
+  /** Silence on a connection before it is given up; default 30 s. */
+  readonly stallTimeoutMs?: number;
+  /**
+   * Verifies an Ed25519 signature; default is the strict verifier of crypto/ed25519.ts. A host with
+   * a native one may give that, if it is as strict.
+   */
+  readonly verifySignature?: (
+    publicKey: Uint8Array,
+    signature: Uint8Array,
+    message: Uint8Array,
+  ) => boolean;
+}
+
+/** Defaults of AgentOptions, in milliseconds, and bounds that are not options. */
+export const defaults = Object.freeze({
+  pollIntervalMs: 3_600_000,
+  trialTimeoutMs: 300_000,
+  watchdogTimeoutMs: 30_000,
+  stallTimeoutMs: 30_000,
+  /** Longest time for an offer or a report. */
+  exchangeTimeoutMs: 60_000,
+  /** A download may take this long, and a second more per KB. */
+  downloadTimeoutMs: 120_000,
+  /** Longest pause between two tries of a trial to reach the server. */
+  trialRetryCapMs: 10_000,
+  /** Longest pause between tries in all other states. */
+  retryCapMs: 900_000,
+});
+
+/** Downloads that may end early without progress before the attempt ends. */
+export const triesMax = 16;
+/** Times that a complete image may turn out damaged before the attempt ends. */
+export const damagesMax = 3;
+/** Reports that may go undelivered before the result is dropped (the server answers, but not 2xx). */
+export const reportTriesMax = 20;

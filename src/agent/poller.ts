@@ -1,0 +1,164 @@
+/** Polling: asks for the offer, authenticates it, judges it, and says which event that is. */
+import { equalBytes, hex } from "../bytes.js";
+import { verifyEd25519 } from "../crypto/ed25519.js";
+import { digestOf } from "../crypto/digest.js";
+import { emptyAttempt, phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import { authenticate } from "../suit/envelope.js";
+import { type Release, parseManifest } from "../suit/manifest.js";
+import { type Judgement, judge } from "./checks.js";
+import { type AgentContext, newReportId } from "./context.js";
+import { type OfferAnswer, OfferRequest } from "./offer.js";
+import { defaults } from "./options.js";
+import { identityOf } from "./slots.js";
+import { resolveUri } from "./url.js";
+
+/** A refused offer as its report names it. */
+export interface Refusal {
+  readonly reason: Reason;
+  readonly manifestDigest: Uint8Array;
+  readonly sequenceNumber: number;
+}
+
+export class Poller {
+  readonly #context: AgentContext;
+  /** The last offer that was refused. */
+  refusal: Refusal | null = null;
+  #request: OfferRequest | null = null;
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  /** Starts a poll; its answer is posted as an event. */
+  fetchOffer(): void {
+    const context = this.#context;
+    const { hal, journal, options } = context;
+    const headers = new Map([["daruma-device", hal.deviceId()]]);
+    const confirmed = journal.confirmed;
+    if (confirmed !== null) {
+      headers.set("daruma-release", hex(confirmed.manifestDigest));
+      headers.set("daruma-sequence", `${confirmed.sequenceFloor}`);
+    }
+    const target = { ...context.server, path: `${context.server.path}latest.suit` };
+    const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
+    const listener = (answer: OfferAnswer, length: number, retryMs: number): void => {
+      context.enter(() => this.#answered(answer, length, retryMs));
+    };
+    this.close();
+    this.#request = new OfferRequest(hal, target, headers, stallMs, context.buffer, listener);
+    this.#request.start();
+  }
+
+  close(): void {
+    this.#request?.close();
+    this.#request = null;
+  }
+
+  #answered(answer: OfferAnswer, length: number, retryMs: number): void {
+    const context = this.#context;
+    this.#request = null;
+    context.retryAfterMs = retryMs;
+    switch (answer) {
+      case "unreachable":
+        return context.post("serverFailed");
+      case "none":
+        if (context.state === "writing") return context.post("offerReplaced", "withdrawn");
+        return context.post(context.state === "trial" ? "serverFailed" : "nothingNew");
+      case "too-big":
+        return this.#refuse("envelope-too-big", null, length);
+      case "envelope":
+        return this.#envelope(length);
+    }
+  }
+
+  #envelope(length: number): void {
+    const context = this.#context;
+    const { hal, options, buffer } = context;
+    const verify =
+      options.verifySignature ??
+      ((key: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean =>
+        verifyEd25519(key, signature, message, hal.digest));
+    const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
+    if (typeof authentic === "string") return this.#refuse(authentic, null, length);
+    // Any authentic envelope proves that this image reaches the update server (DESIGN 3.7).
+    if (context.state === "trial") return context.post("serverReached");
+    const release = parseManifest(authentic);
+    if (typeof release === "string") return this.#refuse(release, null, length);
+    this.#judged(release, this.#judge(release), length);
+  }
+
+  #judge(release: Release): Judgement {
+    const { device, journal, options, server } = this.#context;
+    const confirmed = journal.confirmed;
+    const judgement = judge(release, {
+      vendorId: device.vendorId,
+      classId: device.classId,
+      chipId: device.chipId,
+      slotSizeBytes: device.targetSizeBytes,
+      sequenceFloor: confirmed === null ? 0 : confirmed.sequenceFloor,
+      confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
+      confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
+      knownBad: journal.bad,
+    });
+    if (judgement !== "accept") return judgement;
+    if (resolveUri(server, release.uri) === null) return "uri-unsupported";
+    return options.veto?.(release) === true ? "vetoed" : "accept";
+  }
+
+  #judged(release: Release, judgement: Judgement, length: number): void {
+    const context = this.#context;
+    const attempt = context.state === "writing" ? context.journal.attempt : null;
+    const isSame =
+      attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
+    switch (judgement) {
+      case "accept":
+        if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
+        context.release = release;
+        return context.post("offerAccepted");
+      case "nothing-new":
+      case "known-bad":
+        return attempt === null
+          ? context.post("nothingNew")
+          : context.post("offerReplaced", "withdrawn");
+      case "installed":
+        if (attempt !== null) return context.post("offerReplaced", "superseded");
+        this.#keepInstalled(release);
+        return context.post("offerInstalled", "already-installed");
+      default:
+        return this.#refuse(judgement, release, length);
+    }
+  }
+
+  /** The offered image runs already (flashed by cable): only its release is recorded. */
+  #keepInstalled(release: Release): void {
+    const { hal, device, journal } = this.#context;
+    const slot = hal.boot.openSlot(device.runningSlot);
+    journal.attempt = {
+      ...emptyAttempt(newReportId(hal)),
+      phase: phases.confirming,
+      slot: device.runningSlot,
+      sequenceNumber: release.sequenceNumber,
+      imageSizeBytes: release.imageSizeBytes,
+      manifestDigest: release.manifestDigest,
+      imageDigest: release.imageDigest,
+      identity: identityOf(slot, release.imageSizeBytes),
+    };
+  }
+
+  #refuse(reason: Reason, release: Release | null, length: number): void {
+    const context = this.#context;
+    // A bad answer must not end a download or a trial that is under way: it is asked again.
+    if (context.state !== "ready") return context.post("serverFailed");
+    this.refusal = {
+      reason,
+      // What was refused before it was authentic has no manifest digest to be named by.
+      manifestDigest:
+        release === null
+          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, length))
+          : release.manifestDigest,
+      sequenceNumber: release === null ? 0 : release.sequenceNumber,
+    };
+    context.post("offerRefused", reason);
+  }
+}

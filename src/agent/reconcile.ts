@@ -1,0 +1,155 @@
+/**
+ * Reconciliation at boot: journal, boot record and the identity of the image that runs are compared
+ * before anything else. Total: every combination of facts has one outcome, and the reason is told.
+ */
+import type { ResetReason, SlotState } from "../hal.js";
+import { type Phase, phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import type { AgentEvent, AgentState } from "./machine.js";
+
+/** Which known image runs; "unknown" was flashed by cable or by another tool. */
+export type Running = "confirmed" | "candidate" | "previous" | "unknown";
+
+export interface Facts {
+  /** Phase of the journalled attempt; null without one. */
+  readonly phase: Phase | null;
+  readonly running: Running;
+  /** Boot record entry of the running slot. */
+  readonly runningState: SlotState;
+  /** Boot record entry of the attempt's slot; "none" without an attempt. */
+  readonly targetState: SlotState;
+  readonly resetReason: ResetReason;
+  /** True when the code runs from the slot that the attempt writes to. */
+  readonly targetRuns: boolean;
+  /** True when all payload bytes of the attempt are in the slot. */
+  readonly imageWritten: boolean;
+  readonly powerTrials: number;
+  readonly restages: number;
+}
+
+export interface Outcome {
+  readonly state: AgentState;
+  /** The event that continues from `state`. */
+  readonly event: AgentEvent;
+  /** Final reason when the outcome ends an attempt; "" otherwise. */
+  readonly reason: Reason | "";
+  /** The counter of the attempt that this outcome raises. */
+  readonly counts: "" | "powerTrials" | "restages";
+  /**
+   * What becomes of a running image that the journal does not know: "confirmed" takes it as the
+   * known-good one (flashed by cable); "trial" tries it first, as the bootloader asks to.
+   */
+  readonly adopt: "" | "confirmed" | "trial";
+}
+
+/** Trials that may end by loss of supply before the release is given up. */
+export const powerTrialsMax = 3;
+/** Times that a lost stage is repaired. */
+export const restagesMax = 3;
+
+const outcome = (state: AgentState, event: AgentEvent, reason: Reason | "" = ""): Outcome => ({
+  state,
+  event,
+  reason,
+  counts: "",
+  adopt: "",
+});
+
+/** The single answer to what the device finds at boot. */
+export function reconcile(facts: Facts): Outcome {
+  if (facts.running === "candidate") return candidateRuns(facts);
+  if (facts.running === "unknown") {
+    // ESP-IDF refuses an update while the running image is unconfirmed; so does this agent.
+    if (facts.runningState === "pending-verify") {
+      return { ...outcome("staged", "trialBooted"), adopt: "trial" };
+    }
+    if (facts.phase === null) return { ...outcome("ready", "pollDue"), adopt: "confirmed" };
+    if (facts.targetRuns) {
+      return { ...outcome("writing", "offerReplaced", "superseded"), adopt: "confirmed" };
+    }
+  }
+  switch (facts.phase) {
+    case null:
+      return outcome("ready", facts.running === "previous" ? "knownGoodLost" : "pollDue");
+    case phases.writing:
+      // A finished download needs no server: the bytes are checked against the journalled digest.
+      return outcome("writing", facts.imageWritten ? "imageWritten" : "pollDue");
+    case phases.staging:
+      return oldRunsAfterStage(facts);
+    case phases.confirming:
+    case phases.updated:
+      // ESP-IDF erases the active entry before it rewrites it (esp32-boot C.5): a cut there lets the
+      // old image run although the new one is good. It is staged again from its own slot.
+      return isCrash(facts.resetReason) && facts.targetState === "aborted"
+        ? outcome("staged", "trialReverted", crashReason(facts.resetReason))
+        : stageAgain(facts, "stage-lost");
+    case phases.rejecting:
+      return outcome("rejected", "trialReverted");
+    case phases.failed:
+      return outcome("failed", "reportDue");
+  }
+}
+
+function candidateRuns(facts: Facts): Outcome {
+  switch (facts.phase) {
+    case phases.confirming:
+      // "valid": the confirm itself was done, only its record is missing.
+      return facts.runningState === "valid"
+        ? outcome("trial", "confirmDone")
+        : outcome("trial", "trialPassed");
+    case phases.rejecting:
+      return outcome("rejected", "trialBooted");
+    case phases.updated:
+      return outcome("updated", "reportDue");
+    case phases.failed:
+      // The bootloader fell back to a release that had failed: nothing else boots. It stays, told.
+      return outcome("failed", "reportDue");
+    default:
+      // Also from "writing": the slot was bootable and the bootloader chose it.
+      return outcome("staged", "trialBooted");
+  }
+}
+
+function oldRunsAfterStage(facts: Facts): Outcome {
+  switch (facts.targetState) {
+    case "aborted":
+    case "invalid":
+      if (isCrash(facts.resetReason)) {
+        return outcome("staged", "trialReverted", crashReason(facts.resetReason));
+      }
+      if (facts.powerTrials + 1 >= powerTrialsMax) {
+        return outcome("staged", "trialReverted", "power-unstable");
+      }
+      return { ...outcome("staged", "stageLost"), counts: "powerTrials" };
+    case "new":
+    case "pending-verify":
+      // The bootloader took the entry up, then refused the image and fell back.
+      return stageAgain(facts, "image-unbootable");
+    default:
+      return stageAgain(facts, "stage-lost");
+  }
+}
+
+function stageAgain(facts: Facts, reason: Reason): Outcome {
+  const state = facts.phase === phases.updated ? "updated" : "staged";
+  if (facts.restages < restagesMax) return { ...outcome(state, "stageLost"), counts: "restages" };
+  return outcome("staged", reason === "image-unbootable" ? "trialReverted" : "stageFailed", reason);
+}
+
+/** Software restarts of a trial count as a crash: XS ends an uncaught exception with one. */
+function isCrash(reason: ResetReason): boolean {
+  switch (reason) {
+    case "software":
+    case "panic":
+    case "interrupt-watchdog":
+    case "task-watchdog":
+    case "watchdog":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function crashReason(reason: ResetReason): Reason {
+  return reason === "software" || reason === "panic" ? "crashed" : "watchdog-reset";
+}

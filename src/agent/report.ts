@@ -1,0 +1,132 @@
+/** Reports to the update server: one small CBOR map, posted. Delivered at least once. */
+import { CborWriter } from "../cbor/writer.js";
+import type { Hal, HttpHeaders, ResetReason } from "../hal.js";
+import type { Reason } from "../reasons.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { defaults } from "./options.js";
+import type { HttpTarget } from "./url.js";
+
+/** How an offer or an attempt ended. */
+export type Result = "updated" | "failed" | "refused";
+
+/** Bits of the capability field. */
+export const capabilities = Object.freeze({ rollbackArmed: 1 });
+
+/** The fields of a report; the CBOR map has these integer keys in this order. */
+export interface Report {
+  /** 1: eight random bytes; the same in each delivery of one report. */
+  readonly reportId: Uint8Array;
+  /** 2 */
+  readonly deviceId: string;
+  /** 3: which release; all zero when the offer was not authentic. */
+  readonly manifestDigest: Uint8Array;
+  /** 4 */
+  readonly sequenceNumber: number;
+  /** 5 */
+  readonly result: Result;
+  /** 6 */
+  readonly reason: Reason;
+  /** 7: SHA-256 of the confirmed image. */
+  readonly imageDigest: Uint8Array;
+  /** 8 */
+  readonly resetReason: ResetReason;
+  /** 10: bits of `capabilities`. */
+  readonly capabilities: number;
+}
+
+const reportBytesMax = 256;
+
+/** The CBOR bytes of a report. */
+export function encodeReport(report: Report): Uint8Array {
+  const writer = new CborWriter(new Uint8Array(reportBytesMax));
+  writer.map(9);
+  writer.uint(1);
+  writer.bytes(report.reportId);
+  writer.uint(2);
+  writer.text(report.deviceId);
+  writer.uint(3);
+  writer.bytes(report.manifestDigest);
+  writer.uint(4);
+  writer.uint(report.sequenceNumber);
+  writer.uint(5);
+  writer.text(report.result);
+  writer.uint(6);
+  writer.text(report.reason);
+  writer.uint(7);
+  writer.bytes(report.imageDigest);
+  writer.uint(8);
+  writer.text(report.resetReason);
+  writer.uint(10);
+  writer.uint(report.capabilities);
+  return writer.result();
+}
+
+/**
+ * What became of a delivery: taken, no answer, an answer that says try again, or one that says that
+ * this server takes no reports at all.
+ */
+export type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
+
+export class ReportDelivery implements ExchangeHandler {
+  readonly #exchange: Exchange;
+  readonly #done: (delivery: Delivery) => void;
+  #status = 0;
+
+  constructor(
+    hal: Hal,
+    target: HttpTarget,
+    report: Report,
+    stallTimeoutMs: number,
+    done: (delivery: Delivery) => void,
+  ) {
+    this.#done = done;
+    const body = encodeReport(report);
+    const headers = new Map([
+      ["content-type", "application/cbor"],
+      ["content-length", `${body.length}`],
+    ]);
+    this.#exchange = new Exchange(
+      hal,
+      {
+        target,
+        method: "POST",
+        headers,
+        body,
+        stallTimeoutMs,
+        totalTimeoutMs: defaults.exchangeTimeoutMs,
+      },
+      this,
+    );
+  }
+
+  start(): void {
+    this.#exchange.start();
+  }
+
+  close(): void {
+    this.#exchange.close();
+  }
+
+  headersReceived(status: number, _headers: HttpHeaders): void {
+    this.#status = status;
+  }
+
+  dataReadable(): void {
+    // The body of an answer to a report says nothing; the status was all that counts.
+    this.#exchange.close();
+    this.#conclude();
+  }
+
+  ended(failed: boolean): void {
+    if (failed) this.#done("unanswered");
+    else this.#conclude();
+  }
+
+  #conclude(): void {
+    const status = this.#status;
+    if (status >= 200 && status < 300) this.#done("delivered");
+    // A static file host takes no reports; that must not hold up updates (RFC 9110 15.5.5, .6).
+    else if (status === 404 || status === 405 || status === 501) this.#done("unwanted");
+    else this.#done(status === 0 ? "unanswered" : "refused");
+  }
+}

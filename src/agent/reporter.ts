@@ -1,0 +1,99 @@
+/** Results to the server: one final result per attempt, at least once; refusals once per boot. */
+import { hex } from "../bytes.js";
+import { phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import { type AgentContext, attemptOf, newReportId } from "./context.js";
+import { defaults, reportTriesMax } from "./options.js";
+import type { Refusal } from "./poller.js";
+import { type Delivery, type Result, ReportDelivery, capabilities } from "./report.js";
+
+export class Reporter {
+  readonly #context: AgentContext;
+  #delivery: ReportDelivery | null = null;
+  #tries = 0;
+  /** The refusal that was told last: a server that goes on offering it is told once. */
+  #toldRefusal = "";
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  close(): void {
+    this.#delivery?.close();
+    this.#delivery = null;
+  }
+
+  /** Sends the result of the journalled attempt. */
+  sendReport(rollbackArmed: boolean): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    const isUpdated = attempt.phase === phases.updated;
+    const reason = attempt.reason === "" ? "confirmed" : attempt.reason;
+    this.#send(
+      isUpdated ? "updated" : "failed",
+      reason,
+      attempt.reportId,
+      attempt.manifestDigest,
+      attempt.sequenceNumber,
+      rollbackArmed,
+      (delivery) => context.enter(() => this.#concluded(delivery)),
+    );
+  }
+
+  #concluded(delivery: Delivery): void {
+    // An unanswered report waits for the network; a server that keeps refusing it is given up on.
+    if (delivery === "refused") this.#tries++;
+    const isOver =
+      delivery === "delivered" || delivery === "unwanted" || this.#tries >= reportTriesMax;
+    if (isOver) this.#tries = 0;
+    this.#context.post(isOver ? "reportDelivered" : "reportFailed");
+  }
+
+  /** Tells the server that its offer was refused, without touching flash or journal (P8). */
+  reportRefusal(refusal: Refusal): void {
+    const key = refusal.reason + hex(refusal.manifestDigest);
+    if (key === this.#toldRefusal) return;
+    this.#send(
+      "refused",
+      refusal.reason,
+      newReportId(this.#context.hal),
+      refusal.manifestDigest,
+      refusal.sequenceNumber,
+      false,
+      (delivery) => {
+        if (delivery === "delivered" || delivery === "unwanted") this.#toldRefusal = key;
+      },
+    );
+  }
+
+  #send(
+    result: Result,
+    reason: Reason,
+    reportId: Uint8Array,
+    manifestDigest: Uint8Array,
+    sequenceNumber: number,
+    rollbackArmed: boolean,
+    done: (delivery: Delivery) => void,
+  ): void {
+    const { hal, journal, options, server } = this.#context;
+    this.close();
+    this.#delivery = new ReportDelivery(
+      hal,
+      { ...server, path: `${server.path}reports` },
+      {
+        reportId,
+        deviceId: hal.deviceId(),
+        manifestDigest,
+        sequenceNumber,
+        result,
+        reason,
+        imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
+        resetReason: hal.resetReason(),
+        capabilities: rollbackArmed ? capabilities.rollbackArmed : 0,
+      },
+      options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+      done,
+    );
+    this.#delivery.start();
+  }
+}

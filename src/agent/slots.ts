@@ -1,0 +1,146 @@
+/** Reading slots back: digests, identity, and the length of an image nobody told us about. */
+import { equalBytes, readU32 } from "../bytes.js";
+import type { Digest } from "../crypto/digest.js";
+import type { Hal, SlotFlash, TimerHandle } from "../hal.js";
+import { heldHeadBytes, workBufferBytes } from "../limits.js";
+
+/** Bytes of the identity: the appended SHA-256 at the end of an ESP32 image. */
+export const identityBytes = 32;
+
+/** Blocks read in one turn of the event loop (64 KB), so that the watchdog is fed in between. */
+const blocksPerTurn = 16;
+
+const imageHeaderBytes = 24;
+const segmentHeaderBytes = 8;
+const segmentsMax = 16;
+const espImageMagic = 0xe9;
+
+/** Last 32 bytes of an image of `sizeBytes` in `slot`; all zero when that cannot be. */
+export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
+  const identity = new Uint8Array(identityBytes);
+  if (sizeBytes >= identityBytes && sizeBytes <= slot.sizeBytes) {
+    slot.read(sizeBytes - identityBytes, identity, 0, identityBytes);
+  }
+  return identity;
+}
+
+/** True when `slot` ends an image of `sizeBytes` with `identity`. */
+export function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8Array): boolean {
+  return sizeBytes >= identityBytes && equalBytes(identityOf(slot, sizeBytes), identity);
+}
+
+/**
+ * Length in bytes of the ESP32 image in `slot`, walked over its segment headers (esp32-boot C.7);
+ * 0 when there is none. Contents are not checked.
+ */
+export function measureImage(slot: SlotFlash): number {
+  const head = new Uint8Array(imageHeaderBytes);
+  slot.read(0, head, 0, imageHeaderBytes);
+  if (head[0] !== espImageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
+  const segments = head[1];
+  const hashAppended = head[23] === 1;
+  let end = imageHeaderBytes;
+  for (let i = 0; i < segments; i++) {
+    if (end + segmentHeaderBytes > slot.sizeBytes) return 0;
+    slot.read(end, head, 0, segmentHeaderBytes);
+    end += segmentHeaderBytes + readU32(head, 4);
+    if (end > slot.sizeBytes) return 0;
+  }
+  // The checksum is the last byte of a 16-byte line.
+  end = (end + 16) & ~15;
+  if (hashAppended) end += identityBytes;
+  return end <= slot.sizeBytes ? end : 0;
+}
+
+/** Chip id in the header of the image in `slot` (esp_chip_id_t). */
+export function chipIdOf(slot: SlotFlash): number {
+  const head = new Uint8Array(2);
+  slot.read(12, head, 0, 2);
+  return head[0] | (head[1] << 8);
+}
+
+/**
+ * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While the
+ * head of the image is still held back, `head` stands for the first 16 bytes.
+ */
+export class SlotDigest {
+  readonly #hal: Hal;
+  readonly #slot: SlotFlash;
+  readonly #sizeBytes: number;
+  readonly #head: Uint8Array | null;
+  readonly #buffer: Uint8Array;
+  #digest: Digest | null = null;
+  #offset = 0;
+  #timer: TimerHandle | null = null;
+
+  constructor(
+    hal: Hal,
+    slot: SlotFlash,
+    sizeBytes: number,
+    head: Uint8Array | null,
+    buffer: Uint8Array,
+  ) {
+    this.#hal = hal;
+    this.#slot = slot;
+    this.#sizeBytes = sizeBytes;
+    this.#head = head;
+    this.#buffer = buffer;
+  }
+
+  /** Calls `done` with the digest, or null when the flash failed; from a timer, never at once. */
+  start(done: (digest: Uint8Array | null) => void): void {
+    this.#timer = this.#hal.timers.set(() => {
+      this.#timer = null;
+      let digest: Uint8Array | null = null;
+      try {
+        if (!this.#turn()) return this.start(done);
+        digest = this.#close();
+      } catch {
+        digest = null;
+      }
+      done(digest);
+    }, 0);
+  }
+
+  /** The digest in one go, for the boot-time check. Throws what the flash throws. */
+  runNow(): Uint8Array {
+    while (!this.#turn()) {
+      // All turns at once.
+    }
+    return this.#close();
+  }
+
+  cancel(): void {
+    if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
+    this.#timer = null;
+  }
+
+  #turn(): boolean {
+    this.#digest ??= this.#hal.digest("SHA256");
+    for (let i = 0; i < blocksPerTurn && this.#offset < this.#sizeBytes; i++) {
+      const length = Math.min(workBufferBytes, this.#sizeBytes - this.#offset);
+      this.#slot.read(this.#offset, this.#buffer, 0, length);
+      if (this.#offset === 0 && this.#head !== null) this.#buffer.set(this.#head, 0);
+      this.#digest.write(this.#buffer, 0, length);
+      this.#offset += length;
+    }
+    this.#hal.watchdog.feed();
+    return this.#offset >= this.#sizeBytes;
+  }
+
+  #close(): Uint8Array {
+    return this.#digest === null ? new Uint8Array(0) : this.#digest.close();
+  }
+}
+
+/**
+ * True when the head of the image in `slot` can still be programmed to `head`: erased, or torn by a
+ * power cut so that bits are only missing (NOR programming clears bits and can be repeated).
+ */
+export function isHeadOpen(slot: SlotFlash, head: Uint8Array): boolean {
+  const found = new Uint8Array(heldHeadBytes);
+  slot.read(0, found, 0, heldHeadBytes);
+  if (equalBytes(found, head)) return false;
+  for (let i = 0; i < heldHeadBytes; i++) if ((found[i] & head[i]) !== head[i]) return false;
+  return true;
+}

@@ -1,0 +1,103 @@
+/**
+ * The trial: the first run of an image that nothing vouches for yet. It passes when the running bytes
+ * have the signed digest, every self-test passed, and the update server was reached from this image
+ * (DESIGN 3.7: the update path outlives the update). A hardware watchdog and a deadline bound it.
+ */
+import type { Hal, TimerHandle } from "../hal.js";
+import type { Reason } from "../reasons.js";
+import type { SelfTest } from "./options.js";
+
+export interface TrialListener {
+  passed(): void;
+  failed(reason: Reason): void;
+}
+
+export class Trial {
+  readonly #hal: Hal;
+  readonly #tests: readonly SelfTest[];
+  readonly #listener: TrialListener;
+  readonly #watchdogTimeoutMs: number;
+  #deadline: TimerHandle | null = null;
+  #feeder: TimerHandle | null = null;
+  #nextTest = 0;
+  #testsPassed = false;
+  #serverReached = false;
+  #over = false;
+
+  constructor(
+    hal: Hal,
+    tests: readonly SelfTest[],
+    watchdogTimeoutMs: number,
+    listener: TrialListener,
+  ) {
+    this.#hal = hal;
+    this.#tests = tests;
+    this.#watchdogTimeoutMs = watchdogTimeoutMs;
+    this.#listener = listener;
+  }
+
+  /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
+  arm(timeoutMs: number): void {
+    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+    this.#feed();
+    this.#deadline = this.#hal.timers.set(() => {
+      this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
+    }, timeoutMs);
+  }
+
+  /** Runs the self-tests in order; each gets one `done`. */
+  runTests(): void {
+    if (this.#over) return;
+    if (this.#nextTest >= this.#tests.length) {
+      this.#testsPassed = true;
+      this.#conclude();
+      return;
+    }
+    const index = this.#nextTest;
+    const done = (passed: boolean): void => {
+      // A test that calls back twice, or late, speaks only once.
+      if (this.#over || this.#nextTest !== index) return;
+      if (!passed) return this.fail("self-test-failed");
+      this.#nextTest++;
+      this.runTests();
+    };
+    try {
+      this.#tests[index](done);
+    } catch {
+      done(false);
+    }
+  }
+
+  /** The update server answered with an authentic envelope. */
+  serverReached(): void {
+    this.#serverReached = true;
+    this.#conclude();
+  }
+
+  fail(reason: Reason): void {
+    if (this.#over) return;
+    this.end();
+    this.#listener.failed(reason);
+  }
+
+  /** Stops timers and watchdog; no callback follows (field.md D1: timers only while on trial). */
+  end(): void {
+    this.#over = true;
+    if (this.#deadline !== null) this.#hal.timers.clear(this.#deadline);
+    if (this.#feeder !== null) this.#hal.timers.clear(this.#feeder);
+    this.#deadline = this.#feeder = null;
+    this.#hal.watchdog.disarm();
+  }
+
+  #conclude(): void {
+    if (this.#over || !this.#testsPassed || !this.#serverReached) return;
+    this.end();
+    this.#listener.passed();
+  }
+
+  /** Feeds from a timer: proof that the event loop of the new image turns. */
+  #feed(): void {
+    this.#hal.watchdog.feed();
+    this.#feeder = this.#hal.timers.set(() => this.#feed(), Math.floor(this.#watchdogTimeoutMs / 4));
+  }
+}

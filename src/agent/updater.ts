@@ -1,0 +1,208 @@
+/** An attempt from the accepted offer to the staged slot: journal, download, read-back, stage. */
+import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
+import { adoptRunning, measureRunning } from "./device.js";
+import { Download, type DownloadEnd } from "./download.js";
+import { Installer } from "./installer.js";
+import { damagesMax, defaults, triesMax } from "./options.js";
+import { resolveUri } from "./url.js";
+
+export class Updater {
+  readonly #context: AgentContext;
+  readonly #installer: Installer;
+  #download: Download | null = null;
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+    this.#installer = new Installer(context.hal, context.buffer);
+  }
+
+  close(): void {
+    this.#download?.close();
+    this.#download = null;
+    this.#installer.cancel();
+  }
+
+  /** Begins a new attempt for the accepted release. */
+  journalWriting(): void {
+    const { hal, device, journal, release } = this.#context;
+    if (release === null) throw new Error("no release was accepted");
+    journal.saveAttempt({
+      ...emptyAttempt(newReportId(hal)),
+      slot: device.targetSlot,
+      sequenceNumber: release.sequenceNumber,
+      imageSizeBytes: release.imageSizeBytes,
+      manifestDigest: release.manifestDigest,
+      imageDigest: release.imageDigest,
+    });
+  }
+
+  /** Begins an attempt that puts the confirmed image back. */
+  journalRepair(): void {
+    const { hal, journal } = this.#context;
+    const confirmed = journal.confirmed;
+    if (confirmed === null) throw new Error("no confirmed image to repair");
+    journal.saveAttempt({
+      ...emptyAttempt(newReportId(hal)),
+      phase: phases.staging,
+      repair: true,
+      slot: confirmed.slot,
+      sequenceNumber: confirmed.sequenceFloor,
+      imageSizeBytes: confirmed.imageSizeBytes,
+      manifestDigest: confirmed.manifestDigest,
+      imageDigest: confirmed.imageDigest,
+      identity: confirmed.identity,
+    });
+  }
+
+  /** Begins an attempt for an unknown image that the bootloader runs on trial. */
+  journalStranger(): void {
+    const { hal, device, journal, buffer } = this.#context;
+    const running = measureRunning(hal, device.runningSlot, buffer);
+    journal.saveAttempt({
+      ...emptyAttempt(newReportId(hal)),
+      phase: phases.staging,
+      repair: true,
+      slot: running.slot,
+      sequenceNumber: journal.confirmed === null ? 0 : journal.confirmed.sequenceFloor,
+      imageSizeBytes: running.imageSizeBytes,
+      imageDigest: running.imageDigest,
+      identity: running.identity,
+    });
+  }
+
+  /** Fetches what is still missing of the payload. */
+  download(): void {
+    const context = this.#context;
+    const { hal, device, journal, options, release, server, buffer } = context;
+    if (release === null) throw new Error("no release was accepted");
+    const progress = journal.progressOf(release.manifestDigest);
+    if (progress !== null && progress.writtenBytes === release.imageSizeBytes) {
+      return context.post("imageWritten");
+    }
+    const target = resolveUri(server, release.uri);
+    if (target === null) throw new Error("the payload URI was checked before");
+    const slot = attemptOf(context).slot;
+    const total = release.imageSizeBytes;
+    this.#download = new Download(hal, release, slot, device.chipId, progress, buffer, {
+      progressed: (reached) => {
+        journal.saveProgress(reached);
+        // Tries count without progress only; written with the next record.
+        journal.attempt = { ...attemptOf(context), tries: 0 };
+      },
+      written: (bytes) => context.tell(bytes, total),
+      ended: (end, reason, retryMs) => context.enter(() => this.#ended(end, reason, retryMs)),
+    });
+    const headers = new Map([["daruma-device", hal.deviceId()]]);
+    this.#download.start(target, headers, options.stallTimeoutMs ?? defaults.stallTimeoutMs);
+  }
+
+  #ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
+    const context = this.#context;
+    this.#download = null;
+    context.retryAfterMs = retryMs;
+    if (end === "written") return context.post("imageWritten");
+    if (end === "damaged") return this.#damaged(reason === "" ? "flash-failed" : reason);
+    const attempt = attemptOf(context);
+    if (attempt.tries + 1 >= triesMax) {
+      return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
+    }
+    context.journal.saveAttempt({ ...attempt, tries: attempt.tries + 1 });
+    context.post("downloadInterrupted");
+  }
+
+  /** Reads the written image back and compares its digest with the signed one. */
+  verifyImage(): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    this.#installer.verify(attempt, this.#head(attempt), (identity) => {
+      context.enter(() => {
+        if (identity === null) return this.#damaged("image-digest-mismatch");
+        context.journal.attempt = { ...attempt, identity };
+        context.post("imageVerified");
+      });
+    });
+  }
+
+  /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
+  #damaged(reason: Reason): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    // The confirmed image itself is damaged: nothing to fetch it from, the running one is kept.
+    if (attempt.repair) return context.post("stageFailed", reason);
+    context.journal.clearProgress();
+    const isLast = attempt.damages + 1 >= damagesMax;
+    context.post(isLast ? "downloadFailed" : "imageDamaged", reason);
+  }
+
+  journalDamage(): void {
+    const attempt = attemptOf(this.#context);
+    const damages = attempt.damages + 1;
+    this.#context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
+  }
+
+  /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
+  journalStaging(): void {
+    const attempt = attemptOf(this.#context);
+    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging });
+  }
+
+  /** Stages the attempt's slot, but never bytes that this boot has not read back (DESIGN 3.2). */
+  stage(): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    const head = this.#head(attempt);
+    if (!this.#installer.isVerified(attempt)) {
+      this.#installer.verify(attempt, head, (identity) => {
+        context.enter(() => {
+          if (identity === null) this.#damaged("image-digest-mismatch");
+          else this.stage();
+        });
+      });
+      return;
+    }
+    try {
+      this.#installer.stage(attempt, head);
+    } catch {
+      return context.post("stageFailed", "stage-failed");
+    }
+    context.post("stageDone");
+  }
+
+  /** The final record of a failed attempt; a release that failed its trial is remembered as bad. */
+  journalFailure(): void {
+    const context = this.#context;
+    const { hal, device, journal, buffer } = context;
+    const attempt = attemptOf(context);
+    if (attempt.phase === phases.failed) return;
+    const reason = context.reason === "" ? attempt.reason : context.reason;
+    if (attempt.repair) adoptRunning(hal, journal, device.runningSlot, buffer);
+    else if (isForGood(reason)) {
+      journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
+    }
+    enterPhase(context, phases.failed, reason);
+  }
+
+  #head(attempt: Attempt): Uint8Array | null {
+    return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
+  }
+}
+
+/** True when the image itself is to blame: the same release would only fail again. */
+function isForGood(reason: Reason | ""): boolean {
+  switch (reason) {
+    case "crashed":
+    case "watchdog-reset":
+    case "power-unstable":
+    case "self-test-failed":
+    case "trial-timeout":
+    case "server-unreachable":
+    case "confirm-failed":
+    case "image-unbootable":
+    case "revert-impossible":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,125 @@
+/** From the first boot of a new image to keeping or rejecting it. */
+import { equalBytes } from "../bytes.js";
+import { phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import { type AgentContext, attemptOf, enterPhase } from "./context.js";
+import { Installer } from "./installer.js";
+import { defaults } from "./options.js";
+import { Trial } from "./trial.js";
+
+export class Verdict {
+  readonly #context: AgentContext;
+  readonly #installer: Installer;
+  #trial: Trial | null = null;
+  /** True when the bootloader will revert by itself if this trial ends without a confirm. */
+  rollbackArmed = false;
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+    this.#installer = new Installer(context.hal, context.buffer);
+  }
+
+  /** Arms the trial, checks the running bytes once more (SUIT validate), then tests and polls. */
+  beginTrial(): void {
+    const context = this.#context;
+    const { hal, options, device } = context;
+    const attempt = attemptOf(context);
+    this.rollbackArmed = hal.boot.slotState(device.runningSlot) === "pending-verify";
+    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
+    const trial = new Trial(hal, options.selfTests ?? [], watchdogMs, {
+      passed: () => context.enter(() => context.post("trialPassed")),
+      failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
+    });
+    this.#trial = trial;
+    trial.arm(options.trialTimeoutMs ?? defaults.trialTimeoutMs);
+    this.#installer.verify(attempt, null, (identity) => {
+      context.enter(() => {
+        if (identity === null) return trial.fail("image-digest-mismatch");
+        // The poll takes the work buffer over now that the read-back is done with it.
+        context.post("pollDue");
+        trial.runTests();
+      });
+    });
+  }
+
+  /** The server answered with an authentic envelope. */
+  serverReached(): void {
+    this.#trial?.serverReached();
+  }
+
+  close(): void {
+    this.#trial?.end();
+    this.#trial = null;
+    this.#installer.cancel();
+  }
+
+  journalConfirming(): void {
+    enterPhase(this.#context, phases.confirming);
+  }
+
+  confirm(): void {
+    const context = this.#context;
+    const { hal, device } = context;
+    try {
+      // The platform confirms its active entry, which after a fallback is another slot's (C.3).
+      if (hal.boot.activeSlot() !== device.runningSlot) hal.boot.stage(device.runningSlot);
+      hal.boot.confirm();
+    } catch {
+      return context.post("confirmFailed", "confirm-failed");
+    }
+    context.post("confirmDone");
+  }
+
+  /** Raises the floor and makes this image the known-good one; only ever after the confirm. */
+  journalConfirmed(): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    const old = context.journal.confirmed;
+    const isSaved =
+      old !== null &&
+      old.slot === attempt.slot &&
+      old.sequenceFloor >= attempt.sequenceNumber &&
+      equalBytes(old.manifestDigest, attempt.manifestDigest) &&
+      equalBytes(old.identity, attempt.identity);
+    if (isSaved) return;
+    const moved = old !== null && old.slot !== attempt.slot;
+    context.journal.saveConfirmed({
+      slot: attempt.slot,
+      previousSlot: old === null ? attempt.slot : moved ? old.slot : old.previousSlot,
+      imageSizeBytes: attempt.imageSizeBytes,
+      previousSizeBytes: old === null ? 0 : moved ? old.imageSizeBytes : old.previousSizeBytes,
+      sequenceFloor: Math.max(old === null ? 0 : old.sequenceFloor, attempt.sequenceNumber),
+      manifestDigest: attempt.manifestDigest,
+      imageDigest: attempt.imageDigest,
+      identity: attempt.identity,
+      previousIdentity:
+        old === null ? new Uint8Array(32) : moved ? old.identity : old.previousIdentity,
+    });
+  }
+
+  journalUpdated(): void {
+    const context = this.#context;
+    const attempt = attemptOf(context);
+    if (attempt.phase === phases.updated) return;
+    const usual: Reason = attempt.repair ? "repaired" : "confirmed";
+    enterPhase(context, phases.updated, context.reason === "" ? usual : context.reason);
+  }
+
+  journalRejecting(): void {
+    enterPhase(this.#context, phases.rejecting, this.#context.reason);
+  }
+
+  /**
+   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending entry),
+   * the platform's own mark does it all the same: the other slot becomes the active one.
+   */
+  reject(): void {
+    const context = this.#context;
+    try {
+      context.hal.boot.reject();
+    } catch {
+      return context.post("rejectFailed", "revert-impossible");
+    }
+    context.post("rejectDone");
+  }
+}
