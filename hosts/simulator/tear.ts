@@ -11,6 +11,8 @@
  * | weak:SEED:SHARE  | about SHARE / 256 of them read differently from read to read            |
  */
 
+import type { Prng } from "./prng.js";
+
 export type Tear =
   | { readonly kind: "before" }
   | { readonly kind: "after" }
@@ -76,4 +78,34 @@ function makeTear(kind: string | undefined, first: number, second: number): Tear
 
 function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 0xffffffff;
+}
+
+/**
+ * Which bits of byte `index` of an operation the tear lets through: all, none, or a random mask.
+ * Called for every byte in order, with a generator made from the tear's seed.
+ */
+export function reachedBits(tear: Tear, index: number, random: Prng): number {
+  switch (tear.kind) {
+    case "before":
+      return 0;
+    case "after":
+      return 0xff;
+    case "prefix":
+      return index < tear.bytes ? 0xff : 0;
+    default:
+      return randomMask(random, tear.share);
+  }
+}
+
+/** Each bit set with a chance of share / 256. */
+function randomMask(random: Prng, share: number): number {
+  let mask = 0;
+  for (let half = 0; half < 2; half++) {
+    let draw = random.next();
+    for (let bit = 0; bit < 4; bit++) {
+      mask = (mask << 1) | ((draw & 0xff) < share ? 1 : 0);
+      draw >>>= 8;
+    }
+  }
+  return mask;
 }
