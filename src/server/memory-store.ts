@@ -1,0 +1,66 @@
+/** A release store in memory, for the simulator and for tests. */
+
+import type { DigestFactory } from "../crypto/digest.js";
+import { bytesBody } from "./body.js";
+import type { DescribeEnvelope, OpenPayload, ReleaseStore, StoredRelease } from "./catalog.js";
+import type { StoredReport } from "./report.js";
+import { etagOfBytes } from "./selection.js";
+
+export class MemoryStore implements ReleaseStore {
+  readonly #digest: DigestFactory;
+  readonly #describe: DescribeEnvelope;
+  readonly #releases = new Map<string, StoredRelease>();
+  readonly #payloads = new Map<string, Uint8Array>();
+  readonly #pins = new Map<string, string>();
+  readonly #reports: StoredReport[] = [];
+
+  constructor(digest: DigestFactory, describe: DescribeEnvelope) {
+    this.#digest = digest;
+    this.#describe = describe;
+  }
+
+  /**
+   * Adds or replaces a release with the payloads that lie beside it, by URI path.
+   * Throws RangeError when `envelope` is no envelope.
+   */
+  add(name: string, envelope: Uint8Array, payloads: ReadonlyMap<string, Uint8Array>): void {
+    const info = this.#describe(envelope);
+    if (info === null) throw new RangeError(`${name} is not an envelope`);
+    const etag = etagOfBytes(this.#digest, envelope);
+    this.#releases.set(name, { name, envelope, etag, info });
+    for (const [uriPath, bytes] of payloads) this.#payloads.set(`${name}\n${uriPath}`, bytes);
+  }
+
+  /** Withdraws a release. */
+  remove(name: string): void {
+    this.#releases.delete(name);
+  }
+
+  /** Holds a device at one release; null lets it follow the newest again. */
+  pin(deviceId: string, name: string | null): void {
+    if (name === null) this.#pins.delete(deviceId);
+    else this.#pins.set(deviceId, name);
+  }
+
+  releases(): readonly StoredRelease[] {
+    return [...this.#releases.values()];
+  }
+
+  pins(): ReadonlyMap<string, string> {
+    return this.#pins;
+  }
+
+  openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
+    const bytes = this.#payloads.get(`${release.name}\n${uriPath}`);
+    if (bytes === undefined) return null;
+    return { body: bytesBody(bytes), etag: etagOfBytes(this.#digest, bytes) };
+  }
+
+  appendReport(report: StoredReport): void {
+    this.#reports.push(report);
+  }
+
+  reports(): readonly StoredReport[] {
+    return this.#reports;
+  }
+}

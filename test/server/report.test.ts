@@ -1,0 +1,93 @@
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { decodeReport } from "../../src/server/report.js";
+import { reportBytes } from "../helpers/report-bytes.js";
+
+const test = suite("server/report");
+
+test("a sound report", () => {
+  assert.equal(decodeReport(reportBytes()), {
+    reportId: "0102030405060708",
+    deviceId: "lamp-0001",
+    manifestDigest: "03".repeat(32),
+    sequenceNumber: 12,
+    result: "updated",
+    reason: "confirmed",
+    runningDigest: "07".repeat(32),
+    resetReason: "software",
+    versionText: "1.4.0",
+    capabilities: 5,
+  });
+});
+
+test("keys 7, 9 and 10 may be absent", () => {
+  const report = decodeReport(reportBytes({ 7: undefined, 9: undefined, 10: undefined }));
+  assert.is(report?.runningDigest, null);
+  assert.is(report?.versionText, null);
+  assert.is(report?.capabilities, null);
+});
+
+test("every other key is required", () => {
+  for (const key of [1, 2, 3, 4, 5, 6, 8]) {
+    assert.is(decodeReport(reportBytes({ [key]: undefined })), null, String(key));
+  }
+});
+
+test("wrong types, sizes, words and keys are refused", () => {
+  const wrong: Record<number, unknown>[] = [
+    { 1: new Uint8Array(7) },
+    { 1: "12345678" },
+    { 2: "" },
+    { 2: "x".repeat(65) },
+    { 2: "two words" },
+    { 2: "line\nfeed" },
+    { 3: new Uint8Array(33) },
+    { 4: -1 },
+    { 4: 1.5 },
+    { 4: 2n ** 60n },
+    { 5: "done" },
+    { 6: "because" },
+    { 6: "constructor" },
+    { 7: null },
+    { 8: "x".repeat(33) },
+    { 9: "x".repeat(33) },
+    { 0: 1 },
+    { 11: 1 },
+  ];
+  for (const changes of wrong) {
+    assert.is(
+      decodeReport(reportBytes(changes)),
+      null,
+      JSON.stringify(Object.entries(changes)[0][0]),
+    );
+  }
+});
+
+test("trailing and missing bytes are refused", () => {
+  const bytes = reportBytes();
+  const longer = new Uint8Array(bytes.length + 1);
+  longer.set(bytes);
+  assert.is(decodeReport(longer), null);
+  for (let length = 0; length < bytes.length; length++) {
+    assert.is(decodeReport(bytes.subarray(0, length)), null);
+  }
+});
+
+test("no bytes make it throw", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      decodeReport(bytes);
+    }),
+  );
+  const sound = reportBytes();
+  fc.assert(
+    fc.property(fc.nat({ max: sound.length - 1 }), fc.nat({ max: 255 }), (at, value) => {
+      const bytes = sound.slice();
+      bytes[at] = value;
+      decodeReport(bytes);
+    }),
+  );
+});
+
+test.run();
