@@ -1,0 +1,147 @@
+/**
+ * Boot control on ESP32. Bytes go through `embedded:storage/flash`; the boot record is read from the
+ * otadata partition and changed by ESP-IDF's own functions. `embedded:update` is not used: its
+ * `complete()` can only stage an image after erasing and writing part of it again, and a repair after
+ * a lost stage must not do that, for the image in the slot may be the only good one.
+ */
+import {
+  type OtadataPair,
+  activeEntry,
+  crcMatches,
+  decodeEntry,
+  otadataEntryBytes,
+  otadataSectorBytes,
+  sequenceErased,
+  slotOfSequence,
+  stateName,
+} from "../../src/boot/otadata.js";
+import type { BootControl, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
+import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
+
+/** Throws when an ESP-IDF function did not return ESP_OK. */
+function check(code: number, name: string): void {
+  if (code !== 0) throw new Error(`${name}: esp_err ${code}`);
+}
+
+class PartitionSlot implements SlotFlash {
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly #partition: FlashPartition;
+
+  constructor(partition: FlashPartition) {
+    const { size, blockLength } = partition.status();
+    this.sizeBytes = size;
+    this.blockBytes = blockLength;
+    this.#partition = partition;
+  }
+
+  read(offset: number, into: Uint8Array, start: number, length: number): void {
+    this.#partition.read(into.subarray(start, start + length), offset);
+  }
+
+  write(offset: number, from: Uint8Array, start: number, length: number): void {
+    this.#partition.write(from.subarray(start, start + length), offset);
+  }
+
+  eraseBlock(offset: number): void {
+    this.#partition.eraseBlock(offset / this.blockBytes);
+  }
+}
+
+class Esp32BootControl implements BootControl {
+  readonly #flash: FlashClass;
+  readonly #natives: Natives;
+
+  constructor(platform: Platform) {
+    this.#flash = platform.flash;
+    this.#natives = platform.natives;
+  }
+
+  runningSlot(): SlotIndex {
+    return this.#natives.daruma_running_slot();
+  }
+
+  slotCount(): number {
+    return this.#natives.daruma_slot_count();
+  }
+
+  activeSlot(): SlotIndex {
+    const pair = this.#entries();
+    const active = pair === null ? -1 : activeEntry(pair);
+    return pair === null || active < 0 ? -1 : this.#slotOf(pair, active);
+  }
+
+  slotState(slot: SlotIndex): SlotState {
+    const pair = this.#entries();
+    if (pair === null) return "none";
+    let newest = -1;
+    for (let i = 0; i < pair.length; i++) {
+      if (!this.#speaksOf(pair, i, slot)) continue;
+      if (newest < 0 || pair[i].sequence > pair[newest].sequence) newest = i;
+    }
+    return newest < 0 ? "none" : stateName(pair[newest].stateWord);
+  }
+
+  forget(slot: SlotIndex): void {
+    const pair = this.#entries();
+    if (pair === null || slot === this.runningSlot()) return;
+    const active = activeEntry(pair);
+    const partition = this.#flash.open({ path: "otadata", mode: "r+" });
+    for (let i = 0; i < pair.length; i++) {
+      if (i !== active && this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
+    }
+    partition.close();
+  }
+
+  openSlot(slot: SlotIndex): SlotFlash {
+    const running = this.runningSlot();
+    if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
+    // The flash module opens one other slot only: esp_ota_get_next_update_partition.
+    if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
+    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: "r+" }));
+  }
+
+  stage(slot: SlotIndex): void {
+    check(this.#natives.daruma_stage(slot), "esp_ota_set_boot_partition");
+  }
+
+  confirm(): void {
+    const code = this.#natives.esp_ota_mark_app_valid_cancel_rollback();
+    check(code, "esp_ota_mark_app_valid_cancel_rollback");
+  }
+
+  reject(): void {
+    check(this.#natives.daruma_mark_invalid(), "esp_ota_mark_app_invalid_rollback");
+  }
+
+  /** Both entries; null when there is no otadata partition to read. */
+  #entries(): OtadataPair | null {
+    let partition: FlashPartition;
+    try {
+      partition = this.#flash.open({ path: "otadata" });
+    } catch {
+      return null;
+    }
+    const bytes = new Uint8Array(otadataEntryBytes);
+    partition.read(bytes, 0);
+    const first = decodeEntry(bytes, 0);
+    partition.read(bytes, otadataSectorBytes);
+    const second = decodeEntry(bytes, 0);
+    partition.close();
+    return [first, second];
+  }
+
+  #slotOf(pair: OtadataPair, index: number): SlotIndex {
+    return slotOfSequence(pair[index].sequence, this.slotCount());
+  }
+
+  #speaksOf(pair: OtadataPair, index: number, slot: SlotIndex): boolean {
+    const entry = pair[index];
+    if (entry.sequence === sequenceErased || !crcMatches(entry)) return false;
+    return this.#slotOf(pair, index) === slot;
+  }
+}
+
+export function createBootControl(platform: Platform): BootControl {
+  return new Esp32BootControl(platform);
+}

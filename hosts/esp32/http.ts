@@ -1,0 +1,67 @@
+/**
+ * The agent's HTTP over the ECMA-419 client: one client and one connection per request, always closed
+ * afterwards. The client has no timeouts, may report an error twice (request and client), and never
+ * finishes some answers (moddable.md 4.2); the agent's own deadlines close it then.
+ */
+import type { Http, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
+import type { ClientRequest, HttpClientClass, HttpClientInstance } from "./platform.js";
+
+class ClientExchange implements HttpRequest {
+  readonly #options: HttpRequestOptions;
+  readonly #client: HttpClientInstance;
+  readonly #request: ClientRequest;
+  #sent = 0;
+  #over = false;
+
+  constructor(Client: HttpClientClass, options: HttpRequestOptions) {
+    this.#options = options;
+    this.#client = new Client({
+      host: options.hostname,
+      port: options.port,
+      onError: () => this.#done(true),
+    });
+    this.#request = this.#client.request({
+      method: options.method,
+      path: options.path,
+      headers: options.headers,
+      onHeaders: (status, headers) => {
+        if (!this.#over) options.onHeaders(status, headers);
+      },
+      onReadable: (count) => {
+        if (!this.#over) options.onReadable(count);
+      },
+      onWritable: (count) => this.#send(count),
+      onDone: (error) => this.#done(error !== null && error !== undefined),
+    });
+  }
+
+  read(into: Uint8Array, start: number, length: number): number {
+    if (this.#over || length === 0) return 0;
+    return this.#request.read(into.subarray(start, start + length)) ?? 0;
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#client.close();
+  }
+
+  #send(count: number): void {
+    const body = this.#options.body;
+    if (this.#over || body === undefined || this.#sent >= body.length) return;
+    const end = Math.min(body.length, this.#sent + count);
+    this.#request.write(body.subarray(this.#sent, end));
+    this.#sent = end;
+  }
+
+  #done(failed: boolean): void {
+    if (this.#over) return;
+    this.close();
+    this.#options.onDone(failed);
+  }
+}
+
+/** Http of the HAL over an ECMA-419 HTTP client class. */
+export function createHttp(Client: HttpClientClass): Http {
+  return { request: (options) => new ClientExchange(Client, options) };
+}

@@ -1,0 +1,109 @@
+/**
+ * What the ESP32 host is given: ECMA-419 classes and ESP-IDF functions, as types. On a device main.ts
+ * injects the real ones; everywhere else the simulated board does. Shapes as measured on Moddable SDK
+ * 8.2 (embedded:storage/flash, embedded:storage/key-value, the ECMA-419 HTTP client, crypt Digest).
+ */
+
+/** An open partition of `embedded:storage/flash`. */
+export interface FlashPartition {
+  read(into: Uint8Array, offset: number): void;
+  write(from: Uint8Array, offset: number): void;
+  /** Erases blocks `[start, end)`; block numbers, not bytes. */
+  eraseBlock(start: number, end?: number): void;
+  status(): { readonly size: number; readonly blockLength: number; readonly blocks: number };
+  close(): void;
+}
+
+/** `embedded:storage/flash`: paths "running", "nextota", or the label of a data partition. */
+export interface FlashClass {
+  open(options: { readonly path: string; readonly mode?: "r" | "r+" }): FlashPartition;
+}
+
+/** An open domain of `embedded:storage/key-value` in format "buffer". */
+export interface KeyValueDomain {
+  read(key: string): ArrayBuffer | undefined;
+  write(key: string, value: Uint8Array): void;
+  delete(key: string): void;
+  close(): void;
+}
+
+export interface KeyValueClass {
+  open(options: { readonly path: string; readonly format: "buffer" }): KeyValueDomain;
+}
+
+/** A request of the ECMA-419 HTTP client; `this` of the callbacks below. */
+export interface ClientRequest {
+  /** Fills `into` with what is ready; returns the count (undefined when nothing is). */
+  read(into: Uint8Array): number | undefined;
+  write(from: Uint8Array | undefined): number;
+}
+
+export interface ClientRequestOptions {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: ReadonlyMap<string, string>;
+  onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
+  onReadable(countBytes: number): void;
+  onWritable?(countBytes: number): void;
+  onDone(error: unknown): void;
+}
+
+export interface HttpClientInstance {
+  request(options: ClientRequestOptions): ClientRequest;
+  close(): void;
+}
+
+/** The HTTP client; sockets and resolver are already bound to it. */
+export type HttpClientClass = new (options: {
+  readonly host: string;
+  readonly port: number;
+  onError?(error: unknown): void;
+}) => HttpClientInstance;
+
+/** A digest of Moddable's crypt module. */
+export interface DigestInstance {
+  write(bytes: Uint8Array): void;
+  close(): ArrayBuffer;
+}
+export type DigestClass = new (algorithm: string) => DigestInstance;
+
+/** ESP-IDF functions by FFI; `daruma_` marks our own C wrappers. Results are esp_err_t, 0 = ok. */
+export interface Natives {
+  /** Index of the running OTA slot; -1 for the factory partition. */
+  daruma_running_slot(): number;
+  daruma_slot_count(): number;
+  /** esp_ota_set_boot_partition of a slot: verifies the image, then rewrites otadata. */
+  daruma_stage(slot: number): number;
+  /** esp_ota_mark_app_invalid_rollback: marks, does not restart. */
+  daruma_mark_invalid(): number;
+  /** Own user of the task watchdog, so that only `feed` counts. */
+  daruma_watchdog_arm(timeoutMs: number): number;
+  daruma_watchdog_feed(): number;
+  daruma_watchdog_disarm(): number;
+  /** Base MAC as 12 hexadecimal digits. */
+  daruma_device_id(): string;
+  esp_ota_mark_app_valid_cancel_rollback(): number;
+  esp_reset_reason(): number;
+  esp_random(): number;
+  esp_restart(): void;
+}
+
+export interface TimerModule {
+  set(callback: () => void, delayMs: number): TimerId;
+  clear(id: TimerId): void;
+}
+/** Opaque to the host. */
+export type TimerId = object | number;
+
+/** Everything that is injected. */
+export interface Platform {
+  readonly flash: FlashClass;
+  readonly keyValue: KeyValueClass;
+  readonly http: HttpClientClass;
+  readonly digest: DigestClass;
+  readonly timer: TimerModule;
+  /** Monotonic milliseconds (Time.ticks). */
+  ticks(): number;
+  readonly natives: Natives;
+  trace(line: string): void;
+}

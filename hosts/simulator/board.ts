@@ -1,0 +1,296 @@
+/**
+ * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware in
+ * its slots. A boot runs until something ends it; then every call of that boot throws, so that no
+ * firmware can act beyond its end, whatever it catches.
+ */
+import type { DigestClass, Platform } from "../esp32/platform.js";
+import type { Partition } from "../../src/boot/partitions.js";
+import { hex } from "../../src/bytes.js";
+import type { DigestFactory } from "../../src/crypto/digest.js";
+import type { Md5 } from "../../src/boot/partitions.js";
+import { type BootResult, runBootloader } from "./bootloader.js";
+import { EspOta } from "./esp-ota.js";
+import type { Flash } from "./flash.js";
+import { KeyValueStore } from "./key-value.js";
+import type { Network } from "./network.js";
+import { createPlatform } from "./platform.js";
+import { type Power, PowerCut } from "./power.js";
+import { Prng } from "./prng.js";
+import type { World, WorldEvent } from "./world.js";
+
+/** esp_reset_reason_t numbers that the simulator uses (ESP-IDF v6.0 esp_system.h). */
+export const resetReasons = Object.freeze({
+  "power-on": 1,
+  software: 3,
+  panic: 4,
+  "task-watchdog": 6,
+  "brown-out": 9,
+} as const);
+export type BootEnd = keyof typeof resetReasons;
+
+/** Thrown by every call of a boot that is over. */
+export class BootEnded extends Error {}
+
+/** What a firmware finds when it starts. */
+export interface BootedDevice {
+  readonly platform: Platform;
+  /** The SHA-256 at the end of the image that runs, in hexadecimal; "" for an image without. */
+  readonly imageHex: string;
+  readonly slotLabel: string;
+  /** A fault the CPU catches: ends the boot with reset reason "panic". */
+  crash(): never;
+  /** Blocks the event loop for ever; the task watchdog bites, if one is armed. */
+  hang(): never;
+  /** Takes this image's own way to the network down, or up again. */
+  setLink(up: boolean): void;
+}
+
+/** A simulated firmware: what an image does when it boots. */
+export type Firmware = (device: BootedDevice) => void;
+
+/** One boot, as seen from outside. */
+export interface BootRecord {
+  readonly number: number;
+  readonly atMs: number;
+  readonly resetReason: BootEnd;
+  readonly result: BootResult;
+  /** As in BootedDevice; null when the bootloader found no image. */
+  readonly imageHex: string | null;
+  readonly slot: number;
+}
+
+export interface BoardOptions {
+  readonly world: World;
+  readonly power: Power;
+  readonly flash: Flash;
+  readonly keyValue: KeyValueStore;
+  readonly network: Network;
+  readonly partitions: readonly Partition[];
+  readonly chipId: number;
+  readonly digest: DigestClass;
+  readonly digestFactory: DigestFactory;
+  readonly md5: Md5;
+  readonly deviceId: string;
+  readonly seed: number;
+  /** The firmware of an image, chosen by its content. */
+  readonly firmwareOf: (imageHex: string) => Firmware;
+  /** What happens, for timelines and checkers. */
+  readonly observer: BoardObserver;
+}
+
+export interface BoardObserver {
+  booted(record: BootRecord): void;
+  ended(atMs: number, reason: BootEnd, note: string): void;
+  /** esp_ota_mark_app_valid returned ESP_OK in this slot. */
+  confirmed(slot: number): void;
+  traced(atMs: number, line: string): void;
+}
+
+/** Why `run` stopped: asked to, out of time or boots, nothing left to happen, or no image boots. */
+export type RunEnd = "until" | "time" | "boots" | "stuck" | "dead";
+
+export interface RunLimits {
+  readonly untilMs: number;
+  readonly bootsMax: number;
+  /** Checked after every event. */
+  readonly until: () => boolean;
+}
+
+/** Task watchdog of a blocked event loop (CONFIG_ESP_TASK_WDT_TIMEOUT_S of our sdkconfig). */
+const taskWatchdogMs = 15_000;
+/** From reset to the first line of JavaScript. */
+const bootMs = 400;
+
+export class Board {
+  readonly #options: BoardOptions;
+  readonly #prng: Prng;
+  #boots = 0;
+  /** Raised at every end of a boot: events of an older boot find another number. */
+  #epoch = 0;
+  #running = false;
+  #ending: { reason: BootEnd; note: string } | null = null;
+  #link = true;
+  #watchdogMs = 0;
+  #watchdog: WorldEvent | null = null;
+
+  constructor(options: BoardOptions) {
+    this.#options = options;
+    this.#prng = new Prng(options.seed);
+  }
+
+  get boots(): number {
+    return this.#boots;
+  }
+
+  /** Supplies power and runs boots and events until a limit is reached. */
+  run(limits: RunLimits, firstReason: BootEnd = "power-on"): RunEnd {
+    const { world } = this.#options;
+    let reason: BootEnd = firstReason;
+    while (true) {
+      if (!this.#running) {
+        if (this.#boots >= limits.bootsMax) return "boots";
+        if (!this.#boot(reason)) return "dead";
+      }
+      while (this.#ending === null) {
+        if (limits.until()) return "until";
+        if (world.nextAtMs() > limits.untilMs) {
+          return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
+        }
+        world.take()?.run();
+      }
+      reason = this.#endBoot();
+    }
+  }
+
+  /** Cuts the supply between two events; the next `run` boots again. */
+  cutPower(): void {
+    if (this.#running) this.#end("power-on", "power cut");
+    if (this.#ending !== null) this.#endBoot();
+  }
+
+  #endBoot(): BootEnd {
+    const { power, world, observer } = this.#options;
+    const { reason, note } = this.#ending ?? { reason: "power-on" as const, note: "" };
+    this.#ending = null;
+    this.#running = false;
+    this.#epoch++;
+    this.#disarm();
+    power.restore();
+    observer.ended(world.nowMs, reason, note);
+    return reason;
+  }
+
+  /** Bootloader, then firmware. False when no image boots: the chip resets for ever. */
+  #boot(reason: BootEnd): boolean {
+    const { world, power, flash, observer } = this.#options;
+    this.#boots++;
+    this.#link = true;
+    this.#running = true;
+    world.advance(bootMs);
+    let result: BootResult;
+    try {
+      const { digestFactory, md5, chipId } = this.#options;
+      result = runBootloader(flash, { digest: digestFactory, md5 }, { chipId });
+    } catch (error) {
+      if (!(error instanceof PowerCut)) throw error;
+      this.#ending = { reason: "power-on", note: "power cut in the bootloader" };
+      return true;
+    }
+    const partition = result.partition;
+    const imageHex = this.#imageHex(result);
+    const slot = partition === null ? -1 : partition.subtype & 0x0f;
+    const record = { number: this.#boots, atMs: world.nowMs, resetReason: reason, result };
+    observer.booted({ ...record, imageHex, slot });
+    if (partition === null || imageHex === null) return false;
+    power.check();
+    const device = this.#device(partition, imageHex, reason);
+    this.#call(() => this.#options.firmwareOf(imageHex)(device));
+    return true;
+  }
+
+  /** SHA-256 that the image carries and the bootloader just verified. */
+  #imageHex(result: BootResult): string | null {
+    const image = result.checked.at(-1)?.result;
+    if (result.partition === null || image === undefined || !image.ok) return null;
+    return image.digest === null ? "" : hex(image.digest);
+  }
+
+  #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
+    const { world, network, power, flash, keyValue, observer } = this.#options;
+    const epoch = this.#epoch;
+    const isAlive = (): boolean => this.#epoch === epoch && this.#ending === null;
+    const check = (): void => {
+      power.check();
+      if (!isAlive()) throw new BootEnded("this boot is over");
+    };
+    const run = (callback: () => void): void => {
+      if (isAlive()) this.#call(callback);
+    };
+    const ota = new EspOta({
+      flash,
+      partitions: this.#options.partitions,
+      running: partition,
+      digest: this.#options.digestFactory,
+      chipId: this.#options.chipId,
+    });
+    const platform = createPlatform({
+      world,
+      flash,
+      keyValue,
+      ota,
+      partitions: this.#options.partitions,
+      running: partition,
+      digest: this.#options.digest,
+      http: network.clientClass(run, isAlive, () => this.#link),
+      prng: this.#prng,
+      deviceId: this.#options.deviceId,
+      bootedAtMs: world.nowMs,
+      resetReason: resetReasons[reason],
+      check,
+      run,
+      restart: () => {
+        check();
+        this.#end("software", "restart");
+        throw new BootEnded("restart");
+      },
+      watchdogArm: (timeoutMs) => this.#arm(timeoutMs),
+      watchdogFeed: () => {
+        if (this.#watchdog !== null) this.#arm(this.#watchdogMs);
+      },
+      watchdogDisarm: () => this.#disarm(),
+      confirmed: () => observer.confirmed(partition.subtype & 0x0f),
+      trace: (line) => observer.traced(world.nowMs, line),
+    });
+    return {
+      platform,
+      imageHex,
+      slotLabel: partition.label,
+      crash: () => {
+        this.#end("panic", "the firmware crashed");
+        throw new BootEnded("crash");
+      },
+      hang: () => {
+        // The loop is blocked: no event of this boot runs any more, only the watchdog.
+        this.#epoch++;
+        if (this.#watchdog === null) this.#arm(taskWatchdogMs);
+        throw new BootEnded("hang");
+      },
+      setLink: (up) => {
+        this.#link = up;
+      },
+    };
+  }
+
+  /** Runs firmware code. What escapes it ends the boot as XS does: abort, software restart. */
+  #call(callback: () => void): void {
+    const { power } = this.#options;
+    try {
+      callback();
+    } catch (error) {
+      const isEnd = error instanceof BootEnded || error instanceof PowerCut;
+      if (!isEnd && !power.isCut) {
+        const text = error instanceof Error ? error.message : "unknown";
+        this.#end("software", `uncaught exception: ${text}`);
+      }
+    }
+    // Latched: whatever the firmware caught, a cut supply ends the boot.
+    if (power.isCut) this.#end("power-on", "power cut");
+  }
+
+  #end(reason: BootEnd, note: string): void {
+    this.#ending ??= { reason, note };
+  }
+
+  #arm(timeoutMs: number): void {
+    this.#disarm();
+    this.#watchdogMs = timeoutMs;
+    this.#watchdog = this.#options.world.after(timeoutMs, () => {
+      this.#end("task-watchdog", "the watchdog bit");
+    });
+  }
+
+  #disarm(): void {
+    if (this.#watchdog !== null) this.#options.world.cancel(this.#watchdog);
+    this.#watchdog = null;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata, the
+ * journal's keys and the wire, never from the agent's own memory.
+ */
+import { equalBytes } from "../../src/bytes.js";
+import type { Partition } from "../../src/boot/partitions.js";
+import { decodeConfirmed } from "../../src/journal/records.js";
+import type { StoredReport } from "../../src/server/report.js";
+import type { BootRecord } from "./board.js";
+import type { Flash } from "./flash.js";
+
+export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8";
+
+export interface Violation {
+  readonly promise: PromiseId;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** An image that was released, by the SHA-256 it carries. */
+export interface KnownImage {
+  readonly imageHex: string;
+  readonly bytes: Uint8Array;
+  /** True when it must be kept once it ran; false for one that crashes, hangs or fails its tests. */
+  readonly isHealthy: boolean;
+}
+
+export class Checkers {
+  readonly violations: Violation[] = [];
+  readonly #flash: Flash;
+  readonly #slots: readonly Partition[];
+  readonly #images: ReadonlyMap<string, KnownImage>;
+  readonly #nowMs: () => number;
+  /** Slots whose image was confirmed; the last one is the one that P2 and P5 speak of. */
+  #confirmedSlot: number;
+  #confirmedHex = "";
+  #runningHex = "";
+  #runningSlot = -1;
+  #floor = 0;
+  #refusedWindow: { operations: number; payloadBytes: number } | null = null;
+  #flashOperations = 0;
+
+  constructor(
+    flash: Flash,
+    slots: readonly Partition[],
+    images: ReadonlyMap<string, KnownImage>,
+    nowMs: () => number,
+    factorySlot: number,
+  ) {
+    this.#flash = flash;
+    this.#slots = slots;
+    this.#images = images;
+    this.#nowMs = nowMs;
+    this.#confirmedSlot = factorySlot;
+  }
+
+  #violated(promise: PromiseId, text: string): void {
+    this.violations.push({ promise, atMs: this.#nowMs(), text });
+  }
+
+  /** P1: every boot ends in an image that is byte for byte a released one. */
+  booted(record: BootRecord): void {
+    const { partition } = record.result;
+    if (partition === null || record.imageHex === null) {
+      return this.#violated("P1", `boot ${record.number}: no slot boots (${record.result.reason})`);
+    }
+    this.#runningHex = record.imageHex;
+    this.#runningSlot = record.slot;
+    if (this.#confirmedHex === "") this.#confirmedHex = record.imageHex;
+    const known = this.#images.get(record.imageHex);
+    const bytes = this.#flash.bytes.subarray(
+      partition.offset,
+      partition.offset + (known?.bytes.length ?? 0),
+    );
+    if (known === undefined || !equalBytes(bytes, known.bytes)) {
+      this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
+    }
+  }
+
+  /** P2: called before each erase and program of flash. */
+  flashChanging(address: number): void {
+    this.#flashOperations++;
+    const slot = this.#slots.findIndex(
+      (one) => address >= one.offset && address < one.offset + one.sizeBytes,
+    );
+    if (slot >= 0 && slot === this.#confirmedSlot) {
+      this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
+    }
+  }
+
+  /** P3, P5: the platform made the running image permanent. */
+  confirmed(slot: number): void {
+    this.#confirmedSlot = slot;
+    this.#confirmedHex = this.#runningHex;
+    if (this.#images.get(this.#runningHex)?.isHealthy === false) {
+      this.#violated("P3", "an image that fails its trial was confirmed");
+    }
+  }
+
+  /** P4: called with each change of the journal. */
+  journalChanged(key: string, value: Uint8Array | null): void {
+    if (key !== "confirmed") return;
+    const record = value === null ? null : decodeConfirmed(value, value.length);
+    const floor = record === null ? 0 : record.sequenceFloor;
+    if (floor < this.#floor) this.#violated("P4", `the floor fell from ${this.#floor} to ${floor}`);
+    this.#floor = floor;
+  }
+
+  /** P8: flash operations and payload bytes from here to `refusalEnds` must not grow. */
+  refusalBegins(payloadBytes: number): void {
+    this.#refusedWindow = { operations: this.#flashOperations, payloadBytes };
+  }
+
+  refusalEnds(payloadBytes: number): void {
+    const window = this.#refusedWindow;
+    if (window === null) return;
+    const operations = this.#flashOperations - window.operations;
+    const bytes = payloadBytes - window.payloadBytes;
+    if (operations > 0) this.#violated("P8", `a refusal cost ${operations} flash operations`);
+    if (bytes > 0) this.#violated("P8", `a refusal cost ${bytes} bytes of payload`);
+    this.#refusedWindow = null;
+  }
+
+  /** P3, P5: after everything has settled, the confirmed image is the one that runs. */
+  settled(): void {
+    if (this.#runningHex !== this.#confirmedHex) {
+      this.#violated("P5", `slot ${this.#runningSlot} runs, but another image was confirmed last`);
+    }
+    if (this.#images.get(this.#runningHex)?.isHealthy === false) {
+      this.#violated("P3", "an image that fails its trial is what remains");
+    }
+  }
+
+  /** P6: the run did not settle within its bounds. */
+  unsettled(text: string): void {
+    this.#violated("P6", text);
+  }
+
+  /** P7: each attempt has one final result. `attempts` are manifest digests that must have one. */
+  reported(reports: readonly StoredReport[], attempts: readonly string[]): void {
+    for (const manifestDigest of attempts) {
+      const results = reports.filter((one) => one.manifestDigest === manifestDigest);
+      if (results.length !== 1) {
+        this.#violated("P7", `${results.length} results for release ${manifestDigest.slice(0, 8)}`);
+      }
+    }
+  }
+}
