@@ -10,7 +10,8 @@ import type {
   HttpClientClass,
   HttpClientInstance,
 } from "../esp32/platform.js";
-import type { Body, ServerRequest, ServerResponse } from "../../src/server/handler.js";
+import type { Body } from "../../src/server/body.js";
+import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import type { World } from "./world.js";
 
 /** What one exchange looked like from outside, for checkers and timelines. */

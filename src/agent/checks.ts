@@ -29,7 +29,8 @@ const imageBytesMin = 24 + 8 + 16 + 32;
 export function judge(release: Release, facts: DeviceFacts): Judgement {
   if (!equalBytes(release.vendorId, facts.vendorId)) return "vendor-mismatch";
   if (!equalBytes(release.classId, facts.classId)) return "class-mismatch";
-  if (release.chipId !== facts.chipId) return "chip-mismatch";
+  // Absent in manifests of other tools; then the image header decides, after the first block.
+  if (release.chipId >= 0 && release.chipId !== facts.chipId) return "chip-mismatch";
   if (release.imageSizeBytes > facts.slotSizeBytes) return "image-too-big";
   if (release.imageSizeBytes < imageBytesMin) return "image-too-small";
   // draft-ietf-suit-manifest-37: a lower sequence number MUST be rejected; an equal one is the same

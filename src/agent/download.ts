@@ -150,8 +150,8 @@ export class Download implements ExchangeHandler {
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
   #acceptHead(): boolean {
-    const header = parseImageHeader(this.#buffer.subarray(0, this.#fill));
-    if (header === null || header.chipId !== this.#chipId) {
+    const result = parseImageHeader(this.#buffer.subarray(0, this.#fill));
+    if (!result.ok || result.header.chipId !== this.#chipId) {
       this.#end("damaged", "image-header-mismatch");
       return false;
     }

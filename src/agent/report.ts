@@ -40,25 +40,25 @@ const reportBytesMax = 256;
 export function encodeReport(report: Report): Uint8Array {
   const writer = new CborWriter(new Uint8Array(reportBytesMax));
   writer.map(9);
-  writer.uint(1);
-  writer.bytes(report.reportId);
-  writer.uint(2);
+  writer.int(1);
+  writer.byteString(report.reportId);
+  writer.int(2);
   writer.text(report.deviceId);
-  writer.uint(3);
-  writer.bytes(report.manifestDigest);
-  writer.uint(4);
-  writer.uint(report.sequenceNumber);
-  writer.uint(5);
+  writer.int(3);
+  writer.byteString(report.manifestDigest);
+  writer.int(4);
+  writer.int(report.sequenceNumber);
+  writer.int(5);
   writer.text(report.result);
-  writer.uint(6);
+  writer.int(6);
   writer.text(report.reason);
-  writer.uint(7);
-  writer.bytes(report.imageDigest);
-  writer.uint(8);
+  writer.int(7);
+  writer.byteString(report.imageDigest);
+  writer.int(8);
   writer.text(report.resetReason);
-  writer.uint(10);
-  writer.uint(report.capabilities);
-  return writer.result();
+  writer.int(10);
+  writer.int(report.capabilities);
+  return writer.bytes.subarray(0, writer.length);
 }
 
 /**

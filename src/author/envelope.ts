@@ -61,6 +61,8 @@ export interface ManifestInput {
   readonly imageDigest: Uint8Array;
   /** 1..2^53-1. */
   readonly imageSizeBytes: number;
+  /** Chip id of the image header, 0..65535; left out, devices learn it from the payload only. */
+  readonly chipId?: number;
   /** 1..256 printable ASCII characters without a space. */
   readonly uri: string;
 }
@@ -119,8 +121,10 @@ export function buildManifest(input: ManifestInput): Uint8Array {
       ]),
     ],
   ]);
+  const source = new Map<number, unknown>([[label.parameterUri, input.uri]]);
+  if (input.chipId !== undefined) source.set(label.parameterImageChip, input.chipId);
   const install = [
-    ...[label.directiveOverrideParameters, new Map([[label.parameterUri, input.uri]])],
+    ...[label.directiveOverrideParameters, source],
     ...[label.directiveFetch, label.policyDirective],
     ...imageMatch,
   ];

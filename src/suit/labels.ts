@@ -37,6 +37,11 @@ export const parameterClass = 2;
 export const parameterImageDigest = 3;
 export const parameterImageSize = 14;
 export const parameterUri = 21;
+/**
+ * Private (-257 and below are): chip id of the image header, ESP-IDF esp_chip_id_t. Lets a device
+ * refuse an image for another chip before it fetches a byte. Absent in manifests of other tools.
+ */
+export const parameterImageChip = -258;
 
 /** Reporting policy: record success and failure, each with system information. */
 export const policyCondition = 15;

@@ -7,7 +7,7 @@
  *       3: << { 2: [['fw']], 4: << [20, {1: vendor, 2: class, 3: << digest >>, 14: size},
  *                                   1, 15, 2, 15] >> } >>,
  *       5: ['fw'], 6: << version >>, 7: << [3, 15] >>, 9: << [23, 2] >>,
- *       20: << [20, {21: uri}, 21, 2, 3, 15] >> }
+ *       20: << [20, {21: uri, ? -258: chip id}, 21, 2, 3, 15] >> }
  */
 
 import { CborReader } from "../cbor/reader.js";
@@ -39,6 +39,7 @@ import {
   manifestValidate,
   manifestVersion,
   parameterClass,
+  parameterImageChip,
   parameterImageDigest,
   parameterImageSize,
   parameterUri,
@@ -62,6 +63,8 @@ export interface Release {
   readonly imageDigest: Uint8Array;
   /** 1..2^53-1. */
   readonly imageSizeBytes: number;
+  /** Chip id of the image header; -1 when the manifest does not tell. */
+  readonly chipId: number;
   /** 1..256 printable ASCII characters without a space. */
   readonly uri: string;
   /** For people, at most 32 characters, e.g. "1.4.0-rc.1". */
@@ -96,7 +99,7 @@ const sharedParameters: Sequence = Object.freeze([
   parameterImageDigest,
   parameterImageSize,
 ]);
-const installParameters: Sequence = Object.freeze([parameterUri]);
+const installParameters: Sequence = Object.freeze([parameterUri, parameterImageChip]);
 const noParameters: Sequence = Object.freeze([]);
 /** Every parameter of the profile. */
 const parameters: Sequence = Object.freeze([
@@ -105,6 +108,7 @@ const parameters: Sequence = Object.freeze([
   parameterImageDigest,
   parameterImageSize,
   parameterUri,
+  parameterImageChip,
 ]);
 
 /** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
@@ -133,6 +137,7 @@ export function readManifest(
     classId: walk.classId.slice(),
     imageDigest: walk.imageDigest.slice(),
     imageSizeBytes: walk.imageSizeBytes,
+    chipId: walk.chipId,
     uri: walk.uri,
     versionText: walk.versionText,
   };
@@ -147,6 +152,7 @@ class Walk {
   classId: Uint8Array;
   imageDigest: Uint8Array;
   imageSizeBytes = 0;
+  chipId = -1;
   uri = "";
   versionText = "";
 
@@ -282,9 +288,15 @@ class Walk {
           this.uri = reader.text(uriBytesMax);
           reader.expect(this.uri !== "" && !this.uri.includes(" "));
           break;
+        case parameterImageChip:
+          this.chipId = reader.uint();
+          reader.expect(this.chipId <= 0xffff);
+          break;
       }
     }
-    reader.expect(count === expected.length);
+    // Each key came once and is expected, so the count tells that all are there: but for the chip.
+    const optional = expected === installParameters && this.chipId < 0 ? 1 : 0;
+    reader.expect(count === expected.length - optional);
   }
 
   /** << [-16, digest] >> */

@@ -1,0 +1,288 @@
+/**
+ * One device, one update server, two releases: a whole run in virtual time, with the server's real
+ * code on the other side of the simulated network and the checkers watching from outside.
+ */
+import { Agent } from "../../src/agent/agent.js";
+import type { AgentOptions, Progress, SelfTest } from "../../src/agent/options.js";
+import { encodePartitions, type Md5, partitionTableAddress } from "../../src/boot/partitions.js";
+import { equalBytes, hex } from "../../src/bytes.js";
+import type { DigestFactory } from "../../src/crypto/digest.js";
+import type { DescribeEnvelope } from "../../src/server/catalog.js";
+import { type ServerRequest, type ServerResponse, UpdateServer } from "../../src/server/handler.js";
+import { MemoryStore } from "../../src/server/memory-store.js";
+import { decodeReport, type StoredReport } from "../../src/server/report.js";
+import { createHal } from "../esp32/hal.js";
+import type { DigestClass } from "../esp32/platform.js";
+import { Board, type BootRecord, type Firmware, type RunEnd } from "./board.js";
+import { Checkers, type KnownImage, type Violation } from "./checkers.js";
+import { Flash } from "./flash.js";
+import { KeyValueStore } from "./key-value.js";
+import { type Layout, layoutFor } from "./layout.js";
+import { type Delivery, Network, type WireRecord } from "./network.js";
+import { Power } from "./power.js";
+import type { Cut } from "./tear.js";
+import { World } from "./world.js";
+
+/** What a simulated firmware does once it runs. */
+export type Behaviour = "healthy" | "crash" | "hang" | "fail-test" | "no-network";
+
+/** A release as the simulation needs it. */
+export interface SimulatedRelease {
+  /** Name in the server's store, for example "app-2.suit". */
+  readonly name: string;
+  readonly envelope: Uint8Array;
+  readonly image: Uint8Array;
+  readonly uri: string;
+  readonly behaviour: Behaviour;
+}
+
+/** Digests, which the host provides: in JavaScript they would dominate every run. */
+export interface SimulationNatives {
+  readonly digest: DigestClass;
+  readonly digestFactory: DigestFactory;
+  readonly md5: Md5;
+}
+
+export interface SimulationOptions {
+  readonly natives: SimulationNatives;
+  readonly describe: DescribeEnvelope;
+  readonly trustAnchor: Uint8Array;
+  readonly vendor: string;
+  readonly deviceClass: string;
+  readonly chipId: number;
+  /** The release whose image is in ota_0 from the factory. */
+  readonly installed: SimulatedRelease;
+  readonly seed?: number;
+  readonly deviceId?: string;
+  readonly layout?: Layout;
+  /** Faults of supply and flash, counted from the first operation of the run. */
+  readonly cuts?: readonly Cut[];
+  readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
+  readonly agent?: Partial<AgentOptions>;
+  readonly onTimeline?: (line: TimelineLine) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface TimelineLine {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+const pollIntervalMs = 60_000;
+const trialTimeoutMs = 60_000;
+
+export class Simulation {
+  readonly world = new World();
+  readonly power = new Power();
+  readonly flash: Flash;
+  readonly keyValue: KeyValueStore;
+  readonly network: Network;
+  readonly store: MemoryStore;
+  readonly board: Board;
+  readonly checkers: Checkers;
+  readonly layout: Layout;
+  readonly timeline: TimelineLine[] = [];
+  /** Every boot so far. */
+  readonly boots: BootRecord[] = [];
+  readonly #options: SimulationOptions;
+  readonly #images = new Map<string, KnownImage>();
+  readonly #behaviours = new Map<string, Behaviour>();
+  #lastState = "";
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const { natives, installed } = options;
+    const seed = options.seed ?? 1;
+    this.layout = options.layout ?? layoutFor(installed.image.length);
+    const slots = this.layout.partitions.filter((one) => one.type === 0);
+    const checkersOf = (): Checkers => this.checkers;
+    this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
+    this.checkers = new Checkers(this.flash, slots, this.#images, () => this.world.nowMs, 0);
+    this.keyValue = new KeyValueStore(this.power);
+    this.keyValue.onChange = (domain, key, value) => {
+      if (domain === "daruma") this.checkers.journalChanged(key, value);
+    };
+    this.store = new MemoryStore(natives.digestFactory, options.describe);
+    const server = new UpdateServer(this.store, natives.digestFactory, {
+      nowMs: () => this.world.nowMs,
+      decodeReport,
+    });
+    this.network = new Network(this.world, {
+      handler: (request): ServerResponse => server.handle(request),
+      ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
+    });
+    this.flash.load(partitionTableAddress, encodePartitions(this.layout.partitions, natives.md5));
+    this.flash.load(slots[0].offset, installed.image);
+    this.#know(installed);
+    this.board = this.#makeBoard(seed);
+    this.power.plan(options.cuts ?? []);
+  }
+
+  #makeBoard(seed: number): Board {
+    const { natives, chipId, deviceId } = this.#options;
+    return new Board({
+      world: this.world,
+      power: this.power,
+      flash: this.flash,
+      keyValue: this.keyValue,
+      network: this.network,
+      partitions: this.layout.partitions,
+      chipId,
+      digest: natives.digest,
+      digestFactory: natives.digestFactory,
+      md5: natives.md5,
+      deviceId: deviceId ?? "240ac4000001",
+      seed,
+      firmwareOf: (imageHex) => this.#firmware(this.#behaviours.get(imageHex) ?? "healthy"),
+      observer: {
+        booted: (record) => this.#booted(record),
+        ended: (_atMs, reason, note) => this.#note(`reset (${reason}): ${note}`),
+        confirmed: (slot) => {
+          this.checkers.confirmed(slot);
+          this.#note(`ota_${slot} is marked valid`);
+        },
+        traced: (_atMs, line) => this.#note(line),
+      },
+    });
+  }
+
+  /** Puts a release on the server. Devices learn of it at their next poll. */
+  publish(release: SimulatedRelease): void {
+    this.#know(release);
+    const payloads = new Map([[release.uri, release.image]]);
+    this.store.add(release.name, release.envelope, payloads);
+    this.#note(`server: ${release.name} is published`);
+  }
+
+  withdraw(name: string): void {
+    this.store.remove(name);
+    this.#note(`server: ${name} is withdrawn`);
+  }
+
+  /** Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots. */
+  run(until: () => boolean, durationMs: number, bootsMax = 64): RunEnd {
+    return this.board.run({
+      until,
+      untilMs: this.world.nowMs + durationMs,
+      bootsMax: this.board.boots + bootsMax,
+    });
+  }
+
+  reports(): readonly StoredReport[] {
+    return this.store.reports();
+  }
+
+  /** Payload bytes that the device has read from the network. */
+  payloadBytes(): number {
+    let bytes = 0;
+    for (const { path, bodyBytes } of this.network.records) {
+      if (!isControlPath(path)) bytes += bodyBytes;
+    }
+    return bytes;
+  }
+
+  /** Requests seen on the wire so far. */
+  wire(): readonly WireRecord[] {
+    return this.network.records;
+  }
+
+  violations(): readonly Violation[] {
+    return this.checkers.violations;
+  }
+
+  /** The image that runs: name of its release, or null when none boots. */
+  runningImage(): Uint8Array | null {
+    const last = this.boots.at(-1);
+    if (last === undefined || last.imageHex === null) return null;
+    return this.#images.get(last.imageHex)?.bytes ?? null;
+  }
+
+  /** True when the running slot holds exactly `image`. */
+  runs(image: Uint8Array): boolean {
+    const partition = this.boots.at(-1)?.result.partition;
+    if (partition === undefined || partition === null) return false;
+    const { offset } = partition;
+    return equalBytes(this.flash.bytes.subarray(offset, offset + image.length), image);
+  }
+
+  #know(release: SimulatedRelease): void {
+    const imageHex = hex(release.image.subarray(release.image.length - 32));
+    const isHealthy = release.behaviour === "healthy";
+    this.#images.set(imageHex, { imageHex, bytes: release.image, isHealthy });
+    this.#behaviours.set(imageHex, release.behaviour);
+  }
+
+  #booted(record: BootRecord): void {
+    this.boots.push(record);
+    this.checkers.booted(record);
+    const where = record.result.slot ?? "nothing: the chip resets for ever";
+    this.#note(`boot ${record.number} (${record.resetReason}): ${where}, ${record.result.reason}`);
+  }
+
+  #note(text: string): void {
+    const line = { atMs: Math.round(this.world.nowMs), text };
+    this.timeline.push(line);
+    this.#options.onTimeline?.(line);
+  }
+
+  /** The firmware: an agent around one of the known behaviours. */
+  #firmware(behaviour: Behaviour): Firmware {
+    return (device) => {
+      const { timer } = device.platform;
+      if (behaviour === "crash") timer.set(() => device.crash(), 1500);
+      if (behaviour === "hang") timer.set(() => device.hang(), 1500);
+      if (behaviour === "no-network") device.setLink(false);
+      const selfTest: SelfTest = (done) => {
+        timer.set(() => done(behaviour !== "fail-test"), 200);
+      };
+      new Agent(createHal(device.platform), this.#agentOptions(selfTest)).start();
+    };
+  }
+
+  #agentOptions(selfTest: SelfTest): AgentOptions {
+    const { trustAnchor, vendor, deviceClass, agent } = this.#options;
+    return {
+      vendor,
+      deviceClass,
+      trustAnchors: [trustAnchor],
+      serverUrl: "http://updates.example.com",
+      selfTests: [selfTest],
+      pollIntervalMs,
+      trialTimeoutMs,
+      onProgress: (progress) => {
+        if (progress.state !== this.#lastState) {
+          this.#lastState = progress.state;
+          this.#note(`agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`);
+        }
+        this.#options.onProgress?.(progress);
+      },
+      ...agent,
+    };
+  }
+}
+
+/** Flash whose changes the checkers see before they happen. */
+class WatchedFlash extends Flash {
+  readonly #checkers: () => Checkers;
+
+  constructor(power: Power, sizeBytes: number, seed: number, checkers: () => Checkers) {
+    super({ power, sizeBytes, seed });
+    this.#checkers = checkers;
+  }
+
+  override write(address: number, from: Uint8Array, start: number, length: number): void {
+    this.#checkers().flashChanging(address);
+    super.write(address, from, start, length);
+  }
+
+  override eraseBlock(address: number): void {
+    this.#checkers().flashChanging(address);
+    super.eraseBlock(address);
+  }
+}
+
+/** True for offers and reports: everything else that a device asks for is payload. */
+function isControlPath(path: string): boolean {
+  return path.endsWith("/latest.suit") || path.endsWith("/reports");
+}
