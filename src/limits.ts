@@ -4,6 +4,8 @@
 export const envelopeBytesMax = 4096;
 /** COSE_Sign1 blocks in one envelope. */
 export const signaturesMax = 4;
+/** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
+export const verificationsMax = 8;
 /** Components in one manifest. */
 export const componentsMax = 8;
 /** Parts of a component identifier, and the length of each. */

@@ -1,0 +1,89 @@
+/** What an envelope says, for people and tools. Needs no key, and so proves nothing. */
+
+import { equalBytes, hex } from "../bytes.js";
+import type { DigestFactory } from "../crypto/digest.js";
+import { envelopeBytesMax } from "../limits.js";
+import type { Reason } from "../reasons.js";
+import { isEd25519 } from "../suit/cose.js";
+import { manifestDigestOf, readEnvelope } from "../suit/envelope.js";
+import { readManifest } from "../suit/manifest.js";
+
+/** Bytes are in lower-case hexadecimal; made for JSON. */
+export interface EnvelopeDescription {
+  readonly sizeBytes: number;
+  /** Why a device would refuse it without asking whose signatures these are; null if it would not. */
+  readonly problem: Reason | null;
+  /** Null when the envelope is not well formed. */
+  readonly manifest: ManifestDescription | null;
+  readonly signatures: readonly SignatureDescription[];
+}
+
+export interface ManifestDescription {
+  readonly sizeBytes: number;
+  /** The digest that was signed. */
+  readonly digest: string;
+  readonly digestMatches: boolean;
+  /** Null when the manifest is not in the profile; `problem` says so. */
+  readonly release: ReleaseDescription | null;
+}
+
+export interface ReleaseDescription {
+  readonly sequenceNumber: number;
+  readonly versionText: string;
+  readonly vendorId: string;
+  readonly classId: string;
+  readonly imageDigest: string;
+  readonly imageSizeBytes: number;
+  readonly uri: string;
+}
+
+export interface SignatureDescription {
+  /** COSE algorithm id. */
+  readonly algorithm: number;
+  /** True when a device can check it. */
+  readonly supported: boolean;
+  readonly keyId: string | null;
+}
+
+/** Describes any bytes; never throws. */
+export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): EnvelopeDescription {
+  const parts = readEnvelope(bytes, bytes.length);
+  const tooBig = bytes.length > envelopeBytesMax;
+  if (parts === null) {
+    const problem = tooBig ? "envelope-too-big" : "envelope-malformed";
+    return { sizeBytes: bytes.length, problem, manifest: null, signatures: [] };
+  }
+  const digestMatches = equalBytes(manifestDigestOf(bytes, parts, digest), parts.manifestDigest);
+  const release = readManifest(bytes, parts.start, parts.end, parts.manifestDigest);
+  const signatures = parts.signatures.map((block) => ({
+    algorithm: block.algorithm,
+    supported: isEd25519(block.algorithm),
+    keyId: block.keyId === null ? null : hex(block.keyId),
+  }));
+  let problem: Reason | null = typeof release === "string" ? release : null;
+  if (!signatures.some((block) => block.supported)) problem = "signature-missing";
+  if (!digestMatches) problem = "digest-mismatch";
+  if (tooBig) problem = "envelope-too-big";
+  return {
+    sizeBytes: bytes.length,
+    problem,
+    manifest: {
+      sizeBytes: parts.end - parts.start,
+      digest: hex(parts.manifestDigest),
+      digestMatches,
+      release:
+        typeof release === "string"
+          ? null
+          : {
+              sequenceNumber: release.sequenceNumber,
+              versionText: release.versionText,
+              vendorId: hex(release.vendorId),
+              classId: hex(release.classId),
+              imageDigest: hex(release.imageDigest),
+              imageSizeBytes: release.imageSizeBytes,
+              uri: release.uri,
+            },
+    },
+    signatures,
+  };
+}

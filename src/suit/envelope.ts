@@ -1,0 +1,172 @@
+/**
+ * The SUIT envelope: finds the signature blocks and the manifest, and decides whether the manifest
+ * is authentic. Nothing inside the manifest is read here.
+ *
+ *     107({ 2: << [ << [-16, digest] >>, 1 to 4 times << 18([<< {1: alg} >>, {}, null, sig]) >> ] >>,
+ *           3: << manifest >> })
+ */
+
+import { equalBytes } from "../bytes.js";
+import { CborReader } from "../cbor/reader.js";
+import type { DigestFactory } from "../crypto/digest.js";
+import {
+  envelopeBytesMax,
+  mapEntriesMax,
+  signaturesMax,
+  trustAnchorsMax,
+  verificationsMax,
+} from "../limits.js";
+import type { Reason } from "../reasons.js";
+import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
+import {
+  algorithmSha256,
+  envelopeAuthentication,
+  envelopeManifest,
+  tagEnvelope,
+} from "./labels.js";
+
+/** Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. */
+export type SignatureVerifier = (
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  message: Uint8Array,
+) => boolean;
+
+/** Where things are in an envelope that is well formed; nothing of it is believed yet. */
+export interface EnvelopeParts {
+  /** The encoded SUIT_Digest that the signatures cover; a view. */
+  readonly signedDigest: Uint8Array;
+  /** The 32 digest bytes in it; a view. */
+  readonly manifestDigest: Uint8Array;
+  readonly signatures: readonly Sign1[];
+  /** Start of the byte string that holds the manifest, header included. */
+  readonly itemStart: number;
+  /** Content of that byte string: `bytes[start, end)`. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A manifest signed by a trust anchor. Only `authenticate` makes one. */
+class Authentic {
+  /** The envelope as given; must not change while this object is in use. */
+  readonly bytes: Uint8Array;
+  /** The manifest is `bytes[start, end)`. */
+  readonly start: number;
+  readonly end: number;
+  /** SHA-256 that was signed, which identifies the release; a 32-byte copy. */
+  readonly digest: Uint8Array;
+  /** Which of the trust anchors signed. */
+  readonly trustAnchorIndex: number;
+  // Exists for the compiler only: no object literal passes for this type.
+  declare protected readonly authentic: true;
+
+  constructor(bytes: Uint8Array, parts: EnvelopeParts, trustAnchorIndex: number) {
+    this.bytes = bytes;
+    this.start = parts.start;
+    this.end = parts.end;
+    this.digest = parts.manifestDigest.slice();
+    this.trustAnchorIndex = trustAnchorIndex;
+  }
+}
+export type AuthenticManifest = Authentic;
+
+/**
+ * Checks `envelope[0, lengthBytes)` and one of its signatures against the trust anchors (raw 32-byte
+ * public keys; at most 8 are looked at). Returns the manifest, or why it is not believed:
+ *
+ *     envelope-too-big     more than `envelopeBytesMax` bytes
+ *     envelope-malformed   not an envelope of the profile in deterministic CBOR
+ *     digest-mismatch      the manifest is not the one that the digest names
+ *     signature-missing    no block of a supported algorithm
+ *     signature-untrusted  blocks, but none that is by a trust anchor
+ *     signature-invalid    a block that names a trust anchor's key does not verify
+ *
+ * A key id only says which trust anchors need not be tried, so that a stranger's envelope costs no
+ * verification. It is not signed; a wrong one makes a good signature count for nothing, never a bad
+ * one count. A block without a key id is tried with every trust anchor, `verificationsMax` in all.
+ */
+export function authenticate(
+  envelope: Uint8Array,
+  lengthBytes: number,
+  trustAnchors: readonly Uint8Array[],
+  digest: DigestFactory,
+  verify: SignatureVerifier,
+): AuthenticManifest | Reason {
+  if (lengthBytes > envelopeBytesMax) return "envelope-too-big";
+  const parts = readEnvelope(envelope, lengthBytes);
+  if (parts === null) return "envelope-malformed";
+  if (!equalBytes(manifestDigestOf(envelope, parts, digest), parts.manifestDigest)) {
+    return "digest-mismatch";
+  }
+
+  const anchorCount = Math.min(trustAnchors.length, trustAnchorsMax);
+  const keyIds: Uint8Array[] = [];
+  for (let i = 0; i < anchorCount; i++) keyIds.push(keyIdOf(trustAnchors[i], digest));
+  let refusal: Reason = "signature-missing";
+  let verifications = 0;
+  for (let i = 0; i < parts.signatures.length; i++) {
+    const block = parts.signatures[i];
+    if (!isEd25519(block.algorithm)) continue;
+    if (refusal === "signature-missing") refusal = "signature-untrusted";
+    const message = signedMessage(block.algorithm, parts.signedDigest);
+    for (let anchor = 0; anchor < anchorCount; anchor++) {
+      if (block.keyId !== null && !equalBytes(block.keyId, keyIds[anchor])) continue;
+      if (verifications === verificationsMax) return refusal;
+      verifications++;
+      if (verify(trustAnchors[anchor], block.signature, message)) {
+        return new Authentic(envelope, parts, anchor);
+      }
+      if (block.keyId !== null) refusal = "signature-invalid";
+    }
+  }
+  return refusal;
+}
+
+/** SHA-256 of the manifest as it lies in the envelope. */
+export function manifestDigestOf(
+  envelope: Uint8Array,
+  parts: EnvelopeParts,
+  digest: DigestFactory,
+): Uint8Array {
+  const running = digest("SHA256");
+  // draft-ietf-suit-manifest-37 8.3: the digest covers the byte string with its header.
+  running.write(envelope, parts.itemStart, parts.end - parts.itemStart);
+  return running.close();
+}
+
+/** Parts of `envelope[0, lengthBytes)`; null when it is not an envelope of the profile. */
+export function readEnvelope(envelope: Uint8Array, lengthBytes: number): EnvelopeParts | null {
+  const reader = new CborReader(envelope, 0, lengthBytes);
+  reader.expect(reader.tag() === tagEnvelope);
+  // The profile has no severed members, integrated payloads or other keys.
+  reader.expect(reader.map(mapEntriesMax) === 2);
+  const first = reader.key(undefined);
+  reader.expect(first === envelopeAuthentication);
+  const authenticationEnd = reader.enter();
+  const itemCount = reader.array(1 + signaturesMax);
+  reader.expect(itemCount >= 1);
+
+  const digestEnd = reader.enter();
+  const digestStart = reader.position;
+  reader.expect(reader.array(2) === 2);
+  reader.expect(reader.int() === algorithmSha256);
+  const manifestDigest = reader.byteStringOf(32);
+  const signedDigest = envelope.subarray(digestStart, reader.position);
+  reader.leave(digestEnd);
+
+  const signatures: Sign1[] = [];
+  for (let i = 1; i < itemCount && !reader.failed; i++) {
+    const blockEnd = reader.enter();
+    signatures.push(readSign1(reader));
+    reader.leave(blockEnd);
+  }
+  reader.leave(authenticationEnd);
+
+  reader.expect(reader.key(first) === envelopeManifest);
+  const itemStart = reader.position;
+  const manifest = reader.byteString();
+  const end = reader.position;
+  if (!reader.atEnd) return null;
+  const start = end - manifest.length;
+  return { signedDigest, manifestDigest, signatures, itemStart, start, end };
+}

@@ -1,0 +1,299 @@
+/**
+ * The manifest of the full-image profile: one component ['fw'], fetched from one URI. It is walked
+ * once without acting on anything; the profile fixes which commands each sequence holds and in
+ * which order, so a manifest that means the same in another shape is refused as well.
+ *
+ *     { 1: 1, 2: sequence number,
+ *       3: << { 2: [['fw']], 4: << [20, {1: vendor, 2: class, 3: << digest >>, 14: size},
+ *                                   1, 15, 2, 15] >> } >>,
+ *       5: ['fw'], 6: << version >>, 7: << [3, 15] >>, 9: << [23, 2] >>,
+ *       20: << [20, {21: uri}, 21, 2, 3, 15] >> }
+ */
+
+import { CborReader } from "../cbor/reader.js";
+import {
+  commandsMax,
+  componentPartsMax,
+  componentsMax,
+  mapEntriesMax,
+  uriBytesMax,
+} from "../limits.js";
+import type { Reason } from "../reasons.js";
+import type { AuthenticManifest } from "./envelope.js";
+import {
+  algorithmSha256,
+  commonComponents,
+  commonSharedSequence,
+  conditionClass,
+  conditionImageMatch,
+  conditionVendor,
+  directiveFetch,
+  directiveInvoke,
+  directiveOverrideParameters,
+  manifestCommon,
+  manifestComponentId,
+  manifestInstall,
+  manifestInvoke,
+  manifestSequenceNumber,
+  manifestSetVersion,
+  manifestValidate,
+  manifestVersion,
+  parameterClass,
+  parameterImageDigest,
+  parameterImageSize,
+  parameterUri,
+  parameterVendor,
+  policyCondition,
+  policyDirective,
+} from "./labels.js";
+import { readVersion } from "./version.js";
+
+/** What a signed manifest says; owns its bytes, so the buffer of the envelope can be used again. */
+export interface Release {
+  /** SHA-256 of the manifest, 32 bytes; identifies the release. */
+  readonly manifestDigest: Uint8Array;
+  /** 1..2^53-1; compared, never shown as a version. */
+  readonly sequenceNumber: number;
+  /** UUID, 16 bytes. */
+  readonly vendorId: Uint8Array;
+  /** UUID, 16 bytes. */
+  readonly classId: Uint8Array;
+  /** SHA-256 of the image, 32 bytes. */
+  readonly imageDigest: Uint8Array;
+  /** 1..2^53-1. */
+  readonly imageSizeBytes: number;
+  /** 1..256 printable ASCII characters without a space. */
+  readonly uri: string;
+  /** For people, at most 32 characters, e.g. "1.4.0-rc.1". */
+  readonly versionText: string;
+}
+
+type Sequence = readonly number[];
+const sharedSequence: Sequence = Object.freeze([
+  directiveOverrideParameters,
+  conditionVendor,
+  conditionClass,
+]);
+const validateSequence: Sequence = Object.freeze([conditionImageMatch]);
+const invokeSequence: Sequence = Object.freeze([directiveInvoke]);
+const installSequence: Sequence = Object.freeze([
+  directiveOverrideParameters,
+  directiveFetch,
+  conditionImageMatch,
+]);
+/** Every command of the profile. */
+const commands: Sequence = Object.freeze([
+  conditionVendor,
+  conditionClass,
+  conditionImageMatch,
+  directiveOverrideParameters,
+  directiveFetch,
+  directiveInvoke,
+]);
+const sharedParameters: Sequence = Object.freeze([
+  parameterVendor,
+  parameterClass,
+  parameterImageDigest,
+  parameterImageSize,
+]);
+const installParameters: Sequence = Object.freeze([parameterUri]);
+const noParameters: Sequence = Object.freeze([]);
+/** Every parameter of the profile. */
+const parameters: Sequence = Object.freeze([
+  parameterVendor,
+  parameterClass,
+  parameterImageDigest,
+  parameterImageSize,
+  parameterUri,
+]);
+
+/** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
+export function parseManifest(manifest: AuthenticManifest): Release | Reason {
+  return readManifest(manifest.bytes, manifest.start, manifest.end, manifest.digest);
+}
+
+/**
+ * Reads `bytes[start, end)` as a manifest without asking whether it is authentic: for tools that
+ * describe or check an envelope. A device calls `parseManifest`.
+ */
+export function readManifest(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  manifestDigest: Uint8Array,
+): Release | Reason {
+  const walk = new Walk(new CborReader(bytes, start, end));
+  walk.manifest();
+  if (walk.unsupported) return "manifest-unsupported";
+  if (!walk.reader.atEnd) return "manifest-malformed";
+  return {
+    manifestDigest: manifestDigest.slice(),
+    sequenceNumber: walk.sequenceNumber,
+    vendorId: walk.vendorId.slice(),
+    classId: walk.classId.slice(),
+    imageDigest: walk.imageDigest.slice(),
+    imageSizeBytes: walk.imageSizeBytes,
+    uri: walk.uri,
+    versionText: walk.versionText,
+  };
+}
+
+/** One pass over a manifest: the reader and what it has met. */
+class Walk {
+  readonly reader: CborReader;
+  unsupported = false;
+  sequenceNumber = 0;
+  vendorId: Uint8Array;
+  classId: Uint8Array;
+  imageDigest: Uint8Array;
+  imageSizeBytes = 0;
+  uri = "";
+  versionText = "";
+
+  constructor(reader: CborReader) {
+    this.reader = reader;
+    const none = new Uint8Array(0);
+    this.vendorId = none;
+    this.classId = none;
+    this.imageDigest = none;
+  }
+
+  manifest(): void {
+    const reader = this.reader;
+    const count = reader.map(mapEntriesMax);
+    let key: number | undefined;
+    for (let i = 0; i < count && !reader.failed; i++) {
+      key = reader.key(key);
+      switch (key) {
+        case manifestVersion:
+          // draft-ietf-suit-manifest-37 8.4.1: the only version is 1.
+          this.support(reader.uint() === 1);
+          break;
+        case manifestSequenceNumber:
+          this.sequenceNumber = reader.uint();
+          reader.expect(this.sequenceNumber > 0);
+          break;
+        case manifestCommon:
+          this.common();
+          break;
+        case manifestComponentId:
+          this.componentId();
+          break;
+        case manifestSetVersion:
+          this.versionText = readVersion(reader);
+          break;
+        case manifestValidate:
+          this.sequence(validateSequence, noParameters);
+          break;
+        case manifestInvoke:
+          this.sequence(invokeSequence, noParameters);
+          break;
+        case manifestInstall:
+          this.sequence(installSequence, installParameters);
+          break;
+        default:
+          this.support(false);
+      }
+    }
+    // All 8 keys are known and each came once, so 8 entries are all that the profile demands.
+    reader.expect(count === 8);
+  }
+
+  /** Refuses as unsupported, unless the reader failed before: then the bytes are malformed. */
+  private support(holds: boolean): void {
+    if (holds || this.reader.failed) return;
+    this.unsupported = true;
+    this.reader.expect(false);
+  }
+
+  private common(): void {
+    const reader = this.reader;
+    const outerEnd = reader.enter();
+    const count = reader.map(mapEntriesMax);
+    let key: number | undefined;
+    for (let i = 0; i < count && !reader.failed; i++) {
+      key = reader.key(key);
+      if (key === commonComponents) {
+        this.support(reader.array(componentsMax) === 1);
+        this.componentId();
+      } else if (key === commonSharedSequence) {
+        this.sequence(sharedSequence, sharedParameters);
+      } else {
+        // Key 1 is dependencies (draft-ietf-suit-trust-domains): another manifest's commands.
+        this.support(false);
+      }
+    }
+    reader.expect(count === 2);
+    reader.leave(outerEnd);
+  }
+
+  /** ['fw'] */
+  private componentId(): void {
+    const reader = this.reader;
+    this.support(reader.array(componentPartsMax) === 1);
+    const part = reader.byteString();
+    this.support(part.length === 2 && part[0] === 0x66 && part[1] === 0x77);
+  }
+
+  /** A sequence that holds exactly the commands of `expected`, in that order. */
+  private sequence(expected: Sequence, parametersHere: Sequence): void {
+    const reader = this.reader;
+    const outerEnd = reader.enter();
+    const count = reader.array(2 * commandsMax);
+    for (let i = 0; 2 * i < count && !reader.failed; i++) {
+      const command = reader.int();
+      // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
+      this.support(commands.includes(command));
+      reader.expect(command === expected[i]);
+      if (command === directiveOverrideParameters) this.overrideParameters(parametersHere);
+      else {
+        const directive = command === directiveFetch || command === directiveInvoke;
+        reader.expect(reader.uint() === (directive ? policyDirective : policyCondition));
+      }
+    }
+    reader.expect(count === 2 * expected.length);
+    reader.leave(outerEnd);
+  }
+
+  /** A map of exactly the parameters of `expected`. */
+  private overrideParameters(expected: Sequence): void {
+    const reader = this.reader;
+    const count = reader.map(mapEntriesMax);
+    let key: number | undefined;
+    for (let i = 0; i < count && !reader.failed; i++) {
+      key = reader.key(key);
+      this.support(parameters.includes(key));
+      reader.expect(expected.includes(key));
+      switch (key) {
+        case parameterVendor:
+          this.vendorId = reader.byteStringOf(16);
+          break;
+        case parameterClass:
+          this.classId = reader.byteStringOf(16);
+          break;
+        case parameterImageDigest:
+          this.digest();
+          break;
+        case parameterImageSize:
+          this.imageSizeBytes = reader.uint();
+          reader.expect(this.imageSizeBytes > 0);
+          break;
+        case parameterUri:
+          this.uri = reader.text(uriBytesMax);
+          reader.expect(this.uri !== "" && !this.uri.includes(" "));
+          break;
+      }
+    }
+    reader.expect(count === expected.length);
+  }
+
+  /** << [-16, digest] >> */
+  private digest(): void {
+    const reader = this.reader;
+    const outerEnd = reader.enter();
+    reader.expect(reader.array(2) === 2);
+    this.support(reader.int() === algorithmSha256);
+    this.imageDigest = reader.byteStringOf(32);
+    reader.leave(outerEnd);
+  }
+}
