@@ -2,7 +2,7 @@
 
 import { equalBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
-import { classUuid, vendorUuid } from "../suit/uuid5.js";
+import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Body } from "./body.js";
 import type { StoredReport } from "./report.js";
 
@@ -61,8 +61,8 @@ export interface ClassIds {
 
 /** The identifiers that a device derives from its two names (UUIDv5, RFC 9562 5.5). */
 export function classIdsOf(digest: DigestFactory, vendor: string, deviceClass: string): ClassIds {
-  const vendorId = vendorUuid(digest, vendor);
-  return { vendorId, classId: classUuid(digest, vendorId, deviceClass) };
+  const vendorId = vendorIdOf(vendor, digest);
+  return { vendorId, classId: classIdOf(vendorId, deviceClass, digest) };
 }
 
 /**

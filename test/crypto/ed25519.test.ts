@@ -1,16 +1,18 @@
-import { Point } from "@noble/ed25519";
+import { hashes, verify as nobleVerify, Point } from "@noble/ed25519";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { digestOf } from "../../src/crypto/digest.js";
 import { verifyEd25519 } from "../../src/crypto/ed25519.js";
-import { fromHex } from "../helpers/cbor.js";
+import { concat, fromHex } from "../helpers/cbor.js";
 import { nodeDigest } from "../helpers/node-digest.js";
 import { randomBytes, randomFrom, seed } from "../helpers/seed.js";
-import { makeKey, nodeVerify } from "../helpers/suit.js";
+import { makeKey, nodeVerify, type TestKey } from "../helpers/suit.js";
+import { rfc8032Vectors } from "./rfc8032.js";
 
 const ours = (publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean =>
   verifyEd25519(publicKey, signature, message, nodeDigest);
 
-const p = 2n ** 255n - 19n;
+const prime = 2n ** 255n - 19n;
 const order = Point.CURVE().n;
 
 function littleEndian(value: bigint): Uint8Array {
@@ -18,44 +20,261 @@ function littleEndian(value: bigint): Uint8Array {
 }
 
 function integerOf(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  return BigInt(`0x${Buffer.from(Uint8Array.from(bytes).reverse()).toString("hex")}`);
 }
 
+/** Counts the point additions that `act` makes. */
+function additions(act: () => void): number {
+  const original = Point.prototype.add;
+  let count = 0;
+  Point.prototype.add = function (this: Point, other: Point): Point {
+    count++;
+    return original.call(this, other);
+  };
+  try {
+    act();
+  } finally {
+    Point.prototype.add = original;
+  }
+  return count;
+}
+
+// First in this file: the library's table, once built, stays for the life of the process.
+test("never builds the library's table of base point multiples", () => {
+  const key = makeKey(5);
+  const message = fromHex("00ff");
+  const signature = key.sign(message);
+  const base = Point.BASE.toBytes();
+  const zeros = new Uint8Array(32);
+  const count = additions(() => {
+    assert.ok(ours(key.publicKey, signature, message));
+    assert.not(ours(key.publicKey, concat(base, signature.subarray(32)), message));
+    assert.not(ours(base, signature, message));
+    assert.not(ours(base, concat(base, zeros), message));
+  });
+  assert.ok(count < 4 * 300, `${count} additions`);
+  const heapBefore = process.memoryUsage().heapUsed;
+  // The trap that the code avoids: the library builds the table for this harmless question.
+  const tableCount = additions(() => Point.BASE.isSmallOrder());
+  assert.ok(tableCount > 4000, "the table did not exist until now");
+  const table = Math.round((process.memoryUsage().heapUsed - heapBefore) / 1024);
+  console.log(`4 verifications: ${count} additions; isSmallOrder(B): ${tableCount}, ${table} KB`);
+});
+
 test("RFC 8032 7.1 vectors", () => {
-  // Seed, and the start of the public key and of the signature that the RFC prints.
-  const vectors: [string, string, string, string][] = [
-    [
-      "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-      "",
-      "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
-    ],
-    [
-      "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-      "72",
-      "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
-      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
-    ],
-    [
-      "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
-      "af82",
-      "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
-      "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
-    ],
-    [
-      "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
-      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
-      "ec172b93ad5e563f4932c70e1024c72fa8e6bd6ea4a4c2f8a5a2b5a1b8a1e6d1",
-      "",
-    ],
-  ];
-  for (const [secret, message, publicKey, signature] of vectors) {
-    const key = makeKey(fromHex(secret));
-    if (signature !== "") assert.equal(key.publicKey, fromHex(publicKey));
-    const made = key.sign(fromHex(message));
-    if (signature !== "") assert.equal(made, fromHex(signature));
-    assert.ok(ours(key.publicKey, made, fromHex(message)));
-    assert.not(ours(key.publicKey, made, fromHex(`${message}00`)));
+  for (const [secret, publicKey, message, signature] of rfc8032Vectors) {
+    const bytes = fromHex(message);
+    assert.equal(makeKey(fromHex(secret)).publicKey, fromHex(publicKey));
+    assert.equal(makeKey(fromHex(secret)).sign(bytes), fromHex(signature));
+    assert.ok(ours(fromHex(publicKey), fromHex(signature), bytes));
+    assert.not(ours(fromHex(publicKey), fromHex(signature), concat(bytes, fromHex("00"))));
+  }
+  assert.is(rfc8032Vectors.length, 5);
+});
+
+test("wrong lengths are false", () => {
+  const key = makeKey(6);
+  const message = new Uint8Array(3);
+  const signature = key.sign(message);
+  for (let length = 0; length < 70; length++) {
+    const longer = concat(signature, new Uint8Array(8));
+    if (length !== 64) assert.not(ours(key.publicKey, longer.subarray(0, length), message));
+    const longerKey = concat(key.publicKey, new Uint8Array(40));
+    if (length !== 32) assert.not(ours(longerKey.subarray(0, length), signature, message));
   }
 });
+
+/** scalar * point by additions alone, for scalars that the library refuses. */
+function times(scalar: bigint, point: Point): Point {
+  let sum = Point.ZERO;
+  for (const bit of scalar.toString(2)) {
+    sum = sum.double();
+    if (bit === "1") sum = sum.add(point);
+  }
+  return sum;
+}
+
+/** A point of order 8: a curve point times L, where that is not of a smaller order. */
+function torsionPoint(): Point {
+  for (let y = 2n; ; y++) {
+    try {
+      const point = times(order, Point.fromBytes(littleEndian(y), false));
+      if (!times(4n, point).is0()) return point;
+    } catch {
+      // No curve point has this y.
+    }
+  }
+}
+
+/** Every 32-byte encoding, canonical or not, that ZIP-215 decodes to a point of small order. */
+function smallOrderEncodings(): Uint8Array[] {
+  const torsion = torsionPoint();
+  const encodings = new Map<string, Uint8Array>();
+  const points = new Set<string>();
+  for (let i = 0n; i < 8n; i++) {
+    const { y } = times(i, torsion).toAffine();
+    for (const value of [y, y + prime]) {
+      if (value >= 2n ** 255n) continue;
+      for (const sign of [0n, 2n ** 255n]) {
+        const encoded = littleEndian(value + sign);
+        const point = Point.fromBytes(encoded, true);
+        assert.ok(times(8n, point).is0());
+        points.add(Buffer.from(point.toBytes()).toString("hex"));
+        encodings.set(Buffer.from(encoded).toString("hex"), encoded);
+      }
+    }
+  }
+  assert.is(points.size, 8);
+  return [...encodings.values()];
+}
+
+test("refuses all 196 pairs of small-order A and R that ZIP-215 accepts", () => {
+  hashes.sha512 = (message) => Uint8Array.from(digestOf(nodeDigest, "SHA512", message));
+  const encodings = smallOrderEncodings();
+  assert.is(encodings.length, 14);
+  const message = new TextEncoder().encode("Zcash");
+  let byOpenSsl = 0;
+  for (const a of encodings) {
+    for (const r of encodings) {
+      const signature = concat(r, new Uint8Array(32));
+      assert.ok(nobleVerify(signature, message, a, { zip215: true }));
+      assert.not(ours(a, signature, message));
+      if (nodeVerify(a, signature, message)) byOpenSsl++;
+    }
+  }
+  console.log(`196 small-order pairs: 0 accepted here, ${byOpenSsl} by OpenSSL, 196 by ZIP-215`);
+});
+
+interface Sample {
+  publicKey: Uint8Array;
+  signature: Uint8Array;
+  message: Uint8Array;
+}
+type Maker = (sample: Sample, random: () => number, key: TestKey) => Sample;
+
+const flip =
+  (field: keyof Sample, start: number, length: number): Maker =>
+  (sample, random) => {
+    const bytes = sample[field].slice();
+    if (bytes.length === 0) return { ...sample, [field]: new Uint8Array(1) };
+    const index = start + Math.floor(random() * Math.min(length, bytes.length));
+    bytes[index] ^= 1 << Math.floor(random() * 8);
+    return { ...sample, [field]: bytes };
+  };
+
+function challenge(r: Uint8Array, publicKey: Uint8Array, message: Uint8Array): bigint {
+  return integerOf(digestOf(nodeDigest, "SHA512", concat(r, publicKey, message))) % order;
+}
+
+function secretScalar(key: TestKey): bigint {
+  const der = key.privateKey.export({ format: "der", type: "pkcs8" });
+  const scalar = digestOf(nodeDigest, "SHA512", Uint8Array.from(der.subarray(-32))).slice(0, 32);
+  scalar[0] &= 0xf8;
+  scalar[31] = (scalar[31] & 0x7f) | 0x40;
+  return integerOf(scalar) % order;
+}
+
+const randomScalar = (random: () => number) =>
+  1n + (integerOf(randomBytes(random, 32)) % (order - 1n));
+
+/** A key with a part of order 8; `aligned` picks signatures that hold without the cofactor. */
+const mixedKey =
+  (torsion: Point, aligned: boolean): Maker =>
+  (sample, random, key) => {
+    const secret = secretScalar(key);
+    const publicKey = Point.BASE.multiply(secret).add(torsion).toBytes();
+    for (;;) {
+      const nonce = randomScalar(random);
+      const r = Point.BASE.multiply(nonce).toBytes();
+      const k = challenge(r, publicKey, sample.message);
+      if ((k % 8n === 0n) !== aligned) continue;
+      const s = littleEndian((nonce + k * secret) % order);
+      return { publicKey, signature: concat(r, s), message: sample.message };
+    }
+  };
+
+/** s*B - k*A = R for a key of small order: anyone can make it. */
+const smallOrderKey =
+  (encodings: Uint8Array[]): Maker =>
+  (sample, random) => {
+    const publicKey = encodings[Math.floor(random() * encodings.length)];
+    const a = Point.fromBytes(publicKey, true);
+    for (;;) {
+      const s = randomScalar(random);
+      const guess = BigInt(Math.floor(random() * 8));
+      const r = Point.BASE.multiply(s).subtract(times(guess, a)).toBytes();
+      const k = challenge(r, publicKey, sample.message);
+      if (!times(k, a).equals(times(guess, a))) continue;
+      return { publicKey, signature: concat(r, littleEndian(s)), message: sample.message };
+    }
+  };
+
+/** A signature with nonce 0: R is the identity. */
+const identityR: Maker = (sample, _random, key) => {
+  const r = Point.ZERO.toBytes();
+  const s = (challenge(r, key.publicKey, sample.message) * secretScalar(key)) % order;
+  return { ...sample, signature: concat(r, littleEndian(s)) };
+};
+
+const plusOrder: Maker = (sample) => {
+  const s = integerOf(sample.signature.subarray(32)) + order;
+  return { ...sample, signature: concat(sample.signature.subarray(0, 32), littleEndian(s)) };
+};
+
+test("agrees with OpenSSL on 10000 signatures, but for the refusals in addition", () => {
+  const random = randomFrom(seed);
+  const keys = Array.from({ length: 20 }, () => makeKey(randomBytes(random, 32)));
+  const canonical = (encoded: Uint8Array) =>
+    Buffer.compare(Point.fromBytes(encoded, true).toBytes(), encoded) === 0;
+  const encodings = smallOrderEncodings();
+  // name, share of the 10000, whether we may refuse what OpenSSL accepts
+  const classes: [string, Maker, number, boolean][] = [
+    ["good", (sample) => sample, 2500, false],
+    ["bit of the key", flip("publicKey", 0, 32), 1800, false],
+    ["bit of R", flip("signature", 0, 32), 1500, false],
+    ["bit of s", flip("signature", 32, 32), 1500, false],
+    ["bit of the message", flip("message", 0, 64), 1000, false],
+    ["s + L", plusOrder, 600, false],
+    ["random", (s, r) => ({ ...s, signature: randomBytes(r, 64) }), 300, false],
+    ["mixed-order key, holds", mixedKey(torsionPoint(), true), 150, false],
+    ["mixed-order key, holds times 8 only", mixedKey(torsionPoint(), false), 150, false],
+    ["small-order key, canonical", smallOrderKey(encodings.filter(canonical)), 200, true],
+    [
+      "small-order key, not canonical",
+      smallOrderKey(encodings.filter((e) => !canonical(e))),
+      150,
+      true,
+    ],
+    ["R is the identity", identityR, 150, true],
+  ];
+  let total = 0;
+  let milliseconds = 0;
+  for (const [name, make, share, stricter] of classes) {
+    let both = 0;
+    let openSslOnly = 0;
+    for (let i = 0; i < share; i++, total++) {
+      const key = keys[Math.floor(random() * keys.length)];
+      const message = randomBytes(random, Math.floor(random() * 64));
+      const good = { publicKey: key.publicKey, signature: key.sign(message), message };
+      const sample = make(good, random, key);
+      const started = performance.now();
+      const here = ours(sample.publicKey, sample.signature, sample.message);
+      if (name === "good") milliseconds += performance.now() - started;
+      const there = nodeVerify(sample.publicKey, sample.signature, sample.message);
+      assert.ok(!here || there, `seed ${seed}, ${name} ${i}: accepted here only`);
+      if (here) both++;
+      else if (there) openSslOnly++;
+    }
+    // In the stricter classes OpenSSL accepts all: so the refusal is ours, and it is the only one.
+    assert.is(openSslOnly, stricter ? share : 0, `seed ${seed}, ${name}`);
+    if (name === "good" || name === "mixed-order key, holds") assert.is(both, share, name);
+    else assert.is(both, 0, `seed ${seed}, ${name}`);
+    console.log(`  ${name}: ${share}, both accept ${both}, only OpenSSL ${openSslOnly}`);
+  }
+  assert.is(total, 10_000);
+  console.log(
+    `seed ${seed}: ${total} compared; ${(milliseconds / 2500).toFixed(2)} ms per good one`,
+  );
+});
+
 test.run();
