@@ -4,10 +4,10 @@
  * firmware can act beyond its end, whatever it catches.
  */
 import type { DigestClass, Platform } from "../esp32/platform.js";
-import type { Partition } from "../../src/boot/partitions.js";
+import { chipById } from "../../src/boot/chips.js";
+import type { Md5, Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
-import type { Md5 } from "../../src/boot/partitions.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
@@ -170,13 +170,16 @@ export class Board {
     let result: BootResult;
     try {
       const { digestFactory, md5, chipId } = this.#options;
-      result = runBootloader(flash, { digest: digestFactory, md5 }, { chipId });
+      const chipRevision = revisionOf(chipId);
+      result = runBootloader(flash, { digest: digestFactory, md5 }, { chipId, chipRevision });
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
       this.#ending = { reason: "power-on", note: "power cut in the bootloader" };
       return true;
     }
-    const partition = result.partition;
+    // The app's table is the board's own; the bootloader parsed its copy from flash.
+    const address = result.partition?.offset;
+    const partition = this.#options.partitions.find((one) => one.offset === address) ?? null;
     const imageHex = this.#imageHex(result);
     const slot = partition === null ? -1 : partition.subtype & 0x0f;
     const record = { number: this.#boots, atMs: world.nowMs, resetReason: reason, result };
@@ -212,6 +215,7 @@ export class Board {
       running: partition,
       digest: this.#options.digestFactory,
       chipId: this.#options.chipId,
+      chipRevision: revisionOf(this.#options.chipId),
     });
     const platform = createPlatform({
       world,
@@ -293,4 +297,9 @@ export class Board {
     if (this.#watchdog !== null) this.#options.world.cancel(this.#watchdog);
     this.#watchdog = null;
   }
+}
+
+/** The revision of silicon that is sold today; that of the ESP32 for a chip we do not know. */
+function revisionOf(chipId: number): number {
+  return chipById(chipId)?.revision ?? 300;
 }

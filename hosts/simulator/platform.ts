@@ -180,10 +180,10 @@ export function createPlatform(services: BootServices): Platform {
           if (partition === undefined) throw new EspError("ESP_ERR_INVALID_ARG");
           ota.setBootPartition(partition);
         }),
-      daruma_mark_invalid: () => call(() => ota.markAppInvalidRollback()),
+      daruma_mark_invalid: () => call(() => ota.markAppInvalid()),
       esp_ota_mark_app_valid_cancel_rollback: () =>
         call(() => {
-          ota.markAppValidCancelRollback();
+          ota.markAppValid();
           services.confirmed();
         }),
       daruma_watchdog_arm: (timeoutMs) => call(() => services.watchdogArm(timeoutMs)),

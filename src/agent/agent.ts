@@ -133,7 +133,8 @@ export class Agent implements AgentContext {
 
   post(event: AgentEvent, reason: Reason | "" = ""): void {
     this.#pending = event;
-    if (reason !== "") this.#reason = reason;
+    // A reason stays until its attempt is over: later events of the same attempt refer to it.
+    if (reason !== "" || event === "pollDue" || event === "offerAccepted") this.#reason = reason;
     // From within an action: the loop below takes it up when the actions are done.
     if (this.#dispatching) return;
     this.#dispatching = true;

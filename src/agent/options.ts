@@ -36,6 +36,11 @@ export interface AgentOptions {
   readonly pollIntervalMs?: number;
   /** The trial must pass within this time; default 5 min. */
   readonly trialTimeoutMs?: number;
+  /**
+   * A new image must run this long before it is confirmed, however fast its tests pass: a crash
+   * within it is the trial's and not the user's. Default 10 s.
+   */
+  readonly trialDwellMs?: number;
   /** Watchdog during the trial; default 30 s. */
   readonly watchdogTimeoutMs?: number;
   /** Silence on a connection before it is given up; default 30 s. */
@@ -55,6 +60,7 @@ export interface AgentOptions {
 export const defaults = Object.freeze({
   pollIntervalMs: 3_600_000,
   trialTimeoutMs: 300_000,
+  trialDwellMs: 10_000,
   watchdogTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,
   /** Longest time for an offer or a report. */

@@ -1,7 +1,8 @@
 /**
  * The trial: the first run of an image that nothing vouches for yet. It passes when the running bytes
- * have the signed digest, every self-test passed, and the update server was reached from this image
- * (DESIGN 3.7: the update path outlives the update). A hardware watchdog and a deadline bound it.
+ * have the signed digest, every self-test passed, the update server was reached from this image (DESIGN
+ * 3.7: the update path outlives the update), and it has run for a while. A hardware watchdog and a
+ * deadline bound it.
  */
 import type { Hal, TimerHandle } from "../hal.js";
 import type { Reason } from "../reasons.js";
@@ -18,10 +19,12 @@ export class Trial {
   readonly #listener: TrialListener;
   readonly #watchdogTimeoutMs: number;
   #deadline: TimerHandle | null = null;
+  #dwell: TimerHandle | null = null;
   #feeder: TimerHandle | null = null;
   #nextTest = 0;
   #testsPassed = false;
   #serverReached = false;
+  #dwelt = false;
   #over = false;
 
   constructor(
@@ -37,12 +40,16 @@ export class Trial {
   }
 
   /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
-  arm(timeoutMs: number): void {
+  arm(timeoutMs: number, dwellMs: number): void {
     this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
     this.#feed();
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
     }, timeoutMs);
+    this.#dwell = this.#hal.timers.set(() => {
+      this.#dwelt = true;
+      this.#conclude();
+    }, dwellMs);
   }
 
   /** Runs the self-tests in order; each gets one `done`. */
@@ -85,12 +92,13 @@ export class Trial {
     this.#over = true;
     if (this.#deadline !== null) this.#hal.timers.clear(this.#deadline);
     if (this.#feeder !== null) this.#hal.timers.clear(this.#feeder);
-    this.#deadline = this.#feeder = null;
+    if (this.#dwell !== null) this.#hal.timers.clear(this.#dwell);
+    this.#deadline = this.#feeder = this.#dwell = null;
     this.#hal.watchdog.disarm();
   }
 
   #conclude(): void {
-    if (this.#over || !this.#testsPassed || !this.#serverReached) return;
+    if (this.#over || !this.#testsPassed || !this.#serverReached || !this.#dwelt) return;
     this.end();
     this.#listener.passed();
   }

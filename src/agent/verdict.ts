@@ -31,7 +31,10 @@ export class Verdict {
       failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
     });
     this.#trial = trial;
-    trial.arm(options.trialTimeoutMs ?? defaults.trialTimeoutMs);
+    trial.arm(
+      options.trialTimeoutMs ?? defaults.trialTimeoutMs,
+      options.trialDwellMs ?? defaults.trialDwellMs,
+    );
     this.#installer.verify(attempt, null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
