@@ -1,16 +1,21 @@
 /** `daruma boot`: what the bootloader does with a raw flash file, and why. */
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { chipByName, chipNames } from "../../../src/boot/chips.js";
+import { type Chip, chipByName, chipNames } from "../../../src/boot/chips.js";
 import { crcMatches, type OtadataEntry, stateName } from "../../../src/boot/otadata.js";
 import { type BootReason, type BootResult, runBootloader } from "../../simulator/bootloader.js";
 import { explainBoot } from "../../simulator/explain-boot.js";
-import { blockBytes, Flash } from "../../simulator/flash.js";
+import { blockBytes, Flash, FlashMisuse } from "../../simulator/flash.js";
 import { Power } from "../../simulator/power.js";
 import { nodeDigest, nodeMd5 } from "../digest.js";
 
 /** What a person did wrong; stable codes. */
-export type BootErrorCode = "unknown-chip" | "file-unreadable" | "file-unwritable" | "flash-size";
+export type BootErrorCode =
+  | "unknown-chip"
+  | "file-unreadable"
+  | "file-unwritable"
+  | "flash-size"
+  | "otadata-misaligned";
 
 export class BootCommandError extends Error {
   readonly code: BootErrorCode;
@@ -31,8 +36,8 @@ export interface EntryReport {
   readonly crcOk: boolean;
 }
 
-/** One line of `--json`. */
-export interface BootReport {
+/** What one file's boot came to. `JSON.stringify` gives the line of `--json`. */
+export class BootReport {
   readonly file: string;
   /** Label of the partition that boots; null when the chip resets for ever. */
   readonly slot: string | null;
@@ -42,6 +47,24 @@ export interface BootReport {
   readonly otadata: readonly EntryReport[];
   /** Addresses of the sectors written, or that would be. */
   readonly written: readonly string[];
+  /** Whole sentences that say why; for people, so not in the JSON. */
+  readonly explanation: readonly string[];
+
+  constructor(file: string, result: BootResult) {
+    this.file = file;
+    this.slot = result.slot;
+    this.reset = result.reset;
+    this.reason = result.reason;
+    this.otadata = (result.otadataAfter ?? []).map(entryReport);
+    const sectors = new Set(result.writes.map((address) => `0x${address.toString(16)}`));
+    this.written = [...sectors];
+    this.explanation = explainBoot(result);
+  }
+
+  toJSON() {
+    const { file, slot, reset, reason, otadata, written } = this;
+    return { file, slot, reset, reason, otadata, written };
+  }
 }
 
 export interface BootCommandOptions {
@@ -54,9 +77,6 @@ export interface BootCommandOptions {
 const flashBytesMin = 0x9000;
 const flashBytesMax = 0x8000000;
 
-/** The sentences of the reports that `bootFiles` made. */
-const explanations = new WeakMap<BootReport, readonly string[]>();
-
 /**
  * Boots each file once. A file is the whole flash, 0x9000 bytes at least; its size is the chip's.
  * Throws BootCommandError; files before the one at fault may have been written.
@@ -67,37 +87,40 @@ export function bootFiles(files: string[], options: BootCommandOptions): BootRep
     const names = chipNames().join(", ");
     throw new BootCommandError("unknown-chip", `unknown chip "${options.chip}"; one of: ${names}`);
   }
-  return files.map((file) => {
-    const content = readFlash(file);
-    const flash = new Flash({
-      power: new Power(),
-      sizeBytes: Math.ceil(content.length / blockBytes) * blockBytes,
-    });
-    flash.load(0, content);
+  return files.map((file) => new BootReport(file, bootFile(file, chip, options.write)));
+}
+
+function bootFile(file: string, chip: Chip, write: boolean): BootResult {
+  const content = readFlash(file);
+  const flash = new Flash({
+    power: new Power(),
+    sizeBytes: Math.ceil(content.length / blockBytes) * blockBytes,
+    writeAlignBytes: 1,
+  });
+  flash.load(0, content);
+  const { id: chipId, revision: chipRevision } = chip;
+  try {
     const result = runBootloader(
       flash,
       { digest: nodeDigest, md5: nodeMd5 },
-      {
-        chipId: chip.id,
-        chipRevision: chip.revision,
-        write: options.write,
-        flashBytes: content.length,
-      },
+      { chipId, chipRevision, write, flashBytes: content.length },
     );
-    if (options.write && result.writes.length > 0) {
+    if (write && result.writes.length > 0) {
       writeFlash(file, flash.bytes.subarray(0, content.length));
     }
-    const report = reportOf(file, result);
-    explanations.set(report, explainBoot(result));
-    return report;
-  });
+    return result;
+  } catch (error) {
+    // An otadata partition that does not begin at a sector: its entry lies across two of them.
+    if (!(error instanceof FlashMisuse)) throw error;
+    throw new BootCommandError("otadata-misaligned", `${file}: otadata is not aligned to 4 KB`);
+  }
 }
 
 /** Words for a report of `bootFiles`, without a newline at the end. */
 export function renderBoot(report: BootReport): string {
-  const lines = [`${report.file}: ${report.slot ?? "no partition"} boots (${report.reason})`];
-  if (report.reset) lines[0] = `${report.file}: the chip resets for ever (${report.reason})`;
-  for (const sentence of explanations.get(report) ?? []) lines.push(`  ${sentence}`);
+  const outcome = report.slot === null ? "the chip resets for ever" : `${report.slot} boots`;
+  const lines = [`${report.file}: ${outcome} (${report.reason})`];
+  for (const sentence of report.explanation) lines.push(`  ${sentence}`);
   report.otadata.forEach((entry, sector) => {
     const crc = entry.crcOk ? "crc ok" : "crc wrong";
     const blank = entry.sequence === 0xffffffff;
@@ -132,18 +155,6 @@ function writeFlash(file: string, content: Uint8Array): void {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
-}
-
-function reportOf(file: string, result: BootResult): BootReport {
-  const sectors = new Set(result.writes.map((address) => `0x${address.toString(16)}`));
-  return {
-    file,
-    slot: result.slot,
-    reset: result.reset,
-    reason: result.reason,
-    otadata: (result.otadataAfter ?? []).map(entryReport),
-    written: [...sectors],
-  };
 }
 
 function entryReport(entry: OtadataEntry): EntryReport {
