@@ -37,8 +37,8 @@ for (const bootCase of bootCases()) {
       const result = runBootloader(flash, crypto);
       assert.is(result.slot ?? "RESET", expected.slot);
       assert.is(result.reset, expected.slot === "RESET");
-      const written = [...result.writes].sort((a, b) => a - b).map((a) => `0x${a.toString(16)}`);
-      assert.equal(written, [...expected.sectorsWritten].sort());
+      const sectors = new Set(result.writes.map((address) => `0x${address.toString(16)}`));
+      assert.equal([...sectors].sort(), [...expected.sectorsWritten].sort());
       // Every byte of the flash: the sectors written hold the entry and FF, nothing else moved.
       const after = before.slice();
       for (const sector of expected.sectorsWritten) {

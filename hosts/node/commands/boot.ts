@@ -1,0 +1,166 @@
+/** `daruma boot`: what the bootloader does with a raw flash file, and why. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { type Chip, chipByName, chipNames } from "../../../src/boot/chips.js";
+import { crcMatches, type OtadataEntry, stateName } from "../../../src/boot/otadata.js";
+import { type BootReason, type BootResult, runBootloader } from "../../simulator/bootloader.js";
+import { explainBoot } from "../../simulator/explain-boot.js";
+import { blockBytes, Flash, FlashMisuse } from "../../simulator/flash.js";
+import { Power } from "../../simulator/power.js";
+import { nodeDigest, nodeMd5 } from "../digest.js";
+
+/** What a person did wrong; stable codes. */
+export type BootErrorCode =
+  | "unknown-chip"
+  | "file-unreadable"
+  | "file-unwritable"
+  | "flash-size"
+  | "otadata-misaligned";
+
+export class BootCommandError extends Error {
+  readonly code: BootErrorCode;
+
+  constructor(code: BootErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  override get name(): string {
+    return "BootCommandError";
+  }
+}
+
+export interface EntryReport {
+  readonly sequence: number;
+  readonly state: string;
+  readonly crcOk: boolean;
+}
+
+/** What one file's boot came to. `JSON.stringify` gives the line of `--json`. */
+export class BootReport {
+  readonly file: string;
+  /** Label of the partition that boots; null when the chip resets for ever. */
+  readonly slot: string | null;
+  readonly reset: boolean;
+  readonly reason: BootReason;
+  /** The entries after the boot; empty when the bootloader reads none. */
+  readonly otadata: readonly EntryReport[];
+  /** Addresses of the sectors written, or that would be. */
+  readonly written: readonly string[];
+  /** Whole sentences that say why; for people, so not in the JSON. */
+  readonly explanation: readonly string[];
+
+  constructor(file: string, result: BootResult) {
+    this.file = file;
+    this.slot = result.slot;
+    this.reset = result.reset;
+    this.reason = result.reason;
+    this.otadata = (result.otadataAfter ?? []).map(entryReport);
+    const sectors = new Set(result.writes.map((address) => `0x${address.toString(16)}`));
+    this.written = [...sectors];
+    this.explanation = explainBoot(result);
+  }
+
+  toJSON() {
+    const { file, slot, reset, reason, otadata, written } = this;
+    return { file, slot, reset, reason, otadata, written };
+  }
+}
+
+export interface BootCommandOptions {
+  /** "esp32", "esp32c3", ... */
+  readonly chip: string;
+  /** Applies to the file what the bootloader writes. */
+  readonly write: boolean;
+}
+
+const flashBytesMin = 0x9000;
+const flashBytesMax = 0x8000000;
+
+/**
+ * Boots each file once. A file is the whole flash, 0x9000 bytes at least; its size is the chip's.
+ * Throws BootCommandError; files before the one at fault may have been written.
+ */
+export function bootFiles(files: string[], options: BootCommandOptions): BootReport[] {
+  const chip = chipByName(options.chip);
+  if (chip === null) {
+    const names = chipNames().join(", ");
+    throw new BootCommandError("unknown-chip", `unknown chip "${options.chip}"; one of: ${names}`);
+  }
+  return files.map((file) => new BootReport(file, bootFile(file, chip, options.write)));
+}
+
+function bootFile(file: string, chip: Chip, write: boolean): BootResult {
+  const content = readFlash(file);
+  const flash = new Flash({
+    power: new Power(),
+    sizeBytes: Math.ceil(content.length / blockBytes) * blockBytes,
+    writeAlignBytes: 1,
+  });
+  flash.load(0, content);
+  const { id: chipId, revision: chipRevision } = chip;
+  try {
+    const result = runBootloader(
+      flash,
+      { digest: nodeDigest, md5: nodeMd5 },
+      { chipId, chipRevision, write, flashBytes: content.length },
+    );
+    if (write && result.writes.length > 0) {
+      writeFlash(file, flash.bytes.subarray(0, content.length));
+    }
+    return result;
+  } catch (error) {
+    // An otadata partition that does not begin at a sector: its entry lies across two of them.
+    if (!(error instanceof FlashMisuse)) throw error;
+    throw new BootCommandError("otadata-misaligned", `${file}: otadata is not aligned to 4 KB`);
+  }
+}
+
+/** Words for a report of `bootFiles`, without a newline at the end. */
+export function renderBoot(report: BootReport): string {
+  const outcome = report.slot === null ? "the chip resets for ever" : `${report.slot} boots`;
+  const lines = [`${report.file}: ${outcome} (${report.reason})`];
+  for (const sentence of report.explanation) lines.push(`  ${sentence}`);
+  report.otadata.forEach((entry, sector) => {
+    const crc = entry.crcOk ? "crc ok" : "crc wrong";
+    const blank = entry.sequence === 0xffffffff;
+    const what = blank ? "empty" : `sequence ${entry.sequence}, ${entry.state}, ${crc}`;
+    lines.push(`  otadata ${sector}: ${what}`);
+  });
+  if (report.written.length > 0) lines.push(`  sectors written: ${report.written.join(", ")}`);
+  return lines.join("\n");
+}
+
+function readFlash(file: string): Uint8Array {
+  let content: Uint8Array;
+  try {
+    content = readFileSync(file);
+  } catch (error) {
+    throw new BootCommandError("file-unreadable", `${file}: cannot be read (${codeOf(error)})`);
+  }
+  if (content.length < flashBytesMin || content.length > flashBytesMax) {
+    const bounds = "a raw flash has 0x9000 bytes (the end of the partition table) to 128 MB";
+    throw new BootCommandError("flash-size", `${file}: ${content.length} bytes; ${bounds}`);
+  }
+  return content;
+}
+
+function writeFlash(file: string, content: Uint8Array): void {
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    throw new BootCommandError("file-unwritable", `${file}: cannot be written (${codeOf(error)})`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
+
+function entryReport(entry: OtadataEntry): EntryReport {
+  return {
+    sequence: entry.sequence,
+    state: stateName(entry.stateWord),
+    crcOk: crcMatches(entry),
+  };
+}
