@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CborReader } from "../../src/cbor/reader.js";
 import { CborWriter } from "../../src/cbor/writer.js";
-import { Entries, fromHex, head, type Item, cbor as written } from "../helpers/cbor.js";
+import { Entries, fromHex, type Item, cbor as written } from "../helpers/cbor.js";
 import { randomBytes, randomFrom, seed } from "../helpers/seed.js";
 import { goodRelease } from "../helpers/suit.js";
 
@@ -274,9 +274,5 @@ function writeAny(writer: CborWriter, value: Value): void {
     }
   }
 }
-
-test("the head helper of the tests can widen", () => {
-  assert.equal(head(0, 1, 8), fromHex("1b0000000000000001"));
-});
 
 test.run();

@@ -153,11 +153,11 @@ export function digestItemOf(manifest: Uint8Array): Uint8Array {
 
 /** One signature block over `signedDigest`, rightly signed whatever its header says. */
 export function blockOf(signedDigest: Uint8Array, pieces: Partial<BlockPieces> = {}): Uint8Array {
+  const { key = releaseKey, unprotected = new Entries(), payload = null, tag = 18 } = pieces;
   const header = cbor(pieces.protectedHeader ?? new Entries([1, -19]));
   const message = cbor(["Signature1", header, new Uint8Array(0), signedDigest]);
-  const signature = pieces.signature ?? (pieces.key ?? releaseKey).sign(message);
-  const items = [header, pieces.unprotected ?? new Entries(), pieces.payload ?? null, signature];
-  return cbor(tagged(pieces.tag ?? 18, items));
+  const { signature = key.sign(message) } = pieces;
+  return cbor(tagged(tag, [header, unprotected, payload, signature]));
 }
 
 export function envelopeOf(pieces: Partial<EnvelopePieces> = {}): Uint8Array {
