@@ -155,8 +155,11 @@ class Exchange implements Request {
     const wanted = typeof target === "number" ? target : (target?.length ?? available);
     const count = Math.min(wanted, available);
     if (count === 0) return undefined;
-    const bytes: Buffer | null = this.#incoming?.read(count) ?? null;
-    if (bytes === null) return undefined;
+    const incoming = this.#incoming;
+    const bytes: Buffer | null = incoming?.read(count) ?? null;
+    if (incoming === null || bytes === null) return undefined;
+    // Node tells the end only to a reader that asks for more than there is.
+    if (incoming.readableLength === 0) setImmediate(() => incoming.read(0));
     if (target instanceof Uint8Array) {
       target.set(bytes);
       return bytes.length;

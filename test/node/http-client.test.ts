@@ -94,7 +94,8 @@ test("content-length, twice on one connection", async () => {
 test("206, chunked, empty and HEAD", async () => {
   const answers: Record<string, string> = {
     "/206": "HTTP/1.1 206 P\r\nContent-Range: bytes 1-3/9\r\nContent-Length: 3\r\n\r\nbcd",
-    "/chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    "/chunked":
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
     "/204": "HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n",
     "/416": "HTTP/1.1 416 No\r\nContent-Range: bytes */9\r\nContent-Length: 0\r\n\r\n",
     "/head": "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n",

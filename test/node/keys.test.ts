@@ -44,9 +44,15 @@ test("new keys: form, mode, and never replaced", ({ dir }) => {
   assert.is(signer.publicKey.length, 32);
   const publicKey = createPublicKey(readFileSync(files.publicKeyPath));
   assert.ok(verify(null, message, publicKey, signer.sign(message)));
-  assert.is(codeOf(() => generateKeys(join(dir, "new", "folder"))), "key-exists");
+  assert.is(
+    codeOf(() => generateKeys(join(dir, "new", "folder"))),
+    "key-exists",
+  );
   rmSync(files.privateKeyPath);
-  assert.is(codeOf(() => generateKeys(join(dir, "new", "folder"))), "key-exists");
+  assert.is(
+    codeOf(() => generateKeys(join(dir, "new", "folder"))),
+    "key-exists",
+  );
 });
 
 test("keys made by openssl work the same, and openssl verifies ours", ({ dir }) => {
@@ -78,23 +84,56 @@ test("a key that others can read is warned about", ({ dir }) => {
 test("other files are refused by name of what they are", ({ dir }) => {
   const files = generateKeys(dir);
   const path = join(dir, "x.pem");
-  assert.is(codeOf(() => loadSigner(files.publicKeyPath)), "key-public");
-  assert.is(codeOf(() => loadPublicKey(files.privateKeyPath)), "key-private");
-  assert.is(codeOf(() => loadSigner(join(dir, "absent"))), "file-unreadable");
-  assert.is(codeOf(() => loadSigner(dir)), "file-unreadable");
+  assert.is(
+    codeOf(() => loadSigner(files.publicKeyPath)),
+    "key-public",
+  );
+  assert.is(
+    codeOf(() => loadPublicKey(files.privateKeyPath)),
+    "key-private",
+  );
+  assert.is(
+    codeOf(() => loadSigner(join(dir, "absent"))),
+    "file-unreadable",
+  );
+  assert.is(
+    codeOf(() => loadSigner(dir)),
+    "file-unreadable",
+  );
   writeFileSync(path, "hello");
-  assert.is(codeOf(() => loadSigner(path)), "key-invalid");
-  assert.is(codeOf(() => loadPublicKey(path)), "key-invalid");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "key-invalid",
+  );
+  assert.is(
+    codeOf(() => loadPublicKey(path)),
+    "key-invalid",
+  );
   writeFileSync(path, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
-  assert.is(codeOf(() => loadSigner(path)), "key-invalid");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "key-invalid",
+  );
   writeFileSync(path, Buffer.alloc(20000));
-  assert.is(codeOf(() => loadSigner(path)), "file-too-big");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "file-too-big",
+  );
   openssl("genpkey", "-algorithm", "ed25519", "-aes256", "-pass", "pass:x", "-out", path);
-  assert.is(codeOf(() => loadSigner(path)), "key-encrypted");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "key-encrypted",
+  );
   openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path);
-  assert.is(codeOf(() => loadSigner(path)), "key-wrong-type");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "key-wrong-type",
+  );
   openssl("genpkey", "-algorithm", "x25519", "-out", path);
-  assert.is(codeOf(() => loadSigner(path)), "key-wrong-type");
+  assert.is(
+    codeOf(() => loadSigner(path)),
+    "key-wrong-type",
+  );
 });
 
 test("no error quotes the key", ({ dir }) => {

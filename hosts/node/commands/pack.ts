@@ -1,0 +1,114 @@
+import type { Command } from "commander";
+import { PackError, packRelease } from "../../../src/author/envelope.js";
+import { hex } from "../../../src/bytes.js";
+import { digestOf } from "../../../src/crypto/digest.js";
+import { readEnvelope } from "../../../src/suit/envelope.js";
+import { checkImage } from "../app-image.js";
+import { nodeDigest } from "../digest.js";
+import { CliError } from "../errors.js";
+import { writeWhole } from "../files.js";
+import { loadSigner } from "../keys.js";
+import { printResult, printWarning, renderPack } from "../render.js";
+
+export interface PackOptions {
+  readonly image: string;
+  readonly key: string;
+  readonly sequence: number;
+  /** Default: the version in the image's app descriptor. */
+  readonly version?: string;
+  readonly vendor: string;
+  readonly class: string;
+  readonly uri: string;
+  readonly out: string;
+}
+
+export interface PackResult {
+  readonly out: string;
+  readonly envelopeSizeBytes: number;
+  readonly manifestDigest: string;
+  readonly sequenceNumber: number;
+  readonly versionText: string;
+  readonly vendor: string;
+  readonly className: string;
+  readonly chip: string;
+  readonly imageDigest: string;
+  readonly imageSizeBytes: number;
+  readonly uri: string;
+}
+
+/** Packs and signs a release. Throws CliError. */
+export function packFile(options: PackOptions, warn: (message: string) => void): PackResult {
+  const image = checkImage(options.image);
+  const signer = loadSigner(options.key, warn);
+  const versionText = options.version ?? image.version;
+  if (options.version !== undefined && options.version !== image.version) {
+    warn(`the image calls itself "${image.version}", the release is packed as ${versionText}`);
+  }
+  const imageDigest = digestOf(nodeDigest, "SHA256", image.bytes);
+  const envelope = pack({
+    sequenceNumber: options.sequence,
+    versionText,
+    vendor: options.vendor,
+    className: options.class,
+    imageDigest,
+    imageSizeBytes: image.bytes.length,
+    uri: options.uri,
+  });
+  const parts = readEnvelope(envelope, envelope.length);
+  if (parts === null) throw new CliError("pack-internal", "the envelope written cannot be read");
+  writeWhole(options.out, envelope);
+  return {
+    out: options.out,
+    envelopeSizeBytes: envelope.length,
+    manifestDigest: hex(parts.manifestDigest),
+    sequenceNumber: options.sequence,
+    versionText,
+    vendor: options.vendor,
+    className: options.class,
+    chip: image.chip,
+    imageDigest: hex(imageDigest),
+    imageSizeBytes: image.bytes.length,
+    uri: options.uri,
+  };
+
+  function pack(input: Parameters<typeof packRelease>[0]): Uint8Array {
+    try {
+      return packRelease(input, [signer], nodeDigest);
+    } catch (error) {
+      if (error instanceof PackError) throw new CliError(`pack-${error.code}`, error.message);
+      throw error;
+    }
+  }
+}
+
+export function registerPack(program: Command): void {
+  program
+    .command("pack")
+    .description("make a signed update envelope for an image")
+    .requiredOption("--image <file>", "ESP32 application image (app.bin)")
+    .requiredOption("--key <pem>", "private Ed25519 key")
+    .requiredOption("--sequence <number>", "rises with every release", sequenceOf)
+    .option("--version <text>", "for people; default: the version in the image")
+    .requiredOption("--vendor <domain>", "vendor's domain name")
+    .requiredOption("--class <name>", "device class")
+    .requiredOption("--uri <path>", "where devices fetch the image, relative to the envelope")
+    .requiredOption("--out <file>", "envelope to write")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ daruma pack --image app.bin --key keys/release.key.pem --sequence 12 --version 1.4.0 \\
+      --vendor example.com --class lamp-v2 --uri app.bin --out releases/app.suit
+`,
+    )
+    .action((options: PackOptions & { json?: boolean }) => {
+      printResult(packFile(options, printWarning), options.json === true, renderPack);
+    });
+}
+
+function sequenceOf(text: string): number {
+  const value = Number(text);
+  if (/^[1-9]\d*$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new CliError("usage", `--sequence ${text} is not a whole number from 1 to 2^53-1`, 2);
+}

@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import { imageBytesLimit } from "../../../src/boot/image.js";
+import { equalBytes, hex } from "../../../src/bytes.js";
+import { digestOf } from "../../../src/crypto/digest.js";
+import { verifyEd25519 } from "../../../src/crypto/ed25519.js";
+import { envelopeBytesMax } from "../../../src/limits.js";
+import { explain, type Reason } from "../../../src/reasons.js";
+import { authenticate } from "../../../src/suit/envelope.js";
+import { parseManifest, type Release } from "../../../src/suit/manifest.js";
+import { nodeDigest } from "../digest.js";
+import { CliError } from "../errors.js";
+import { readBounded } from "../files.js";
+import { loadPublicKey } from "../keys.js";
+import { printResult, renderVerify } from "../render.js";
+
+export interface VerifyResult {
+  readonly manifestDigest: string;
+  readonly sequenceNumber: number;
+  readonly versionText: string;
+  readonly imageChecked: boolean;
+}
+
+/**
+ * Verifies an envelope as a device with these trust anchors would, and the image when one is
+ * named. Throws CliError with a code of src/reasons.ts, or of the files.
+ */
+export function verifyFile(
+  path: string,
+  trustPaths: readonly string[],
+  imagePath: string | null,
+): VerifyResult {
+  const anchors = trustPaths.map(loadPublicKey);
+  const bytes = readEnvelopeFile(path);
+  const manifest = authenticate(bytes, bytes.length, anchors, nodeDigest, (key, signature, text) =>
+    verifyEd25519(key, signature, text, nodeDigest),
+  );
+  if (typeof manifest === "string") throw refused(path, manifest);
+  const release = parseManifest(manifest);
+  if (typeof release === "string") throw refused(path, release);
+  if (imagePath !== null) verifyImageFile(imagePath, release);
+  return {
+    manifestDigest: hex(release.manifestDigest),
+    sequenceNumber: release.sequenceNumber,
+    versionText: release.versionText,
+    imageChecked: imagePath !== null,
+  };
+}
+
+export function registerVerify(program: Command): void {
+  program
+    .command("verify <envelope>")
+    .description("check an envelope's signature, and its image, as a device would")
+    .requiredOption("--trust <pem...>", "public keys of the device: its trust anchors")
+    .option("--image <file>", "also check that this is the signed image")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ daruma verify releases/app.suit --trust keys/release.pub.pem
+  $ daruma verify releases/app.suit --trust keys/release.pub.pem --image releases/app.bin --json
+
+Exit code 0 when authentic, 1 with a reason code when not.
+`,
+    )
+    .action((path: string, options: { trust: string[]; image?: string; json?: boolean }) => {
+      const result = verifyFile(path, options.trust, options.image ?? null);
+      printResult(result, options.json === true, renderVerify);
+    });
+}
+
+function readEnvelopeFile(path: string): Uint8Array {
+  try {
+    return readBounded(path, envelopeBytesMax, "an update envelope");
+  } catch (error) {
+    if (error instanceof CliError && error.code === "file-too-big") {
+      throw refused(path, "envelope-too-big");
+    }
+    throw error;
+  }
+}
+
+function verifyImageFile(path: string, release: Release): void {
+  const image = readBounded(path, imageBytesLimit, "the image of the release");
+  if (image.length !== release.imageSizeBytes) throw refused(path, "payload-size-mismatch");
+  if (!equalBytes(digestOf(nodeDigest, "SHA256", image), release.imageDigest)) {
+    throw new CliError(
+      "image-digest-mismatch",
+      `${path} is not the image that was signed: its SHA-256 differs; name the image it was ` +
+        "packed from, or pack it again",
+    );
+  }
+}
+
+function refused(path: string, reason: Reason): CliError {
+  return new CliError(reason, `${path} is refused: ${explain(reason)} (${reason})`);
+}

@@ -1,0 +1,87 @@
+/** Everything the command line prints: results as text or as one line of JSON, and errors. */
+
+import type { InspectResult } from "./commands/inspect.js";
+import type { PackResult } from "./commands/pack.js";
+import type { VerifyResult } from "./commands/verify.js";
+import type { CliError } from "./errors.js";
+import type { KeyFiles } from "./keys.js";
+
+/** Prints a result: `{"ok":true,...}` on one line with --json, else the text of `render`. */
+export function printResult<T extends object>(
+  result: T,
+  json: boolean,
+  render: (result: T) => string,
+): void {
+  process.stdout.write(`${json ? JSON.stringify({ ok: true, ...result }) : render(result)}\n`);
+}
+
+/** Prints a refusal to stderr, or as JSON to stdout with --json. */
+export function printError(error: CliError, json: boolean): void {
+  if (json) {
+    const line = JSON.stringify({ ok: false, code: error.code, message: error.message });
+    process.stdout.write(`${line}\n`);
+  } else {
+    process.stderr.write(`daruma: ${error.message}\n`);
+  }
+}
+
+/** A warning never changes the result; it goes to stderr so that stdout stays parseable. */
+export function printWarning(message: string): void {
+  process.stderr.write(`daruma: warning: ${message}\n`);
+}
+
+export function renderKeygen(files: Pick<KeyFiles, "privateKeyPath" | "publicKeyPath">): string {
+  return [
+    `private key: ${files.privateKeyPath}  (signs releases; keep it offline and backed up)`,
+    `public key:  ${files.publicKeyPath}  (the trust anchor; build it into devices)`,
+  ].join("\n");
+}
+
+export function renderPack(result: PackResult): string {
+  return [
+    `packed ${result.out} (${result.envelopeSizeBytes} bytes)`,
+    `  release   ${result.manifestDigest}`,
+    `  sequence  ${result.sequenceNumber}, version ${result.versionText}`,
+    `  image     ${result.imageSizeBytes} bytes for ${result.chip}, SHA-256 ${result.imageDigest}`,
+    `  serve it  put ${result.uri} beside the envelope, at /${result.vendor}/${result.className}/`,
+  ].join("\n");
+}
+
+export function renderInspect(result: InspectResult): string {
+  const lines = [
+    `envelope    ${result.sizeBytes} bytes`,
+    `problem     ${result.problem ?? "none seen; signatures are not checked here, see verify"}`,
+  ];
+  const manifest = result.manifest;
+  if (manifest !== null) {
+    lines.push(
+      `release     ${manifest.digest}${manifest.digestMatches ? "" : " (does not match)"}`,
+    );
+  }
+  const release = manifest?.release ?? null;
+  if (release !== null) {
+    lines.push(
+      `sequence    ${release.sequenceNumber}`,
+      `version     ${release.versionText}`,
+      `vendor id   ${release.vendorId}`,
+      `class id    ${release.classId}`,
+      `image       ${release.imageSizeBytes} bytes, SHA-256 ${release.imageDigest}`,
+      `uri         ${release.uri}`,
+    );
+  }
+  for (const block of result.signatures) {
+    const support = block.supported ? "" : " (not supported)";
+    lines.push(
+      `signature   algorithm ${block.algorithm}${support}, key ${block.keyId ?? "unnamed"}`,
+    );
+  }
+  return lines.join("\n");
+}
+
+export function renderVerify(result: VerifyResult): string {
+  const image = result.imageChecked ? "; the image is the signed one" : "";
+  return (
+    `authentic: release ${result.manifestDigest}, sequence ${result.sequenceNumber}, ` +
+    `version ${result.versionText}${image}`
+  );
+}
