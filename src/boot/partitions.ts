@@ -148,7 +148,7 @@ export function isOtaPartition(partition: Partition): boolean {
 export function encodePartitions(partitions: readonly Partition[], md5: Md5 | null): Uint8Array {
   checkTable(partitions);
   const rows = partitions.length + (md5 === null ? 0 : 1);
-  if (rows === 0 || rows * rowBytes >= partitionTableBytesMax) {
+  if (partitions.length === 0 || rows * rowBytes >= partitionTableBytesMax) {
     throw new RangeError(`partition table of ${rows} rows does not fit`);
   }
   const bytes = new Uint8Array(partitionTableBytesMax).fill(0xff);
