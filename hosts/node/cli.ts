@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { registerInspect } from "./commands/inspect.js";
 import { registerKeygen } from "./commands/keygen.js";
 import { registerPack } from "./commands/pack.js";
+import { registerBoot } from "./commands/register-boot.js";
 import { registerServe } from "./commands/serve.js";
 import { registerVerify } from "./commands/verify.js";
 import { CliError } from "./errors.js";
@@ -35,6 +36,7 @@ Examples:
   registerInspect(program);
   registerVerify(program);
   registerServe(program);
+  registerBoot(program);
   return program;
 }
 

@@ -1,5 +1,6 @@
 /** Everything the command line prints: results as text or as one line of JSON, and errors. */
 
+import { type BootReport, renderBoot } from "./commands/boot.js";
 import type { InspectResult } from "./commands/inspect.js";
 import type { PackResult } from "./commands/pack.js";
 import type { VerifyResult } from "./commands/verify.js";
@@ -28,6 +29,11 @@ export function printError(error: CliError, json: boolean): void {
 /** A warning never changes the result; it goes to stderr so that stdout stays parseable. */
 export function printWarning(message: string): void {
   process.stderr.write(`daruma: warning: ${message}\n`);
+}
+
+/** One file's boot; JSON is the report alone, one line a file, for line-wise tools. */
+export function printBoot(report: BootReport, json: boolean): void {
+  process.stdout.write(`${json ? JSON.stringify(report) : renderBoot(report)}\n`);
 }
 
 export function renderKeygen(files: Pick<KeyFiles, "privateKeyPath" | "publicKeyPath">): string {

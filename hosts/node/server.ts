@@ -51,7 +51,7 @@ const defaultLimits: ServerLimits = {
 const chunkBytes = 65536;
 
 /** Starts serving a directory. Rejects when the directory or the port cannot be used. */
-export function startServer(options: StartServerOptions): Promise<RunningServer> {
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const warn = (message: string): void => options.onWarning?.(message);
   const store = new FileStore({
