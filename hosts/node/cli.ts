@@ -8,6 +8,7 @@ import { registerKeygen } from "./commands/keygen.js";
 import { registerPack } from "./commands/pack.js";
 import { registerBoot } from "./commands/register-boot.js";
 import { registerServe } from "./commands/serve.js";
+import { registerSimulate } from "./commands/simulate.js";
 import { registerVerify } from "./commands/verify.js";
 import { CliError } from "./errors.js";
 import { printError } from "./render.js";
@@ -35,6 +36,7 @@ Examples:
   registerPack(program);
   registerInspect(program);
   registerVerify(program);
+  registerSimulate(program);
   registerServe(program);
   registerBoot(program);
   return program;
