@@ -4,7 +4,12 @@
  * Errors are `EspError`; PowerCut and FlashMisuse pass through.
  */
 
-import { type ImageReader, type ImageResult, imageMagic, verifyImage } from "../../src/boot/image.js";
+import {
+  type ImageReader,
+  type ImageResult,
+  imageMagic,
+  verifyImage,
+} from "../../src/boot/image.js";
 import {
   activeEntry,
   crcMatches,

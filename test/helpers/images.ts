@@ -1,8 +1,8 @@
 /** The images and flashes of test/vectors/bootloader.json. */
 
 import { readFileSync } from "node:fs";
-import { bootLayout, parsePartitions } from "../../src/boot/partitions.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import { bootLayout, parsePartitions } from "../../src/boot/partitions.js";
 import { digest } from "./digest.js";
 
 export type ImageKind =
@@ -78,10 +78,10 @@ export function caseFlash(bootCase: BootCase, boot = 0): Uint8Array {
   const flash = new Uint8Array(flashBytes).fill(0xff);
   flash.set(fromHex(bootCase.partitionTable), 0x8000);
   // Read with any size and MD5, for some cases have a table that the bootloader refuses.
-  const table = parsePartitions(
-    flash.subarray(0x8000, 0x9000),
-    { flashBytes: 0xffffffff, md5: (bytes) => flash.slice(0x8010 + bytes.length, 0x8020 + bytes.length) },
-  );
+  const table = parsePartitions(flash.subarray(0x8000, 0x9000), {
+    flashBytes: 0xffffffff,
+    md5: (bytes) => flash.slice(0x8010 + bytes.length, 0x8020 + bytes.length),
+  });
   if (!table.ok) throw new Error(`${bootCase.name}: ${table.code}`);
   let seed = 1;
   for (const partition of table.partitions) {
