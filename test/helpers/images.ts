@@ -47,7 +47,7 @@ export function fromHex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "hex"));
 }
 
-/** An image of that kind: 2048 bytes, except "blank", which is FF, and "trunc", FF from 0x300 on. */
+/** An image of that kind: 2048 bytes; "blank" is FF, "trunc" FF from 0x300 on. */
 export function imageOf(kind: ImageKind, fillSeed = 1): Uint8Array {
   const image = buildImage(
     {

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runBootloader } from "../../hosts/simulator/bootloader.js";
-import { EspError, EspOta, otaWithSequentialWrites } from "../../hosts/simulator/esp-ota.js";
+import { EspOta, otaWithSequentialWrites } from "../../hosts/simulator/esp-ota.js";
+import { EspError } from "../../hosts/simulator/esp-partitions.js";
 import { Flash } from "../../hosts/simulator/flash.js";
 import { Power } from "../../hosts/simulator/power.js";
 import { decodeEntry, encodeEntry, makeEntry, stateName } from "../../src/boot/otadata.js";
@@ -102,7 +103,7 @@ test("begin erases the rounded size, the whole partition for 0, nothing for sequ
   fails("ESP_ERR_INVALID_SIZE", () => bench().ota.begin(ota1, 0x4001));
 });
 
-test("begin forgets the other entry, so that there is no rollback target until the next stage", () => {
+test("begin forgets the other entry, so nothing can be rolled back to until a stage", () => {
   const { ota, set, entries, flash } = bench();
   set(0, 1, valid);
   set(1, 2, aborted);
@@ -161,7 +162,7 @@ test("abort keeps the bytes; end and abort leave otadata alone", () => {
   assert.equal(entries(), ["1/valid", "-"]);
 });
 
-test("set_boot_partition writes the other entry, the active one in place, sector 0 when none", () => {
+test("set_boot_partition writes the other entry, the active one in place, or sector 0", () => {
   const { ota, entries, set, flash } = bench();
   ota.setBootPartition(ota1);
   assert.equal(entries(), ["2/new", "-"]);

@@ -67,7 +67,7 @@ test("bad input gives a code, never a stack", () => {
   assert.ok(report.reset);
 });
 
-test("a file of any size is a chip of that size: a slot past its end makes the table invalid", () => {
+test("a file of any size is a chip of that size: a slot past its end spoils the table", () => {
   const file = save("short.bin", caseFlash(bootCases()[0]).subarray(0, 0x200000));
   const [report] = bootFiles([file], { chip: "esp32", write: true });
   assert.is(report.reason, "partition-table-invalid");
