@@ -73,7 +73,7 @@ export class Flash {
 
   private readonly power: Power;
   private readonly alignMask: number;
-  /** Signed: unsigned words above 2^31 would leave the small integers and be slow. */
+  /** Signed, for unsigned words above 2^31 leave the engines' small integers. */
   private readonly words: Int32Array;
   private readonly chance: Prng;
   private readonly bad: BadBits;
