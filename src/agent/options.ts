@@ -12,7 +12,9 @@ export type SelfTest = (done: (passed: boolean) => void) => void;
 /** What the application is told as the update moves on. */
 export interface Progress {
   readonly state: AgentState;
-  /** Payload bytes in the slot, and of how many; 0 of 0 outside a download. */
+  /** What is being done with the bytes: fetched into the slot, or read back from it. */
+  readonly activity: "" | "download" | "read-back";
+  /** Bytes done, and of how many; 0 of 0 when nothing is counted. */
   readonly bytes: number;
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */

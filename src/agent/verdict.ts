@@ -16,7 +16,7 @@ export class Verdict {
 
   constructor(context: AgentContext) {
     this.#context = context;
-    this.#installer = new Installer(context.hal, context.buffer);
+    this.#installer = new Installer(context);
   }
 
   /** Arms the trial, checks the running bytes once more (SUIT validate), then tests and polls. */
