@@ -5,10 +5,10 @@
  * a lost stage must not do that, for the image in the slot may be the only good one.
  */
 import {
-  type OtadataPair,
   activeEntry,
   crcMatches,
   decodeEntry,
+  type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
   sequenceErased,

@@ -7,8 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { buildImage } from "../../src/author/esp-image.js";
 import { packRelease, type Signer } from "../../src/author/envelope.js";
+import { buildImage } from "../../src/author/esp-image.js";
 import { chipById } from "../../src/boot/chips.js";
 import { descriptorOffset } from "../../src/boot/image.js";
 import { asciiBytes, hex } from "../../src/bytes.js";
@@ -25,8 +25,8 @@ import { type Progress, startProgress } from "./progress.js";
 import { printError } from "./render.js";
 import { type RunningServer, startServer } from "./server.js";
 import { nodeNatives, throwAwaySigner } from "./simulator.js";
-import { SocketLink } from "./socket-link.js";
 import { slotTable } from "./slot-table.js";
+import { SocketLink } from "./socket-link.js";
 
 const vendor = "example.com";
 const deviceClass = "lamp-v2";
@@ -237,10 +237,7 @@ async function main(): Promise<void> {
     .description("a good update, a crashing one and a forged one on a simulated board")
     .option("--old <image>", "ESP32 image that the device runs; default: one built here")
     .option("--new <image>", "ESP32 image of the new release; default: one built here")
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ npm run demo -- --old v1/app.bin --new v2/app.bin\n",
-    )
+    .addHelpText("after", "\nExample:\n  $ npm run demo -- --old v1/app.bin --new v2/app.bin\n")
     .parse();
   const options = program.opts<{ old?: string; new?: string }>();
   if ((options.old === undefined) !== (options.new === undefined)) {

@@ -8,12 +8,8 @@ import { parseImageHeader } from "../../src/boot/image.js";
 import { digestOf } from "../../src/crypto/digest.js";
 import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { DigestInstance } from "../esp32/platform.js";
-import { type ScenarioOptions, runScenario } from "../simulator/scenario.js";
-import type {
-  Behaviour,
-  SimulatedRelease,
-  SimulationNatives,
-} from "../simulator/simulation.js";
+import { runScenario, type ScenarioOptions } from "../simulator/scenario.js";
+import type { Behaviour, SimulatedRelease, SimulationNatives } from "../simulator/simulation.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest, nodeMd5 } from "./digest.js";
 

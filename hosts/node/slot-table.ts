@@ -1,6 +1,7 @@
 /** Both slots and otadata of a simulated board, as a table for people. */
-import { decodeEntry, crcMatches, sequenceErased, stateName } from "../../src/boot/otadata.js";
+
 import { descriptorOffset, parseImageHeader } from "../../src/boot/image.js";
+import { crcMatches, decodeEntry, sequenceErased, stateName } from "../../src/boot/otadata.js";
 import type { Simulation } from "../simulator/simulation.js";
 
 const sectorBytes = 4096;

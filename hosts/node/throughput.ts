@@ -17,7 +17,12 @@ const block = 4096;
 function prepare(oldImage: Uint8Array, newImage: Uint8Array) {
   const signer = throwAwaySigner("throughput");
   const common = { signer, vendor: "example.com", deviceClass: "lamp-v2" };
-  const installed = makeRelease({ ...common, image: oldImage, sequenceNumber: 1, versionText: "1" });
+  const installed = makeRelease({
+    ...common,
+    image: oldImage,
+    sequenceNumber: 1,
+    versionText: "1",
+  });
   const next = makeRelease({ ...common, image: newImage, sequenceNumber: 2, versionText: "2" });
   const states: { state: string; atMs: number }[] = [];
   const simulation = new Simulation({

@@ -2,8 +2,9 @@
  * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata, the
  * journal's keys and the wire, never from the agent's own memory.
  */
-import { equalBytes } from "../../src/bytes.js";
+
 import type { Partition } from "../../src/boot/partitions.js";
+import { equalBytes } from "../../src/bytes.js";
 import { decodeConfirmed } from "../../src/journal/records.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";

@@ -65,7 +65,8 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
 
   checkers.refusalBegins(simulation.payloadBytes());
   simulation.publish(options.forged);
-  const refusals = (): number => simulation.reports().filter((one) => one.result === "refused").length;
+  const refusals = (): number =>
+    simulation.reports().filter((one) => one.result === "refused").length;
   settle("forged offer", () => refusals() > 0);
   simulation.withdraw(options.forged.name);
   checkers.refusalEnds(simulation.payloadBytes());

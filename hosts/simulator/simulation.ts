@@ -257,7 +257,9 @@ export class Simulation {
       onProgress: (progress) => {
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
-          this.#note(`agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`);
+          this.#note(
+            `agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`,
+          );
         }
         this.#options.onProgress?.(progress);
       },

@@ -5,7 +5,7 @@ import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Journal } from "./journal.js";
 import type { AgentOptions } from "./options.js";
 import type { Facts, Running } from "./reconcile.js";
-import { SlotDigest, chipIdOf, hasIdentity, identityOf, measureImage } from "./slots.js";
+import { chipIdOf, hasIdentity, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {

@@ -14,7 +14,7 @@ import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
-import { type HttpTarget, decimal } from "./url.js";
+import { decimal, type HttpTarget } from "./url.js";
 
 /** How a download ended: whole, to be tried again, or with bytes that are not the image. */
 export type DownloadEnd = "written" | "interrupted" | "damaged";

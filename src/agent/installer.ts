@@ -2,7 +2,7 @@
 import { equalBytes } from "../bytes.js";
 import { heldHeadBytes } from "../limits.js";
 import type { AgentContext } from "./context.js";
-import { SlotDigest, identityOf, isHeadOpen } from "./slots.js";
+import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
 
 /** The image that should lie in a slot. */
 export interface ExpectedImage {

@@ -106,6 +106,9 @@ export class Trial {
   /** Feeds from a timer: proof that the event loop of the new image turns. */
   #feed(): void {
     this.#hal.watchdog.feed();
-    this.#feeder = this.#hal.timers.set(() => this.#feed(), Math.floor(this.#watchdogTimeoutMs / 4));
+    this.#feeder = this.#hal.timers.set(
+      () => this.#feed(),
+      Math.floor(this.#watchdogTimeoutMs / 4),
+    );
   }
 }

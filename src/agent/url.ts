@@ -54,7 +54,9 @@ function hasScheme(reference: string): boolean {
 }
 
 function hasDotSegment(reference: string): boolean {
-  return reference.startsWith("../") || reference.startsWith("./") || reference.indexOf("/../") >= 0;
+  return (
+    reference.startsWith("../") || reference.startsWith("./") || reference.indexOf("/../") >= 0
+  );
 }
 
 /** Visible ASCII only: a space or a control character could split a request line. */
