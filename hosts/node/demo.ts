@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: the main job on real input. Makes keys and releases, serves them on a real socket,
- * and runs a simulated ESP32 through a good update, one that crashes and is reverted, and one that
- * is forged and refused. Everything happens in a temporary folder and on 127.0.0.1.
+ * `npm run demo`: the main job on real input. Makes keys and releases, serves them on a real
+ * socket, and runs a simulated ESP32 through a good update, one that crashes and is reverted, and
+ * one that is forged and refused. Everything happens in a temporary folder and on 127.0.0.1.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 /**
- * A simulated board on a real socket. Virtual time jumps from event to event while nothing is on the
- * wire, and follows the real clock while something is, so that no timeout of the agent is cut short.
+ * A simulated board on a real socket. Virtual time jumps from event to event while nothing is on
+ * the wire, and follows the real clock while something is, so that no timeout of the agent is cut
+ * short.
  */
 import type {
   ClientRequest,
@@ -70,7 +71,9 @@ export class SocketLink {
     };
   };
 
-  /** Runs until `until` holds. Rejects after `realTimeoutMs` of real time, or when nothing is left. */
+  /**
+   * Runs until `until` holds. Rejects after `realTimeoutMs` of real time, or when nothing is left.
+   */
   async run(simulation: Simulation, until: () => boolean, realTimeoutMs: number): Promise<void> {
     const startedMs = performance.now();
     let lastMs = startedMs;

@@ -1,7 +1,8 @@
 /**
- * `npm run throughput -- --old a.bin --new b.bin`: time of the agent's whole pipeline (download, write,
- * read-back digest) beside a plain loop that reads, writes and hashes, over the same simulated network
- * and flash. Medians of several runs; simulated waiting takes no real time in either.
+ * `npm run throughput -- --old a.bin --new b.bin`: time of the agent's whole pipeline (download,
+ * write, read-back digest) beside a plain loop that reads, writes and hashes, over the same
+ * simulated network and flash. Medians of several runs; simulated waiting takes no real time in
+ * either.
  */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";

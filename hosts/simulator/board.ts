@@ -1,7 +1,7 @@
 /**
- * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware in
- * its slots. A boot runs until something ends it; then every call of that boot throws, so that no
- * firmware can act beyond its end, whatever it catches.
+ * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware
+ * in its slots. A boot runs until something ends it; then every call of that boot throws, so that
+ * no firmware can act beyond its end, whatever it catches.
  */
 
 import { chipById } from "../../src/boot/chips.js";

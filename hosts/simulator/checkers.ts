@@ -1,6 +1,6 @@
 /**
- * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata, the
- * journal's keys and the wire, never from the agent's own memory.
+ * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata,
+ * the journal's keys and the wire, never from the agent's own memory.
  */
 
 import type { Partition } from "../../src/boot/partitions.js";
@@ -22,7 +22,9 @@ export interface Violation {
 export interface KnownImage {
   readonly imageHex: string;
   readonly bytes: Uint8Array;
-  /** True when it must be kept once it ran; false for one that crashes, hangs or fails its tests. */
+  /**
+   * True when it must be kept once it ran; false for one that crashes, hangs or fails its tests.
+   */
   readonly isHealthy: boolean;
 }
 

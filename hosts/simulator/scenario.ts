@@ -19,7 +19,9 @@ export interface PromiseVerdict {
 export interface ScenarioResult {
   readonly simulation: Simulation;
   readonly verdicts: readonly PromiseVerdict[];
-  /** True when every promise held and the run ended as the behaviour of the new firmware demands. */
+  /**
+   * True when every promise held and the run ended as the behaviour of the new firmware demands.
+   */
   readonly passed: boolean;
   /** "updated" or "failed" as reported for the new release; "none" without a report. */
   readonly result: string;

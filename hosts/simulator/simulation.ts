@@ -163,7 +163,9 @@ export class Simulation {
     this.#note(`server: ${name} is withdrawn`);
   }
 
-  /** Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots. */
+  /**
+   * Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots.
+   */
   run(until: () => boolean, durationMs: number, bootsMax = 64): RunEnd {
     return this.board.run({
       until,

@@ -1,4 +1,6 @@
-/** What this device is and what it finds at boot: the inputs of the checks and of reconciliation. */
+/**
+ * What this device is and what it finds at boot: the inputs of the checks and of reconciliation.
+ */
 import type { Hal } from "../hal.js";
 import { type Attempt, type Confirmed, phases } from "../journal/records.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";

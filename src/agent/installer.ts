@@ -22,8 +22,8 @@ export class Installer {
   }
 
   /**
-   * Reads the slot back and compares; `head` stands for the first 16 bytes while they are held back.
-   * `done` gets the image's identity, or null when the bytes are not the signed ones.
+   * Reads the slot back and compares; `head` stands for the first 16 bytes while they are held
+   * back. `done` gets the image's identity, or null when the bytes are not the signed ones.
    */
   verify(
     image: ExpectedImage,

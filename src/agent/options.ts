@@ -79,5 +79,7 @@ export const defaults = Object.freeze({
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */
 export const damagesMax = 3;
-/** Reports that may go undelivered before the result is dropped (the server answers, but not 2xx). */
+/**
+ * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
+ */
 export const reportTriesMax = 20;

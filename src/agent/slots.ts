@@ -60,8 +60,8 @@ export function chipIdOf(slot: SlotFlash): number {
 }
 
 /**
- * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While the
- * head of the image is still held back, `head` stands for the first 16 bytes.
+ * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While
+ * the head of the image is still held back, `head` stands for the first 16 bytes.
  */
 export class SlotDigest {
   readonly #hal: Hal;

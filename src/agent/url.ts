@@ -24,7 +24,9 @@ export function parseHttpUrl(url: string): HttpTarget | null {
   return isPrintable(url) ? { hostname, port, path } : null;
 }
 
-/** Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported. */
+/**
+ * Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported.
+ */
 export function resolveUri(base: HttpTarget, reference: string): HttpTarget | null {
   if (reference === "" || reference.length > uriBytesMax || !isPrintable(reference)) return null;
   if (reference.startsWith(scheme)) return parseHttpUrl(reference);

@@ -113,8 +113,8 @@ export class Verdict {
   }
 
   /**
-   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending entry),
-   * the platform's own mark does it all the same: the other slot becomes the active one.
+   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
+   * entry), the platform's own mark does it all the same: the other slot becomes the active one.
    */
   reject(): void {
     const context = this.#context;
