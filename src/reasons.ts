@@ -61,6 +61,11 @@ export function explain(reason: Reason): string {
   return explanations[reason];
 }
 
+/** All codes, in the order of an update. */
+export function reasonCodes(): Reason[] {
+  return Object.keys(explanations) as Reason[];
+}
+
 /** True for a text that is one of the codes; used when a record or a report is read. */
 export function isReason(text: string): text is Reason {
   return Object.hasOwn(explanations, text);
