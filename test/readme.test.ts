@@ -18,7 +18,7 @@ for (const [name, make] of tables) {
   test(`the README's table "${name}" is the one of the code`, () => {
     const readme = readFileSync(path, "utf8");
     const wanted = withTable(readme, name, make());
-    if (process.env["UPDATE_README"] === "1") writeFileSync(path, wanted);
+    if (process.env.UPDATE_README === "1") writeFileSync(path, wanted);
     else assert.ok(readme === wanted, `README: run UPDATE_README=1 npm test to renew "${name}"`);
   });
 }
