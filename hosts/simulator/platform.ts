@@ -7,7 +7,8 @@ import type {
   Platform,
 } from "../esp32/platform.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { type EspOta, EspError } from "./esp-ota.js";
+import type { EspOta } from "./esp-ota.js";
+import { EspError } from "./esp-partitions.js";
 import type { Flash } from "./flash.js";
 import type { KeyValueStore } from "./key-value.js";
 import type { Prng } from "./prng.js";
