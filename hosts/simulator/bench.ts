@@ -9,6 +9,7 @@
 import type { AgentOptions } from "../../src/agent/options.js";
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
+import { digestOf } from "../../src/crypto/digest.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import { UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
@@ -121,6 +122,8 @@ export class Bench {
   readonly #images = new Map<string, KnownImage>();
   readonly #firmware = new Map<string, BenchFirmware>();
   readonly #digests: readonly string[];
+  /** How a report names a release that was refused before it was authentic. */
+  readonly #strangers: readonly string[];
   #world = new World();
   #offered = 0;
   #hasAttempt = false;
@@ -154,6 +157,9 @@ export class Bench {
       if (info === null) throw new RangeError(`${release.name} is not an envelope`);
       return hex(info.manifestDigest);
     });
+    this.#strangers = options.releases.map(({ envelope }) =>
+      hex(digestOf(natives.digestFactory, "SHA256", envelope)),
+    );
     this.flash.load(partitionTableAddress, encodePartitions(layout.partitions, natives.md5));
     this.flash.load(slots[0].offset, options.images[0].bytes);
   }
@@ -184,6 +190,12 @@ export class Bench {
   /** Manifest digest of release `index`, in hexadecimal. */
   digestOf(index: number): string {
     return this.#digests[index];
+  }
+
+  /** True for a report on release `index`. */
+  isAbout(report: StoredReport, index: number): boolean {
+    const { manifestDigest } = report;
+    return manifestDigest === this.#digests[index] || manifestDigest === this.#strangers[index];
   }
 
   /** Bytes of the image that carries `imageHex`. */
@@ -304,8 +316,8 @@ export class Bench {
     this.#stirred = false;
     if (this.#hasAttempt) return false;
     if (this.#offered < 0) return true;
-    const digest = this.#digests[this.#offered];
-    return this.#store.received.some((report) => report.manifestDigest === digest);
+    const index = this.#offered;
+    return this.#store.received.some((report) => this.isAbout(report, index));
   }
 
   #offer(index: number): void {

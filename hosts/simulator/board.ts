@@ -1,17 +1,18 @@
 /**
- * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware in
- * its slots. A boot runs until something ends it; then every call of that boot throws, so that no
- * firmware can act beyond its end, whatever it catches.
+ * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware
+ * in its slots. A boot runs until something ends it; then every call of that boot throws, so that
+ * no firmware can act beyond its end, whatever it catches.
  */
-import type { DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
+
 import { chipById } from "../../src/boot/chips.js";
 import type { Md5, Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import type { DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
-import { KeyValueStore } from "./key-value.js";
+import type { KeyValueStore } from "./key-value.js";
 import { createPlatform } from "./platform.js";
 import { type Power, PowerCut } from "./power.js";
 import { Prng } from "./prng.js";

@@ -165,7 +165,9 @@ export class Simulation {
     this.#note(`server: ${name} is withdrawn`);
   }
 
-  /** Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots. */
+  /**
+   * Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots.
+   */
   run(until: () => boolean, durationMs: number, bootsMax = 64): RunEnd {
     return this.board.run({
       until,
@@ -259,7 +261,9 @@ export class Simulation {
       onProgress: (progress) => {
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
-          this.#note(`agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`);
+          this.#note(
+            `agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`,
+          );
         }
         this.#options.onProgress?.(progress);
       },
