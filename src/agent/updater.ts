@@ -145,7 +145,7 @@ export class Updater {
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
     const attempt = attemptOf(this.#context);
-    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging });
+    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back (DESIGN 3.2). */

@@ -6,7 +6,8 @@
  * records).
  *
  *   key "attempt": the update under way, or whose result is not yet delivered
- *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8 (bit 0: repair)
+ *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8
+ *                            bit 0: repair, bit 1: an unguarded trial has begun
  *     4 tries u8          5 damages u8   6 powerTrials u8 7 restages u8
  *     8 reportId [8]     16 sequenceNumber u64           24 imageSizeBytes u32
  *    28 manifestDigest [32]   60 imageDigest [32]   92 identity [32]
@@ -50,6 +51,8 @@ export interface Attempt {
   slot: number;
   /** True when a confirmed image is put back, not a new one installed. */
   repair: boolean;
+  /** True when a trial began that the bootloader would not end by itself. */
+  unguarded: boolean;
   /** Downloads that ended early since the last progress. */
   tries: number;
   /** Times that the finished image did not have its digest. */
@@ -74,6 +77,7 @@ export function emptyAttempt(reportId: Uint8Array): Attempt {
     phase: phases.writing,
     slot: 0,
     repair: false,
+    unguarded: false,
     tries: 0,
     damages: 0,
     powerTrials: 0,
@@ -145,7 +149,7 @@ export function encodeAttempt(attempt: Attempt, into: Uint8Array): number {
   into[0] = version;
   into[1] = attempt.phase;
   into[2] = attempt.slot;
-  into[3] = attempt.repair ? 1 : 0;
+  into[3] = (attempt.repair ? 1 : 0) | (attempt.unguarded ? 2 : 0);
   into[4] = attempt.tries;
   into[5] = attempt.damages;
   into[6] = attempt.powerTrials;
@@ -175,6 +179,7 @@ export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null
     phase: phase as Phase,
     slot: signed(bytes[2]),
     repair: (bytes[3] & 1) !== 0,
+    unguarded: (bytes[3] & 2) !== 0,
     tries: bytes[4],
     damages: bytes[5],
     powerTrials: bytes[6],
