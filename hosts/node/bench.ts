@@ -11,7 +11,8 @@ import type { Behaviour } from "../simulator/simulation.js";
 import type { Stage } from "../simulator/verdicts.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { cachedVerifier, makeRelease, nodeNatives, throwAwaySigner } from "./simulator.js";
+import { cachedNatives } from "./cached-natives.js";
+import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
 
 const vendor = "example.com";
 const deviceClass = "lamp-v2";
@@ -106,7 +107,7 @@ export function makeStage(
     { bytes: newerImage, isHealthy: true, firmware: healthy },
   ];
   const bench = new Bench({
-    natives: nodeNatives,
+    natives: cachedNatives,
     describe: describeForServer,
     trustAnchor: signer.publicKey,
     vendor,

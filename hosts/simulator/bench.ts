@@ -10,7 +10,10 @@ import type { AgentOptions } from "../../src/agent/options.js";
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import type { DescribeEnvelope } from "../../src/server/catalog.js";
+import type { DigestFactory } from "../../src/crypto/digest.js";
+import { bytesBody } from "../../src/server/body.js";
+import type { DescribeEnvelope, OpenPayload, StoredRelease } from "../../src/server/catalog.js";
+import { etagOfBytes } from "../../src/server/selection.js";
 import { UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
@@ -97,11 +100,30 @@ const journalDomain = "daruma";
 
 class BenchStore extends MemoryStore {
   received: readonly StoredReport[] = [];
-  changed = true;
+  /** Entity tags by payload: the bytes of a bench never change. */
+  readonly #tags = new Map<string, string>();
+  readonly #images: readonly SimulatedRelease[];
+  readonly #digest: DigestFactory;
+
+  constructor(options: BenchOptions) {
+    super(options.natives.digestFactory, options.describe);
+    this.#images = options.releases;
+    this.#digest = options.natives.digestFactory;
+  }
+
+  override openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
+    const owner = this.#images.find((one) => one.name === release.name);
+    if (owner === undefined || owner.uri !== uriPath) return null;
+    let etag = this.#tags.get(uriPath);
+    if (etag === undefined) {
+      etag = etagOfBytes(this.#digest, owner.image);
+      this.#tags.set(uriPath, etag);
+    }
+    return { body: bytesBody(owner.image), etag };
+  }
 
   override appendReport(report: StoredReport): void {
     this.received = [...this.received, report];
-    this.changed = true;
   }
 
   override reports(): readonly StoredReport[] {
@@ -125,7 +147,8 @@ export class Bench {
   /** How a report names a release that was refused before it was authentic. */
   readonly #strangers: readonly string[];
   #world = new World();
-  #offered = 0;
+  /** Index of the release in the store; below -1 before the first. */
+  #offered = -2;
   #hasAttempt = false;
   #stirred = false;
 
@@ -146,7 +169,7 @@ export class Bench {
       this.#hasAttempt = value !== null;
       this.#stirred = true;
     };
-    this.#store = new BenchStore(natives.digestFactory, options.describe);
+    this.#store = new BenchStore(options);
     for (const { bytes, isHealthy, firmware } of options.images) {
       const imageHex = hex(bytes.subarray(bytes.length - 32));
       this.#images.set(imageHex, { imageHex, bytes, isHealthy });
@@ -321,6 +344,7 @@ export class Bench {
   }
 
   #offer(index: number): void {
+    if (index === this.#offered) return;
     this.#offered = index;
     for (const release of this.options.releases) this.#store.remove(release.name);
     const release = this.options.releases[index];

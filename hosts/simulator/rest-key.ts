@@ -17,29 +17,37 @@ interface Interned {
 }
 
 export class RestKeys {
-  readonly #slots: readonly Partition[];
+  readonly #isSlot: readonly boolean[];
+  readonly #values = new WeakMap<Uint8Array, number>();
   readonly #known = new WeakMap<Block, number>();
   readonly #buckets = new Map<number, Interned[]>();
   readonly #texts = new Map<string, number>();
   #blocks = 0;
 
-  constructor(slots: readonly Partition[]) {
-    this.#slots = slots;
+  /** `slots` are the partitions whose wear is bounded. */
+  constructor(slots: readonly Partition[], flashBytes: number) {
+    this.#isSlot = Array.from({ length: flashBytes / blockBytes }, (_, block) =>
+      slots.some(({ offset, sizeBytes }) => {
+        const at = block * blockBytes;
+        return at >= offset && at < offset + sizeBytes;
+      }),
+    );
   }
 
   keyOf(rest: Rest): string {
     const { checkers } = rest;
-    let key = "";
-    for (const block of rest.flash.blocks) key += String.fromCharCode(this.#idOf(block));
-    let wear = "";
-    for (const { offset, sizeBytes } of this.#slots) {
-      for (let at = offset; at < offset + sizeBytes; at += blockBytes) {
-        wear += `${rest.flash.blocks[at / blockBytes].erases},`;
-      }
+    const { blocks } = rest.flash;
+    const units: number[] = [];
+    for (let i = 0; i < blocks.length; i++) {
+      units.push(this.#idOf(blocks[i]));
+      // Checkers bound the wear of slots, so it tells rests apart.
+      if (this.#isSlot[i]) units.push(blocks[i].erases);
     }
     let keys = "";
     for (const [domain, entries] of rest.keyValue) {
-      for (const [name, value] of [...entries].sort()) keys += `${domain}.${name}=${hex(value)};`;
+      for (const [name, value] of [...entries].sort()) {
+        keys += `${domain}.${name}=${this.#valueId(value)};`;
+      }
     }
     const told = rest.reports.map((one) => one.reportId + one.result + one.reason).join();
     const rules = [
@@ -49,8 +57,19 @@ export class RestKeys {
       checkers.superseded.join(),
       checkers.floor,
     ].join();
-    const texts = [wear, keys, told, rules].map((text) => this.#textId(text)).join();
-    return `${key}|${texts}|${rest.reason},${rest.offered},${rest.boots},${rest.payloadBytes}`;
+    const texts = `${this.#textId(keys)},${this.#textId(told)},${this.#textId(rules)}`;
+    const counts = `${rest.reason},${rest.offered},${rest.boots},${rest.payloadBytes}`;
+    return `${String.fromCharCode(...units)}|${texts}|${counts}`;
+  }
+
+  /** Stored values are never changed in place, so each is looked at once. */
+  #valueId(value: Uint8Array): number {
+    let id = this.#values.get(value);
+    if (id === undefined) {
+      id = this.#textId(hex(value));
+      this.#values.set(value, id);
+    }
+    return id;
   }
 
   #textId(text: string): number {

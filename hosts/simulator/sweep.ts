@@ -59,8 +59,11 @@ export class Sweep {
     this.#stage = stage;
     this.#plan = plan;
     this.#failuresMax = failuresMax;
-    const slots = stage.bench.options.layout.partitions.filter((one) => one.type === 0);
-    this.#keys = new RestKeys(slots);
+    const { partitions, flashBytes } = stage.bench.options.layout;
+    this.#keys = new RestKeys(
+      partitions.filter((one) => one.type === 0),
+      flashBytes,
+    );
     this.counts = { plans: 0, executed: 0, interrupted: 0, states: 0, tears: new Map() };
     this.#root = this.#node(stage.start, []);
     this.#follow(this.#root);
