@@ -308,20 +308,26 @@ export class Bench {
       bootsMax: Number.POSITIVE_INFINITY,
       until: () => this.#stirred && this.#isSettled(),
     };
-    const end = this.#steps(board, limits, hasEnded);
-    if (end !== "settled") return end;
-    // Quiet: nothing may be fetched or written again, whatever the server goes on offering.
-    const bytes = (): number => network.records.reduce((sum, one) => sum + one.bodyBytes, 0);
-    const payload = (): number =>
-      network.records.reduce((sum, one) => sum + (one.path.endsWith(".bin") ? one.bodyBytes : 0), 0);
-    const talked = bytes();
-    this.checkers.refusalBegins(payload());
-    const quiet = { ...limits, untilMs: world.nowMs + quietMs, until: () => false };
-    const after = this.#steps(board, quiet, hasEnded);
-    this.checkers.refusalEnds(payload());
-    if (after !== "time") this.checkers.unsettled("the device restarted when all was done");
-    else if (bytes() === talked) this.checkers.unsettled("the device has stopped to ask for offers");
-    return "settled";
+    while (true) {
+      const end = this.#steps(board, limits, hasEnded);
+      if (end !== "settled") return end;
+      // Quiet: whatever the server goes on offering, nothing may be fetched or written again.
+      const done = this.#power.operations;
+      const asked = network.records.length;
+      const quiet = {
+        ...limits,
+        untilMs: world.nowMs + quietMs,
+        until: () => this.#power.operations !== done,
+      };
+      const after = this.#steps(board, quiet, hasEnded);
+      if (after === "reset") return after;
+      // It began another attempt: the next end is the one to judge.
+      if (after === "settled") continue;
+      if (network.records.length === asked) {
+        this.checkers.unsettled("the device has stopped to ask for offers");
+      }
+      return "settled";
+    }
   }
 
   #steps(board: Board, limits: Parameters<Board["step"]>[0], hasEnded: () => boolean): BenchEnd {

@@ -82,6 +82,8 @@ export class Flash {
   private readonly dirtyList: Uint32Array;
   private dirtyCount = 0;
   private saved: readonly SavedBlock[] | null = null;
+  /** After a fault that reported success, software cannot know what it programs over. */
+  private deceived = false;
   /** Word view of the buffer last written from: spares one view per write. */
   private sourceBuffer: ArrayBufferLike | null = null;
   private sourceWords: Int32Array;
@@ -128,8 +130,10 @@ export class Flash {
       this.touch(block);
       this.programs[block]++;
     }
+    if (tear !== null && !this.power.cutsSupply) this.deceived = true;
     if (tear === null && this.bad.count === 0) {
-      if (!this.programFast(address, from, start, length)) throw setsBits(address, length);
+      const clears = this.programFast(address, from, start, length);
+      if (!clears && !this.deceived) throw setsBits(address, length);
       return;
     }
     this.programSlow(address, from, start, length, tear);
@@ -146,6 +150,7 @@ export class Flash {
     this.touch(block);
     this.erases[block]++;
     if (tear !== null) {
+      if (!this.power.cutsSupply) this.deceived = true;
       const erased = new Uint8Array(blockBytes).fill(0xff);
       this.tear(address, erased, erased, tear);
     } else {
@@ -285,7 +290,8 @@ export class Flash {
       const value = from[start + i];
       const old = this.bytes[address + i];
       // Software cannot know a weak or stuck bit: only firm zeros are the programmer's error.
-      if ((value & ~old & ~this.bad.unsure(address + i)) !== 0) throw setsBits(address, length);
+      const known = this.deceived ? 0 : ~this.bad.unsure(address + i);
+      if ((value & ~old & known) !== 0) throw setsBits(address, length);
       next[i] = old & value;
       driven[i] = ~value;
     }

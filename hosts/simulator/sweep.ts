@@ -10,6 +10,7 @@
 import type { BenchEnd, Rest } from "./bench.js";
 import type { Violation } from "./checkers.js";
 import { cutFault, type Fault, type Plan, printPlan } from "./plan.js";
+import { Prng } from "./prng.js";
 import { RestKeys } from "./rest-key.js";
 import type { Tear } from "./tear.js";
 import { type OperationSeen, tearsFor } from "./tears.js";
@@ -104,6 +105,27 @@ export class Sweep {
         this.counts.plans += this.#expand(node).length * same;
         // Grandchildren are judged already; only their number is needed again.
         if (isNew) this.#forget(node);
+      }
+    }
+  }
+
+  /**
+   * Third cuts: `count` random rests that two cuts lead to, with every cut of their recovery. Call
+   * `singles` before.
+   */
+  triples(seed: number, count: number, isOver: () => boolean): void {
+    const random = new Prng(seed);
+    const firsts = this.#chain(this.#root).flatMap((node) => node.children ?? []);
+    for (let i = 0; i < count && firsts.length > 0; i++) {
+      let node = firsts[random.below(firsts.length)];
+      const recovery = this.#chain(node);
+      const seconds = this.#expand(recovery[random.below(recovery.length)]);
+      if (seconds.length === 0) continue;
+      node = seconds[random.below(seconds.length)];
+      for (const at of this.#chain(node)) {
+        if (this.isOver || isOver()) return;
+        if (at.children !== null) continue;
+        this.counts.plans += this.#expand(at).length;
       }
     }
   }

@@ -65,7 +65,12 @@ export function reconcile(facts: Facts): Outcome {
     if (facts.runningState === "pending-verify") {
       return { ...outcome("staged", "trialBooted"), adopt: "trial" };
     }
-    if (facts.phase === null) return { ...outcome("ready", "pollDue"), adopt: "confirmed" };
+    if (facts.phase === null) {
+      // The bootloader fell back to an image that was rejected: nothing else boots. It runs, and
+      // looks for an update, but nothing vouches for it.
+      const isRejected = facts.runningState === "invalid" || facts.runningState === "aborted";
+      return { ...outcome("ready", "pollDue"), adopt: isRejected ? "" : "confirmed" };
+    }
     if (facts.targetRuns) {
       return { ...outcome("writing", "offerReplaced", "superseded"), adopt: "confirmed" };
     }

@@ -26,6 +26,10 @@
  *   key "bad": releases that failed their trial on this device
  *     0 version u8 = 1    1 count u8     2 zero [6]     8 sequenceBelow u64
  *    16 count x first 16 bytes of a manifest digest    then crc u32
+ *
+ *   key "failing": attempts at one release that failed for other reasons than the release
+ *     0 version u8 = 1    1 count u8     2 zero [6]     8 first 16 bytes of its manifest digest
+ *    24 crc u32
  */
 import { readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
@@ -114,6 +118,12 @@ export interface KnownBad {
   /** Releases with a lower sequence number count as bad too: they were forgotten by digest. */
   sequenceBelow: number;
   digests: Uint8Array[];
+}
+
+export interface Failing {
+  /** Failed attempts at the release. */
+  count: number;
+  digest: Uint8Array;
 }
 
 /** First bytes of a digest as the "bad" record keeps them. */
@@ -265,4 +275,18 @@ export function decodeKnownBad(bytes: Uint8Array, length: number): KnownBad | nu
     digests.push(bytes.slice(start, start + digestPrefixBytes));
   }
   return { sequenceBelow: readU64(bytes, 8), digests };
+}
+
+/** Writes a count of failed attempts into `into`; returns the length. */
+export function encodeFailing(failing: Failing, into: Uint8Array): number {
+  into.fill(0, 0, 8);
+  into[0] = version;
+  into[1] = failing.count;
+  into.set(failing.digest, 8);
+  return seal(into, 8 + digestPrefixBytes);
+}
+
+export function decodeFailing(bytes: Uint8Array, length: number): Failing | null {
+  if (!isIntact(bytes, length, 8 + digestPrefixBytes)) return null;
+  return { count: bytes[1], digest: bytes.slice(8, 8 + digestPrefixBytes) };
 }
