@@ -265,7 +265,7 @@ export class Bench {
     const { seed } = this.options;
     this.#power.restore();
     const chance = (Math.imul(seed, 0x9e3779b1) + Math.imul(rest.boots + 1, 0x85ebca6b)) >>> 0;
-    this.flash.restore({ blocks: rest.flash.blocks, chance });
+    this.flash.restore({ ...rest.flash, chance });
     this.#keyValue.restore(rest.keyValue);
     this.#keyValue.writes = 0;
     this.checkers.load(rest.checkers);
@@ -360,7 +360,7 @@ export class Bench {
 
   #change(change: ServerChange): void {
     if (change === "withdraw") this.#offer(-1);
-    else this.#offer(Math.min(this.#offered + 1, this.options.releases.length - 1));
+    else this.#offer(this.options.releases.length - 1);
     this.#stirred = true;
     this.options.onLine?.(this.#world.nowMs, `server: ${change}`);
   }

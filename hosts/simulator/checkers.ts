@@ -145,9 +145,16 @@ export class Checkers {
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
-    if (slot >= 0 && slot === this.#confirmedSlot) {
-      this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
-    }
+    if (slot < 0 || slot !== this.#confirmedSlot) return;
+    // What rotted in the slot is not the confirmed image any more, and may be replaced.
+    if (this.mayFallBack && !this.#holdsConfirmed(this.#slots[slot])) return;
+    this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
+  }
+
+  #holdsConfirmed({ offset }: Partition): boolean {
+    const bytes = this.#images.get(this.#confirmedHex)?.bytes;
+    if (bytes === undefined) return false;
+    return equalBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
   }
 
   /** Sees an entry being marked valid, before that is done and however it ends. */

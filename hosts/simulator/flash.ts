@@ -51,6 +51,8 @@ interface SavedBlock {
 export interface FlashSnapshot {
   readonly blocks: readonly SavedBlock[];
   readonly chance: number;
+  /** True after a fault that reported success: software may then program over what is there. */
+  readonly deceived: boolean;
 }
 
 export interface FlashOptions {
@@ -199,7 +201,7 @@ export class Flash {
     }
     this.saved = blocks;
     this.clean();
-    return { blocks, chance: this.chance.state };
+    return { blocks, chance: this.chance.state, deceived: this.deceived };
   }
 
   /** Goes back to a snapshot of this chip, wear included; copies the blocks that differ. */
@@ -218,6 +220,7 @@ export class Flash {
     this.saved = snapshot.blocks;
     this.clean();
     this.chance.state = snapshot.chance;
+    this.deceived = snapshot.deceived;
     this.bad.force(this.bytes);
   }
 

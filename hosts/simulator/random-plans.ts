@@ -1,5 +1,5 @@
 /** Random plans with many faults of every kind, and their reduction to few. */
-import { type BootEnd } from "./board.js";
+import type { BootEnd } from "./board.js";
 import { type Ending, endings, type Fault, operationOf, type Plan, type Start, starts } from "./plan.js";
 import { defaultImageBytes } from "./plan.js";
 import { Prng } from "./prng.js";
@@ -9,6 +9,8 @@ import type { Tear } from "./tear.js";
 /** Operations between two faults of one plan: close together, in one boot, or far apart. */
 const gaps: readonly number[] = Object.freeze([3, 9, 30]);
 const faultsMax = 12;
+/** Boards of few seeds, so that their stages can be used again; the faults differ in each plan. */
+const boardSeeds = 4;
 const crashes: readonly BootEnd[] = Object.freeze(["panic", "software", "task-watchdog"]);
 
 /** The plan of a seed: up to 12 faults, mostly losses of supply. */
@@ -21,17 +23,27 @@ export function randomPlan(seed: number): Plan {
   const faults: Fault[] = [];
   // Half of the plans have losses of supply and nothing else, so that they are held to more.
   const isMixed = random.below(2) === 0;
+  const hasNewer = random.below(2) === 0;
   let operation = random.below(24);
   const start = pick(starts);
   for (let i = 0; i < count; i++) {
-    faults.push(randomFault(random, operation, isMixed, start));
+    faults.push(randomFault(random, operation, { isMixed, hasNewer, start }));
     operation += 1 + random.below(gap);
   }
-  return { ending, start, seed, imageBytes: defaultImageBytes, faults, network: [] };
+  const imageBytes = defaultImageBytes;
+  return { ending, start, seed: seed % boardSeeds, imageBytes, faults, network: [] };
 }
 
-function randomFault(random: Prng, operation: number, isMixed: boolean, start: Start): Fault {
-  const draw = isMixed ? random.below(100) : 0;
+/** What the faults of one plan have in common. */
+interface Mix {
+  readonly isMixed: boolean;
+  /** True: newer releases, and no rot. A plan with both could damage the only good image. */
+  readonly hasNewer: boolean;
+  readonly start: Start;
+}
+
+function randomFault(random: Prng, operation: number, mix: Mix): Fault {
+  const draw = mix.isMixed ? random.below(100) : 0;
   if (draw < 55) {
     const reset = random.below(4) === 0 ? "brown-out" : "power-on";
     return { kind: "cut", cut: { operation, tear: randomTear(random) }, reset };
@@ -45,10 +57,12 @@ function randomFault(random: Prng, operation: number, isMixed: boolean, start: S
     const cut = { operation, tear: randomTear(random), silent: true };
     return { kind: "cut", cut, reset: "power-on" };
   }
-  if (draw < 92) return { kind: "server", operation, change: "next" };
-  if (draw < 94) return { kind: "server", operation, change: "withdraw" };
+  if (mix.hasNewer) {
+    return { kind: "server", operation, change: draw < 95 ? "next" : "withdraw" };
+  }
+  if (draw < 89) return { kind: "server", operation, change: "withdraw" };
   // In the slot that the update goes to: rot in the only good image is beyond any agent.
-  const address = targetAddress(start) + random.below(defaultImageBytes);
+  const address = targetAddress(mix.start) + random.below(defaultImageBytes);
   return { kind: "rot", operation, address, mask: 1 << random.below(8) };
 }
 

@@ -74,22 +74,35 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
   return { line: printPlan(plan), violations, rest, boots: rest.boots, interrupted };
 }
 
-/** P5: the same image runs after the supply was off once more, and nothing is left to do. */
+/**
+ * P5: the same image runs after the supply was off once more, and nothing is left to do. Where flash
+ * has lied or rotted, only now it may come to light: then the device must settle again.
+ */
 function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly Violation[] {
-  const late = plan.faults.filter((one) => one.kind !== "cut");
-  const again = stage.bench.boot({ ...rest, reason: "power-on" }, late);
-  const found = again.violations.slice();
-  const text =
-    again.end !== "settled"
-      ? `after the supply was off, the boot ended with "${again.end}"`
-      : again.imageHex === imageHex
-        ? ""
-        : "after the supply was off, another image runs";
-  if (text !== "") found.push({ promise: "P5", atMs: again.rest.atMs, text });
-  return found;
+  const { bench } = stage;
+  const isDamaged = plan.faults.some(mayDamage);
+  const late = plan.faults.filter((one) => one.kind !== "cut" && one.kind !== "rot");
+  let at: Rest = { ...rest, reason: "power-on" };
+  for (let boots = 0; boots < bootsMax; boots++) {
+    const again = bench.boot(at, late);
+    const found = again.violations.slice();
+    at = again.rest;
+    if (again.end === "reset" && isDamaged && found.length === 0) continue;
+    const isOld = isDamaged && bench.imageOf(again.imageHex) !== null;
+    const text =
+      again.end !== "settled"
+        ? `after the supply was off, the boot ended with "${again.end}"`
+        : again.imageHex === imageHex || isOld
+          ? ""
+          : "after the supply was off, another image runs";
+    if (text !== "") found.push({ promise: "P5", atMs: at.atMs, text });
+    return found;
+  }
+  return [{ promise: "P6", atMs: at.atMs, text: "after the supply was off, no end" }];
 }
 
 /** Faults that may destroy a good image or its record behind the agent's back. */
 function mayDamage(fault: Fault): boolean {
-  return fault.kind !== "cut" || fault.cut.silent === true;
+  if (fault.kind === "cut") return fault.cut.silent === true;
+  return fault.kind !== "server";
 }

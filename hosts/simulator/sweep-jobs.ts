@@ -5,6 +5,7 @@ import { randomPlan, shrink, targetAddress } from "./random-plans.js";
 import { type MakeStage, runPlan } from "./run-plan.js";
 import { type FailedPlan, Sweep } from "./sweep.js";
 import { tearsFor } from "./tears.js";
+import type { Stage } from "./verdicts.js";
 
 export type JobKind = "singles" | "pairs" | "triples" | "random" | "silent" | "rot" | "resume";
 
@@ -53,8 +54,19 @@ export function sweepJobs(seed: number): Job[] {
   for (let index = 0; index < 4; index++) {
     jobs.push({ ...base, kind: "resume", ending: "healthy", start: "known", index, count: 4 });
   }
-  each("pairs", endings, 2);
+  each("pairs", endings, 4);
   return jobs;
+}
+
+/** Pieces without end for the rest of a sweep's time: third cuts and random mixes, in turn. */
+export function* fillingJobs(seed: number): Generator<Job> {
+  for (let index = 0; ; index++) {
+    const start = starts[index % starts.length];
+    const ending = endings[Math.floor(index / starts.length) % 5];
+    const at = { ending, start, index, count: 1 };
+    yield { ...at, kind: "triples", seed: seed + index, size: 40 };
+    yield { ...at, kind: "random", seed, size: 200 };
+  }
 }
 
 /** Runs one piece; `isOver` is asked between boots whether time is up. */
@@ -115,9 +127,10 @@ function plansJob(
   const tears: Record<string, number> = {};
   const failures: FailedPlan[] = [];
   const againBytes: number[] = [];
+  const reusing = reuseStages(makeStage);
   for (const plan of plans) {
     if (isOver() || failures.length > 0) break;
-    let result = runPlan(plan, makeStage);
+    let result = runPlan(plan, reusing);
     count++;
     executed += result.boots + 1;
     interrupted += result.interrupted;
@@ -133,6 +146,21 @@ function plansJob(
   }
   const states = 0;
   return { kind: job.kind, plans: count, executed, interrupted, states, tears, failures, againBytes };
+}
+
+/** Makes each stage once. A plan starts from a rest, so only stuck bits would outlive it. */
+function reuseStages(makeStage: MakeStage): MakeStage {
+  const made = new Map<string, Stage>();
+  return (plan) => {
+    if (plan.faults.some((one) => one.kind === "stick")) return makeStage(plan);
+    const key = `${plan.ending} ${plan.start} ${plan.seed} ${plan.imageBytes}`;
+    let stage = made.get(key);
+    if (stage === undefined) {
+      stage = makeStage(plan);
+      made.set(key, stage);
+    }
+    return stage;
+  };
 }
 
 function* randomPlans(job: Job): Iterable<Plan> {
