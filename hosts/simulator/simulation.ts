@@ -101,7 +101,9 @@ export class Simulation {
     const slots = this.layout.partitions.filter((one) => one.type === 0);
     const checkersOf = (): Checkers => this.checkers;
     this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    this.checkers = new Checkers(this.flash, slots, this.#images, () => this.world.nowMs, 0);
+    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const nowMs = (): number => this.world.nowMs;
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
     this.keyValue = new KeyValueStore(this.power);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain === "daruma") this.checkers.journalChanged(key, value);
@@ -280,7 +282,7 @@ class WatchedFlash extends Flash {
   }
 
   override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address);
+    this.#checkers().flashChanging(address, from.subarray(start, start + length));
     super.write(address, from, start, length);
   }
 

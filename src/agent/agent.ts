@@ -4,6 +4,7 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
+import type { Attempt } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
@@ -107,12 +108,11 @@ export class Agent implements AgentContext {
       adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
     }
     const attempt = this.journal.attempt;
-    if (attempt === null) return;
-    if (outcome.counts === "restages") {
-      this.journal.attempt = { ...attempt, restages: attempt.restages + 1 };
-    } else if (outcome.counts === "powerTrials") {
-      this.journal.attempt = { ...attempt, powerTrials: attempt.powerTrials + 1 };
-    }
+    if (attempt === null || outcome.counts === "") return;
+    const counted = counting(attempt, outcome.counts);
+    // A trial that nothing guards must be known to the next boot; all else is saved with the act.
+    if (outcome.event === "trialBooted") this.journal.saveAttempt(counted);
+    else this.journal.attempt = counted;
   }
 
   enter(run: () => void): void {
@@ -262,4 +262,10 @@ export class Agent implements AgentContext {
     this.#failures++;
     return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
   }
+}
+
+/** The attempt with what reconciliation makes it remember. */
+function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
+  if (counts === "unguarded") return { ...attempt, unguarded: true };
+  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

@@ -79,6 +79,8 @@ export const defaults = Object.freeze({
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */
 export const damagesMax = 3;
+/** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
+export const attemptsMax = 3;
 /**
  * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
  */
