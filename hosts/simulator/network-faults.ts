@@ -120,7 +120,9 @@ const kinds = {
   "other-content": kind(7, "payload", ({ value }, _request, delivery) => {
     const random = new Prng(value);
     // The image header stays: only the content is another build's.
-    rewriteBody(delivery, (bytes) => bytes.map((byte, i) => (i < 64 ? byte : byte ^ random.next())));
+    rewriteBody(delivery, (bytes) =>
+      bytes.map((byte, i) => (i < 64 ? byte : byte ^ random.next())),
+    );
     delivery.response.headers.set("etag", `"other ${value}"`);
   }),
   short: kind(100, "payload", ({ value }, _request, delivery) => {
@@ -203,7 +205,8 @@ export function printNetworkFault(fault: NetworkFault): string {
 
 /** Throws RangeError for a text that `printNetworkFault` does not make. */
 export function parseNetworkFault(token: string): NetworkFault {
-  const form = /^net:([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
+  const form =
+    /^net:([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
   const found = form.exec(token);
   if (found === null || !Object.hasOwn(kinds, found[1])) {
     throw new RangeError(`"${token}" is not a network fault`);
@@ -216,7 +219,7 @@ export function parseNetworkFault(token: string): NetworkFault {
     from: Number(found[4] ?? "0"),
     count: Number(found[5] ?? "1"),
   });
-  if (printNetworkFault(fault) !== token) {
+  if (fault.count < 1 || printNetworkFault(fault) !== token) {
     throw new RangeError(`"${token}" is not a network fault`);
   }
   return fault;
@@ -224,8 +227,7 @@ export function parseNetworkFault(token: string): NetworkFault {
 
 /** What a request asks for, by its path. */
 export function networkTargetOf(path: string): Exclude<NetworkTarget, "any"> {
-  const query = path.indexOf("?");
-  const plain = query < 0 ? path : path.slice(0, query);
+  const plain = withoutQuery(path);
   if (plain.endsWith("/latest.suit")) return "offer";
   return plain.endsWith("/reports") ? "report" : "payload";
 }
@@ -252,6 +254,9 @@ export class NetworkFaults {
 
   readonly intercept = (request: ServerRequest, delivery: Delivery): void => {
     const own = networkTargetOf(request.path);
+    const plain = withoutQuery(request.path);
+    // The content network behind a redirect: it knows what the query of a signed address means.
+    if (plain !== request.path) delivery.response = delivery.ask({ ...request, path: plain });
     const indexes = { [own]: this.#counts[own]++, any: this.#counts.any++ };
     for (const fault of this.#faults) {
       const index = indexes[fault.target] ?? -1;
@@ -279,6 +284,11 @@ function answer(
     headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
     body,
   };
+}
+
+function withoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
 }
 
 function redirect(delivery: Delivery, location: string): void {

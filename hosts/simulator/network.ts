@@ -4,14 +4,15 @@
  * in window-sized pieces, a piece must be drained before the next one comes, nothing times out, a body
  * that ends early is an error, and callbacks stop at close.
  */
+
+import type { Body } from "../../src/server/body.js";
+import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import type {
   ClientRequest,
   ClientRequestOptions,
   HttpClientClass,
   HttpClientInstance,
 } from "../esp32/platform.js";
-import type { Body } from "../../src/server/body.js";
-import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import type { World } from "./world.js";
 
 /** What one exchange looked like from outside, for checkers and timelines. */
@@ -270,11 +271,7 @@ class SimulatedRequest implements ClientRequest {
       return;
     }
     const limit = Math.min(body.lengthBytes, delivery.breakAfterBytes, delivery.stallAfterBytes);
-    const piece = Math.min(
-      this.#network.windowBytes,
-      delivery.pieceBytesMax,
-      limit - this.#offset,
-    );
+    const piece = Math.min(this.#network.windowBytes, delivery.pieceBytesMax, limit - this.#offset);
     this.#later(piece / delivery.bytesPerMs, () => {
       if (!this.#network.up || !this.#hasLink()) return this.#fail();
       this.#window = piece;

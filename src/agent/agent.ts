@@ -8,7 +8,7 @@ import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentContext } from "./context.js";
-import { type Device, adoptRunning, gatherFacts, readDevice, repairBootRecord } from "./device.js";
+import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
 import { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
 import { type AgentOptions, defaults } from "./options.js";
@@ -29,6 +29,7 @@ export class Agent implements AgentContext {
   readonly buffer = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
+  failures = 0;
   readonly #poller: Poller;
   readonly #updater: Updater;
   readonly #verdict: Verdict;
@@ -39,14 +40,15 @@ export class Agent implements AgentContext {
   #pending: AgentEvent | null = null;
   #dispatching = false;
   #timer: TimerHandle | null = null;
-  #failures = 0;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions) {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
     const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
     if (server === null) {
-      throw new RangeError("serverUrl must be http://host[:port][/base], vendor and class printable");
+      throw new RangeError(
+        "serverUrl must be http://host[:port][/base], vendor and class printable",
+      );
     }
     const anchors = options.trustAnchors;
     const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
@@ -171,7 +173,7 @@ export class Agent implements AgentContext {
       case "fetchOffer":
         return this.#poller.fetchOffer();
       case "schedulePoll":
-        this.#failures = 0;
+        this.failures = 0;
         return this.#after("pollDue", this.#pollMs());
       case "scheduleRetry":
         return this.#after("pollDue", this.#retryMs());
@@ -250,12 +252,15 @@ export class Agent implements AgentContext {
     return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.#random());
   }
 
-  /** Longer after each failure in a row; never shorter than the server asked for. */
+  /**
+   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot wait
+   * for a busy server: its deadline would end a good release.
+   */
   #retryMs(): number {
     const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.retryAfterMs;
+    const asked = this.#state === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
-    this.#failures++;
-    return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
+    this.failures++;
+    return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
   }
 }

@@ -79,3 +79,7 @@ export const triesMax = 16;
 export const damagesMax = 3;
 /** Reports that may go undelivered before the result is dropped (the server answers, but not 2xx). */
 export const reportTriesMax = 20;
+/** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
+export const unwantedReportsMax = 3;
+/** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
+export const absencesMax = 3;

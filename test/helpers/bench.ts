@@ -3,8 +3,13 @@
  * checkers around it. Everything is made from small images and fixed seeds.
  */
 import * as assert from "uvu/assert";
-import { cachedVerifier, makeRelease, nodeNatives, throwAwaySigner } from "../../hosts/node/simulator.js";
 import { describeForServer } from "../../hosts/node/describe.js";
+import {
+  cachedVerifier,
+  makeRelease,
+  nodeNatives,
+  throwAwaySigner,
+} from "../../hosts/node/simulator.js";
 import { NetworkFaults } from "../../hosts/simulator/network-faults.js";
 import {
   type Behaviour,
