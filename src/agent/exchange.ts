@@ -148,7 +148,8 @@ export class Exchange {
       const stallMs = this.#activeMs + this.#request.stallTimeoutMs - nowMs;
       const totalMs = this.#startedMs + this.#request.totalTimeoutMs - nowMs;
       if (stallMs <= 0 || totalMs <= 0) this.#end(true);
-      else this.#arm(Math.min(stallMs, totalMs));
+      // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
+      else this.#arm(Math.ceil(Math.min(stallMs, totalMs)));
     }, delayMs);
   }
 }
