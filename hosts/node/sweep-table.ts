@@ -46,5 +46,7 @@ function row(
 
 /** 1234567 as "1,234,567". */
 function number(value: number): string {
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
 }

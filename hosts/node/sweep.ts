@@ -1,14 +1,14 @@
 /**
- * `npm run sweep`: all power cuts, pairs, flash faults and random mixes over all cores, with a table
- * at the end. Exit code 1 when a promise was broken; each failure is one line to replay.
+ * `npm run sweep`: all power cuts, pairs, flash faults and random mixes over all cores, with a
+ * table at the end. Exit code 1 when a promise was broken; each failure is one line to replay.
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
-import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
 import { renderTotals } from "./sweep-table.js";
+import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
 export interface SweepOptions {

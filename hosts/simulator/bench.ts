@@ -1,22 +1,23 @@
 /**
- * One simulated device BETWEEN its boots. A power cut ends a boot, so all that outlives it is flash,
- * key-value storage and what the server knows: a `Rest`. The bench runs one boot from a rest, with or
- * without faults, and gives the rest after it. Sweeps build every history out of such single boots,
- * each cut starting from the rest before it instead of from the factory.
+ * One simulated device BETWEEN its boots. A power cut ends a boot, so all that outlives it is
+ * flash, key-value storage and what the server knows: a `Rest`. The bench runs one boot from a
+ * rest, with or without faults, and gives the rest after it. Sweeps build every history out of such
+ * single boots, each cut starting from the rest before it instead of from the factory.
  *
- * All chance of a boot comes from the seed and the number of the boot, so a rest decides its future.
+ * All chance of a boot comes from the seed and the number of the boot, so a rest decides its
+ * future.
  */
 import type { AgentOptions } from "../../src/agent/options.js";
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
-import { digestOf } from "../../src/crypto/digest.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import { digestOf } from "../../src/crypto/digest.js";
 import { bytesBody } from "../../src/server/body.js";
 import type { DescribeEnvelope, OpenPayload, StoredRelease } from "../../src/server/catalog.js";
-import { etagOfBytes } from "../../src/server/selection.js";
 import { UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
+import { etagOfBytes } from "../../src/server/selection.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { Board, type BootEnd, type BootedDevice, type BootRecord, resetReasons } from "./board.js";
 import { Checkers, type CheckersState, type KnownImage, type Violation } from "./checkers.js";
@@ -25,8 +26,8 @@ import { KeyValueStore } from "./key-value.js";
 import type { Layout } from "./layout.js";
 import { Network, type NetworkOptions } from "./network.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
-import type { OperationSeen } from "./tears.js";
 import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
+import type { OperationSeen } from "./tears.js";
 import { World } from "./world.js";
 
 /** What an image does; gets the agent's options, which it hands on to the agent as they are. */

@@ -19,6 +19,7 @@ import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
 import { type Delivery, Network, type WireRecord } from "./network.js";
+import { networkTargetOf } from "./network-faults.js";
 import { Power } from "./power.js";
 import type { Cut } from "./tear.js";
 import { World } from "./world.js";
@@ -184,7 +185,7 @@ export class Simulation {
   payloadBytes(): number {
     let bytes = 0;
     for (const { path, bodyBytes } of this.network.records) {
-      if (!isControlPath(path)) bytes += bodyBytes;
+      if (networkTargetOf(path) === "payload") bytes += bodyBytes;
     }
     return bytes;
   }
@@ -290,9 +291,4 @@ class WatchedFlash extends Flash {
     this.#checkers().flashChanging(address);
     super.eraseBlock(address);
   }
-}
-
-/** True for offers and reports: everything else that a device asks for is payload. */
-function isControlPath(path: string): boolean {
-  return path.endsWith("/latest.suit") || path.endsWith("/reports");
 }

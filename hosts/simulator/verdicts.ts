@@ -1,6 +1,9 @@
-/** How a run must end: judged from the last rest, the wire and the image that runs, never inside. */
-import { hex } from "../../src/bytes.js";
+/**
+ * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
+ */
+
 import { damagesMax } from "../../src/agent/options.js";
+import { hex } from "../../src/bytes.js";
 import { progressBytes } from "../../src/limits.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { Bench, Rest } from "./bench.js";

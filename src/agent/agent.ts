@@ -30,6 +30,7 @@ export class Agent implements AgentContext {
   readonly buffer = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
+  failures = 0;
   readonly #poller: Poller;
   readonly #updater: Updater;
   readonly #verdict: Verdict;
@@ -40,7 +41,6 @@ export class Agent implements AgentContext {
   #pending: AgentEvent | null = null;
   #dispatching = false;
   #timer: TimerHandle | null = null;
-  #failures = 0;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions) {
@@ -173,7 +173,7 @@ export class Agent implements AgentContext {
       case "fetchOffer":
         return this.#poller.fetchOffer();
       case "schedulePoll":
-        this.#failures = 0;
+        this.failures = 0;
         return this.#after("pollDue", this.#pollMs());
       case "scheduleRetry":
         return this.#after("pollDue", this.#retryMs());
@@ -254,13 +254,16 @@ export class Agent implements AgentContext {
     return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.#random());
   }
 
-  /** Longer after each failure in a row; never shorter than the server asked for. */
+  /**
+   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
+   * wait for a busy server: its deadline would end a good release.
+   */
   #retryMs(): number {
     const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.retryAfterMs;
+    const asked = this.#state === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
-    this.#failures++;
-    return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
+    this.failures++;
+    return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
   }
 }
 

@@ -88,6 +88,7 @@ export class Updater {
     this.#download = new Download(hal, release, slot, device.chipId, progress, buffer, {
       progressed: (reached) => {
         journal.saveProgress(reached);
+        context.failures = 0;
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
