@@ -28,6 +28,8 @@ const explanations = {
   "uri-unsupported": "the payload URI is of a kind that this device cannot fetch",
   vetoed: "the application declined the update for now",
   "trial-running": "another release is still on trial",
+  "rollback-unavailable":
+    "the bootloader of this device cannot go back to the old image by itself, so nothing is installed",
   // Download and write.
   "image-header-mismatch": "the payload does not begin with an ESP32 image header that fits",
   "payload-size-mismatch": "the server's payload is not as long as the signed size",

@@ -5,7 +5,7 @@ import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { defaults, reportTriesMax } from "./options.js";
 import type { Refusal } from "./poller.js";
-import { type Delivery, type Result, ReportDelivery, capabilities } from "./report.js";
+import { type Delivery, type Result, ReportDelivery } from "./report.js";
 
 export class Reporter {
   readonly #context: AgentContext;
@@ -24,7 +24,7 @@ export class Reporter {
   }
 
   /** Sends the result of the journalled attempt. */
-  sendReport(rollbackArmed: boolean): void {
+  sendReport(): void {
     const context = this.#context;
     const attempt = attemptOf(context);
     const isUpdated = attempt.phase === phases.updated;
@@ -35,7 +35,6 @@ export class Reporter {
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
-      rollbackArmed,
       (delivery) => context.enter(() => this.#concluded(delivery)),
     );
   }
@@ -59,7 +58,6 @@ export class Reporter {
       newReportId(this.#context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
-      false,
       (delivery) => {
         if (delivery === "delivered" || delivery === "unwanted") this.#toldRefusal = key;
       },
@@ -72,7 +70,6 @@ export class Reporter {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
-    rollbackArmed: boolean,
     done: (delivery: Delivery) => void,
   ): void {
     const { hal, journal, options, server } = this.#context;
@@ -89,7 +86,7 @@ export class Reporter {
         reason,
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
-        capabilities: rollbackArmed ? capabilities.rollbackArmed : 0,
+        capabilities: this.#context.capabilities,
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       done,
