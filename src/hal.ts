@@ -56,8 +56,8 @@ export interface SlotFlash {
 }
 
 /**
- * What the running app was built with. A bootloader is not replaced by an update, so the one in flash
- * may be an older one that has less; only a trial shows what it really does.
+ * What the running app was built with. A bootloader is not replaced by an update, so the one in
+ * flash may be an older one that has less; only a trial shows what it really does.
  */
 export interface BootFeatures {
   /** The bootloader takes an unconfirmed image back (CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE). */
@@ -121,7 +121,7 @@ export interface HttpRequestOptions {
 }
 
 export interface HttpRequest {
-  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 when none is ready. */
+  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 for none ready. */
   read(into: Uint8Array, start: number, length: number): number;
   close(): void;
 }

@@ -1,6 +1,7 @@
 /**
- * The closed set of reason codes: why an update was refused, failed or ended. Stable: they appear in
- * reports, in the journal, in `--json` output and in exit messages. `explain` gives the sentence.
+ * The closed set of reason codes: why an update was refused, failed or ended. Stable: they appear
+ * in reports, in the journal, in `--json` output and in exit messages. `explain` gives the
+ * sentence.
  */
 export type Reason = keyof typeof explanations;
 

@@ -70,7 +70,9 @@ function abortText(reason: string, exception: unknown): string {
   return exception instanceof Error ? `${reason}: ${exception.message}` : reason;
 }
 
-/** Makes the HAL of this device. Throws when a partition or the key-value storage cannot be opened. */
+/**
+ * Makes the HAL of this device. Throws when a partition or the key-value storage cannot be opened.
+ */
 export function createHal(platform: Platform): Hal {
   const { natives, timer } = platform;
   const keyValue = new NvsKeyValue(platform.keyValue);

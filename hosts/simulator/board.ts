@@ -1,18 +1,18 @@
 /**
- * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware in
- * its slots. A boot runs until something ends it; then every call of that boot throws, so that no
- * firmware can act beyond its end, whatever it catches.
+ * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware
+ * in its slots. A boot runs until something ends it; then every call of that boot throws, so that
+ * no firmware can act beyond its end, whatever it catches.
  */
-import type { DigestClass, Platform } from "../esp32/platform.js";
-import { chipById } from "../../src/boot/chips.js";
+
 import type { Md5, Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import type { AbortHook, DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
+import { appFeatures, type BoardBuild, bootloaderOptions, revisionOf } from "./board-build.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
-import { KeyValueStore } from "./key-value.js";
-import type { Network } from "./network.js";
+import type { KeyValueStore } from "./key-value.js";
 import { createPlatform } from "./platform.js";
 import { type Power, PowerCut } from "./power.js";
 import { Prng } from "./prng.js";
@@ -64,7 +64,12 @@ export interface BoardOptions {
   readonly power: Power;
   readonly flash: Flash;
   readonly keyValue: KeyValueStore;
-  readonly network: Network;
+  /** The HTTP client class of one boot; see Network.clientClass. */
+  readonly clientClass: (
+    run: (callback: () => void) => void,
+    isAlive: () => boolean,
+    hasLink: () => boolean,
+  ) => HttpClientClass;
   readonly partitions: readonly Partition[];
   readonly chipId: number;
   readonly digest: DigestClass;
@@ -74,6 +79,7 @@ export interface BoardOptions {
   readonly seed: number;
   /** The firmware of an image, chosen by its content. */
   readonly firmwareOf: (imageHex: string) => Firmware;
+  readonly build?: BoardBuild;
   /** What happens, for timelines and checkers. */
   readonly observer: BoardObserver;
 }
@@ -108,10 +114,13 @@ export class Board {
   /** Raised at every end of a boot: events of an older boot find another number. */
   #epoch = 0;
   #running = false;
+  /** Reset reason of the next boot. */
+  #reason: BootEnd = "power-on";
   #ending: { reason: BootEnd; note: string } | null = null;
   #link = true;
   #watchdogMs = 0;
   #watchdog: WorldEvent | null = null;
+  #abortHook: AbortHook | null = null;
 
   constructor(options: BoardOptions) {
     this.#options = options;
@@ -123,29 +132,36 @@ export class Board {
   }
 
   /** Supplies power and runs boots and events until a limit is reached. */
-  run(limits: RunLimits, firstReason: BootEnd = "power-on"): RunEnd {
-    const { world } = this.#options;
-    let reason: BootEnd = firstReason;
+  run(limits: RunLimits): RunEnd {
     while (true) {
-      if (!this.#running) {
-        if (this.#boots >= limits.bootsMax) return "boots";
-        if (!this.#boot(reason)) return "dead";
-      }
-      while (this.#ending === null) {
-        if (limits.until()) return "until";
-        if (world.nextAtMs() > limits.untilMs) {
-          return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
-        }
-        world.take()?.run();
-      }
-      reason = this.#endBoot();
+      const end = this.step(limits);
+      if (end !== null) return end;
     }
+  }
+
+  /** One boot, one event, or one end of a boot; says which limit was reached, else null. */
+  step(limits: RunLimits): RunEnd | null {
+    const { world } = this.#options;
+    if (this.#ending !== null) {
+      this.#reason = this.#endBoot();
+      return null;
+    }
+    if (!this.#running) {
+      if (this.#boots >= limits.bootsMax) return "boots";
+      return this.#boot(this.#reason) ? null : "dead";
+    }
+    if (limits.until()) return "until";
+    if (world.nextAtMs() > limits.untilMs) {
+      return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
+    }
+    world.take()?.run();
+    return null;
   }
 
   /** Cuts the supply between two events; the next `run` boots again. */
   cutPower(): void {
     if (this.#running) this.#end("power-on", "power cut");
-    if (this.#ending !== null) this.#endBoot();
+    if (this.#ending !== null) this.#reason = this.#endBoot();
   }
 
   #endBoot(): BootEnd {
@@ -153,6 +169,7 @@ export class Board {
     const { reason, note } = this.#ending ?? { reason: "power-on" as const, note: "" };
     this.#ending = null;
     this.#running = false;
+    this.#abortHook = null;
     this.#epoch++;
     this.#disarm();
     power.restore();
@@ -169,9 +186,12 @@ export class Board {
     world.advance(bootMs);
     let result: BootResult;
     try {
-      const { digestFactory, md5, chipId } = this.#options;
-      const chipRevision = revisionOf(chipId);
-      result = runBootloader(flash, { digest: digestFactory, md5 }, { chipId, chipRevision });
+      const { digestFactory, md5, chipId, build = {} } = this.#options;
+      result = runBootloader(
+        flash,
+        { digest: digestFactory, md5 },
+        bootloaderOptions(chipId, build),
+      );
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
       this.#ending = { reason: "power-on", note: "power cut in the bootloader" };
@@ -199,7 +219,7 @@ export class Board {
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
-    const { world, network, power, flash, keyValue, observer } = this.#options;
+    const { world, power, flash, keyValue, observer, build = {} } = this.#options;
     const epoch = this.#epoch;
     const isAlive = (): boolean => this.#epoch === epoch && this.#ending === null;
     const check = (): void => {
@@ -216,6 +236,7 @@ export class Board {
       digest: this.#options.digestFactory,
       chipId: this.#options.chipId,
       chipRevision: revisionOf(this.#options.chipId),
+      rollback: build.appRollback !== false,
     });
     const platform = createPlatform({
       world,
@@ -225,7 +246,7 @@ export class Board {
       partitions: this.#options.partitions,
       running: partition,
       digest: this.#options.digest,
-      http: network.clientClass(run, isAlive, () => this.#link),
+      http: this.#options.clientClass(run, isAlive, () => this.#link),
       prng: this.#prng,
       deviceId: this.#options.deviceId,
       bootedAtMs: world.nowMs,
@@ -244,6 +265,11 @@ export class Board {
       watchdogDisarm: () => this.#disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      onAbort: (hook) => {
+        this.#abortHook = hook;
+      },
+      features: appFeatures(build),
+      hasWatchdog: build.taskWatchdog !== false,
     });
     return {
       platform,
@@ -272,13 +298,21 @@ export class Board {
       callback();
     } catch (error) {
       const isEnd = error instanceof BootEnded || error instanceof PowerCut;
-      if (!isEnd && !power.isCut) {
-        const text = error instanceof Error ? error.message : "unknown";
-        this.#end("software", `uncaught exception: ${text}`);
-      }
+      if (!isEnd && !power.isCut) this.#abort(error);
     }
     // Latched: whatever the firmware caught, a cut supply ends the boot.
     if (power.isCut) this.#end("power-on", "power cut");
+  }
+
+  /** fxAbort of XS on ESP32: the hook first, whose own exceptions are dropped, then esp_restart. */
+  #abort(error: unknown): void {
+    try {
+      this.#abortHook?.("unhandled exception", error);
+    } catch {
+      // xsPlatform.c catches what the hook throws; a power cut in it is seen below.
+    }
+    const text = error instanceof Error ? error.message : "unknown";
+    this.#end("software", `uncaught exception: ${text}`);
   }
 
   #end(reason: BootEnd, note: string): void {
@@ -297,9 +331,4 @@ export class Board {
     if (this.#watchdog !== null) this.#options.world.cancel(this.#watchdog);
     this.#watchdog = null;
   }
-}
-
-/** The revision of silicon that is sold today; that of the ESP32 for a chip we do not know. */
-function revisionOf(chipId: number): number {
-  return chipById(chipId)?.revision ?? 300;
 }

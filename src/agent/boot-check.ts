@@ -6,11 +6,11 @@
 import type { Hal, ResetReason } from "../hal.js";
 import { type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
-import { CapabilityProbe } from "./capabilities.js";
 import { takeAbort } from "./abort.js";
+import { CapabilityProbe } from "./capabilities.js";
 import { gatherFacts } from "./facts.js";
 import { Journal } from "./journal.js";
-import { type BootOptions, type SelfTest, defaults } from "./options.js";
+import { type BootOptions, defaults, type SelfTest } from "./options.js";
 import { type Facts, type Outcome, type Running, reconcile } from "./reconcile.js";
 import { Trial, type TrialListener } from "./trial.js";
 
@@ -175,4 +175,3 @@ export class BootCheck implements TrialListener {
     }
   }
 }
-

@@ -4,7 +4,7 @@ import type { Confirmed } from "../journal/records.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Journal } from "./journal.js";
 import type { AgentOptions } from "./options.js";
-import { SlotDigest, chipIdOf, identityOf, measureImage } from "./slots.js";
+import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {

@@ -142,6 +142,11 @@ function malformedMaps(): Case[] {
     ...[0, 1, 2].map((at): Case => [`parameter ${at} too late`, inShared(swapped, at)]),
     ["URI missing", { installParameters: new Entries() }],
     ["URI twice", { installParameters: new Entries([21, uri], [21, uri]) }],
+    [
+      "URI in place of the size",
+      { parameters: new Entries(...sharedEntries().slice(0, 3), [21, uri]) },
+    ],
+    ["size in place of the URI", { installParameters: new Entries([14, 1000]) }],
     ["URI in shared", { parameters: new Entries(...sharedEntries(), [21, uri]) }],
     [
       "image digest in install",
