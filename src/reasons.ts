@@ -5,7 +5,7 @@
  */
 export type Reason = keyof typeof explanations;
 
-const explanations = {
+const explanations = Object.freeze({
   // The envelope, before its signature is believed.
   "envelope-too-big": "the envelope is larger than 4096 bytes",
   "envelope-malformed": "the envelope is not a SUIT envelope in deterministic CBOR",
@@ -56,7 +56,7 @@ const explanations = {
   repaired: "the boot record had lost the confirmed image; it runs again without a download",
   // The device itself.
   "journal-failed": "the journal could not be written",
-} as const;
+} as const);
 
 /** What happened, in one sentence without its full stop. */
 export function explain(reason: Reason): string {

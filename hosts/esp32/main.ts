@@ -10,6 +10,7 @@ import Flash from "embedded:storage/flash";
 import KeyValueStorage from "embedded:storage/key-value";
 import { Digest } from "crypt";
 import FFI from "mc/ffi";
+// biome-ignore lint/style/useNodejsImportProtocol: Moddable's own module has this name.
 import Net from "net";
 import Time from "time";
 import Timer from "timer";

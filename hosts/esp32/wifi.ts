@@ -39,7 +39,7 @@ export function keepConnected(
     }
   };
   const retryLater = (): void => {
-    retry ??= timer.set(connect, reconnectMs);
+    if (retry === null) retry = timer.set(connect, reconnectMs);
   };
   const station: WifiStation = new Wifi({
     onChanged: () => {
