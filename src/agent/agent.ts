@@ -8,20 +8,24 @@ import type { Attempt } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import { BootCheck } from "./boot-check.js";
 import type { AgentContext } from "./context.js";
-import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
-import { Journal } from "./journal.js";
+import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
+import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
 import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
-import { type Outcome, reconcile } from "./reconcile.js";
+import type { Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
 import { type HttpTarget, parseHttpUrl } from "./url.js";
 import { Verdict } from "./verdict.js";
 
-/** An update agent on one device. Make one and call `start` once per boot. */
+/**
+ * An update agent on one device. Make one and call `start` once per boot. With a boot-time check that
+ * was made before, the agent continues from it; without, it makes its own.
+ */
 export class Agent implements AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
@@ -31,6 +35,7 @@ export class Agent implements AgentContext {
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;
+  readonly #boot: BootCheck;
   readonly #poller: Poller;
   readonly #updater: Updater;
   readonly #verdict: Verdict;
@@ -43,7 +48,7 @@ export class Agent implements AgentContext {
   #timer: TimerHandle | null = null;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
-  constructor(hal: Hal, options: AgentOptions) {
+  constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
     const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
     if (server === null) {
@@ -59,7 +64,9 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     this.server = server;
-    this.journal = new Journal(hal);
+    // Its own check gets no self-tests: they are handed over below, once.
+    this.#boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.journal = this.#boot.journal;
     this.#poller = new Poller(this);
     this.#updater = new Updater(this);
     this.#verdict = new Verdict(this);
@@ -74,29 +81,32 @@ export class Agent implements AgentContext {
     return this.#reason;
   }
 
+  get capabilities(): number {
+    return this.#boot.probe.bits;
+  }
+
+  get mayInstall(): boolean {
+    return this.#boot.probe.canRevert || this.options.allowWithoutRollback === true;
+  }
+
   get device(): Device {
     if (this.#device === null) throw new Error("the agent was not started");
     return this.#device;
   }
 
-  /** The device's boot-time self-check, then the agent's work. Call once, early in main. */
+  /** The device's boot-time self-check, unless it was made, then the agent's work. */
   start(): void {
     this.enter(() => {
-      const { hal, journal } = this;
-      journal.load();
+      const { hal } = this;
+      const { facts, outcome } = this.#boot.check();
+      this.#verdict.takeOver(this.#boot);
       const device = readDevice(hal, this.options);
       this.#device = device;
-      const facts = gatherFacts(hal, journal, device.runningSlot);
-      const outcome = reconcile(facts);
-      hal.log(
-        `boot: slot ${device.runningSlot} runs ${facts.running} image, entry ` +
-          `${facts.runningState}, reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
-      );
       this.#settle(outcome, device);
       const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
       if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
       this.#state = outcome.state;
-      this.#reason = journal.attempt === null ? "" : journal.attempt.reason;
+      this.#reason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
       this.post(outcome.event, outcome.reason);
     });
   }
@@ -106,6 +116,7 @@ export class Agent implements AgentContext {
     if (outcome.adopt === "trial") this.#updater.journalStranger();
     if (outcome.adopt === "confirmed") {
       adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
+      this.#boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
     if (attempt === null || outcome.counts === "") return;
@@ -183,7 +194,7 @@ export class Agent implements AgentContext {
         if (this.#poller.refusal !== null) this.#reporter.reportRefusal(this.#poller.refusal);
         return;
       case "sendReport":
-        return this.#reporter.sendReport(this.#verdict.rollbackArmed);
+        return this.#reporter.sendReport();
       case "journalWriting":
         return this.#updater.journalWriting();
       case "journalDamage":

@@ -13,6 +13,10 @@ export interface AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
   readonly journal: Journal;
+  /** Bits of `capabilities`. */
+  readonly capabilities: number;
+  /** False where a bad update could not be taken back, and the application did not allow that. */
+  readonly mayInstall: boolean;
   readonly device: Device;
   /** Where this device's offers, payloads and reports are: ends with "/". */
   readonly server: HttpTarget;

@@ -40,9 +40,9 @@ export class Trial {
     this.#listener = listener;
   }
 
-  /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
-  arm(timeoutMs: number, dwellMs: number): void {
-    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+  /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
+  arm(timeoutMs: number, dwellMs: number): boolean {
+    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
     this.#feed();
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
@@ -51,6 +51,7 @@ export class Trial {
       this.#dwelt = true;
       this.#conclude();
     }, dwellMs);
+    return isWatched;
   }
 
   /** Runs the self-tests in order; each gets one `done`. */
