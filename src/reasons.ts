@@ -30,7 +30,7 @@ const explanations = Object.freeze({
   vetoed: "the application declined the update for now",
   "trial-running": "another release is still on trial",
   "rollback-unavailable":
-    "the bootloader of this device cannot go back to the old image by itself, so nothing is installed",
+    "the bootloader cannot go back to the old image by itself, so nothing is installed",
   // Download and write.
   "image-header-mismatch": "the payload does not begin with an ESP32 image header that fits",
   "payload-size-mismatch": "the server's payload is not as long as the signed size",
