@@ -33,8 +33,9 @@ const timer: TimerModule = Object.freeze({
 });
 
 /**
- * Makes the platform of this chip. Call once per boot, not in a module body: native functions cannot
- * be called while modules are preloaded. Throws when an FFI function is missing from the build.
+ * Makes the platform of this chip. Call once per boot, not in a module body: native functions
+ * cannot be called while modules are preloaded. Throws when an FFI function is missing from the
+ * build.
  */
 export function createPlatform(): Platform {
   const clock = new MonotonicClock(() => Time.ticks);
