@@ -143,6 +143,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     rejectFailed: fail,
     trialBooted: go("rejected", "reject"),
     trialReverted: fail,
+    // Going back is safe without its record; staying on a rejected image is not.
+    journalFailed: go("rejected", "reject"),
   }),
   failed: Object.freeze({
     // The record comes first here too: it may be what failed before. Written once, then skipped.

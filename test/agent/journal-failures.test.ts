@@ -1,0 +1,21 @@
+/** One journal write that fails must neither stop the device nor change what is remembered. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { phases } from "../../src/journal/records.js";
+import { failJournalOnce, releaseOf, resultsOf, settledDevice } from "../helpers/update-run.js";
+
+const test = suite("agent/journal-failures");
+const dayMs = 86_400_000;
+
+test("a rejected image is taken back although its rejection could not be recorded", () => {
+  const simulation = settledDevice();
+  const release = releaseOf(2, "fail-test");
+  failJournalOnce(simulation, (key, value) => key === "attempt" && value[1] === phases.rejecting);
+  simulation.publish(release);
+  const end = simulation.run(() => resultsOf(simulation, release).length > 0, dayMs);
+  assert.is(end, "until");
+  assert.is(simulation.runs(release.image), false);
+  assert.equal(simulation.violations(), []);
+});
+
+test.run();
