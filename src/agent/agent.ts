@@ -162,7 +162,8 @@ export class Agent implements AgentContext {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act (DESIGN 3.3): without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
-        this.post("journalFailed", "journal-failed");
+        // The reason of a result that stands is kept: a crashed release must stay remembered as one.
+        this.post("journalFailed", hasResult(this.#state) ? "" : "journal-failed");
         return;
       }
     }
@@ -262,4 +263,9 @@ export class Agent implements AgentContext {
     this.#failures++;
     return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
   }
+}
+
+/** True in the states that are entered with the reason of the attempt's final result. */
+function hasResult(state: AgentState): boolean {
+  return state === "rejected" || state === "failed" || state === "updated";
 }
