@@ -4,6 +4,7 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
+import { phases } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
@@ -11,7 +12,7 @@ import type { AgentContext } from "./context.js";
 import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
 import { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
-import { type AgentOptions, defaults, type Progress } from "./options.js";
+import { type AgentOptions, defaults, type Progress, startsMax } from "./options.js";
 import { Poller } from "./poller.js";
 import { type Outcome, reconcile } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
@@ -38,6 +39,8 @@ export class Agent implements AgentContext {
   #reason: Reason | "" = "";
   #pending: AgentEvent | null = null;
   #dispatching = false;
+  #starts = 0;
+  #started = false;
   #timer: TimerHandle | null = null;
   #failures = 0;
 
@@ -80,24 +83,28 @@ export class Agent implements AgentContext {
 
   /** The device's boot-time self-check, then the agent's work. Call once, early in main. */
   start(): void {
-    this.enter(() => {
-      const { hal, journal } = this;
-      journal.load();
-      const device = readDevice(hal, this.options);
-      this.#device = device;
-      const facts = gatherFacts(hal, journal, device.runningSlot);
-      const outcome = reconcile(facts);
-      hal.log(
-        `boot: slot ${device.runningSlot} runs ${facts.running} image, entry ` +
-          `${facts.runningState}, reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
-      );
-      this.#settle(outcome, device);
-      const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
-      if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
-      this.#state = outcome.state;
-      this.#reason = journal.attempt === null ? "" : journal.attempt.reason;
-      this.post(outcome.event, outcome.reason);
-    });
+    this.enter(() => this.#begin());
+  }
+
+  #begin(): void {
+    const { hal, journal } = this;
+    this.#starts++;
+    journal.load();
+    const device = readDevice(hal, this.options);
+    this.#device = device;
+    const facts = gatherFacts(hal, journal, device.runningSlot);
+    const outcome = reconcile(facts);
+    hal.log(
+      `boot: slot ${device.runningSlot} runs ${facts.running} image, entry ` +
+        `${facts.runningState}, reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
+    );
+    this.#settle(outcome, device);
+    const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
+    if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
+    this.#state = outcome.state;
+    this.#reason = journal.attempt === null ? "" : journal.attempt.reason;
+    this.#started = true;
+    this.post(outcome.event, outcome.reason);
   }
 
   /** Adopts an unknown image and raises the counter that reconciliation names. */
@@ -127,9 +134,36 @@ export class Agent implements AgentContext {
   #fault(error: unknown): void {
     try {
       this.hal.log(`fault: ${error instanceof Error ? error.message : "unknown"}`);
-      if (this.#timer === null) this.#after("pollDue", this.#retryMs());
+      if (this.#timer !== null) return;
+      if (this.#started) this.#after("pollDue", this.#retryMs());
+      else this.#beginLater();
     } catch {
       // The host itself is down; the watchdog and the next boot take over.
+    }
+  }
+
+  /**
+   * Nothing is done before reconciliation (DESIGN 3.5): without it an image on trial would pass for
+   * a confirmed one, and the next offer would be written over the only good image.
+   */
+  #beginLater(): void {
+    this.#timer = this.hal.timers.set(() => {
+      this.#timer = null;
+      this.enter(() => this.#begin());
+    }, this.#retryMs());
+    // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
+    if (this.#starts >= startsMax && this.#isUnconfirmed()) this.hal.restart();
+  }
+
+  /** By the boot record, or by the journal where that cannot be read. */
+  #isUnconfirmed(): boolean {
+    const { boot } = this.hal;
+    const runningSlot = boot.runningSlot();
+    try {
+      return boot.slotState(runningSlot) === "pending-verify";
+    } catch {
+      const attempt = this.journal.attempt;
+      return attempt?.phase === phases.staging && attempt.slot === runningSlot;
     }
   }
 
@@ -162,7 +196,7 @@ export class Agent implements AgentContext {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act (DESIGN 3.3): without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
-        // The reason of a result that stands is kept: a crashed release must stay remembered as one.
+        // The reason of a result is kept: a crashed release must stay remembered as one.
         this.post("journalFailed", hasResult(this.#state) ? "" : "journal-failed");
         return;
       }

@@ -1,0 +1,64 @@
+/** The host throws once, anywhere: the agent goes on, and never acts on what it did not read. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Simulation } from "../../hosts/simulator/simulation.js";
+import { releaseOf, resultsOf, settledDevice } from "../helpers/update-run.js";
+
+const test = suite("agent/host-faults");
+const dayMs = 86_400_000;
+
+/** Makes reads of flash by the firmware of boot `boot` throw: those that `fails` names by number. */
+function failReads(simulation: Simulation, boot: number, fails: (read: number) => boolean): void {
+  const { flash } = simulation;
+  const read = flash.read.bind(flash);
+  let reads = 0;
+  flash.read = (address, into, start, length) => {
+    const isFirmware = simulation.boots.length === boot && simulation.board.boots === boot;
+    if (isFirmware && fails(reads++)) throw new Error("flash read failed");
+    read(address, into, start, length);
+  };
+}
+
+test("one failed read at the start of a trial never costs the confirmed image", () => {
+  for (const kind of ["healthy", "fail-test"] as const) {
+    for (let failing = 0; failing < 6; failing++) {
+      const simulation = settledDevice();
+      const release = releaseOf(2, kind);
+      failReads(simulation, 2, (read) => read === failing);
+      simulation.publish(release);
+      const end = simulation.run(() => resultsOf(simulation, release).length > 0, dayMs);
+      const what = `${kind}, read ${failing}`;
+      assert.is(end, "until", what);
+      simulation.run(() => false, 600_000);
+      assert.equal(simulation.violations(), [], what);
+      assert.is(simulation.runs(release.image), kind === "healthy", what);
+    }
+  }
+});
+
+test("an image in which the agent cannot start is taken back", () => {
+  for (const nth of [1, 2]) {
+    const simulation = settledDevice();
+    const release = releaseOf(2, "healthy");
+    failReads(simulation, 2, (read) => read % nth === 0);
+    simulation.publish(release);
+    const end = simulation.run(() => resultsOf(simulation, release).length > 0, dayMs);
+    assert.is(end, "until");
+    assert.is(simulation.runs(release.image), false);
+    assert.equal(resultsOf(simulation, release), ["failed: crashed"]);
+    assert.equal(simulation.violations(), []);
+  }
+});
+
+test("a confirmed image in which the agent cannot start is left running", () => {
+  const simulation = settledDevice();
+  simulation.board.cutPower();
+  failReads(simulation, 2, () => true);
+  assert.is(
+    simulation.run(() => false, dayMs),
+    "time",
+  );
+  assert.is(simulation.board.boots, 2);
+});
+
+test.run();
