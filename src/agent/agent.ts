@@ -11,7 +11,7 @@ import type { Release } from "../suit/manifest.js";
 import type { AgentContext } from "./context.js";
 import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
 import { Journal } from "./journal.js";
-import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
+import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
 import { type AgentOptions, defaults, type Progress, startsMax } from "./options.js";
 import { Poller } from "./poller.js";
 import { type Outcome, reconcile } from "./reconcile.js";
@@ -135,8 +135,9 @@ export class Agent implements AgentContext {
     try {
       this.hal.log(`fault: ${error instanceof Error ? error.message : "unknown"}`);
       if (this.#timer !== null) return;
-      if (this.#started) this.#after("pollDue", this.#retryMs());
-      else this.#beginLater();
+      if (!this.#started) return this.#beginLater();
+      const event = resumption[this.#state];
+      this.#after(event, this.#retryMs(), event === "stageFailed" ? "stage-failed" : "");
     } catch {
       // The host itself is down; the watchdog and the next boot take over.
     }
@@ -270,12 +271,12 @@ export class Agent implements AgentContext {
     }
   }
 
-  #after(event: AgentEvent, delayMs: number): void {
+  #after(event: AgentEvent, delayMs: number, reason: Reason | "" = ""): void {
     const { timers } = this.hal;
     if (this.#timer !== null) timers.clear(this.#timer);
     this.#timer = timers.set(() => {
       this.#timer = null;
-      this.enter(() => this.post(event));
+      this.enter(() => this.post(event, reason));
     }, delayMs);
   }
 

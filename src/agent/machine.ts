@@ -123,6 +123,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     journalFailed: fail,
   }),
   staged: Object.freeze({
+    stageDone: go("staged", "restart"),
     trialBooted: go("trial", "beginTrial"),
     stageLost: go("candidate", "journalStaging", "stage"),
     stageFailed: fail,
@@ -160,6 +161,22 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
     stageLost: go("candidate", "journalStaging", "stage"),
   }),
+});
+
+/**
+ * The event that goes on after a pause when a fault of the host kept an action from being run: no
+ * state may be left without a timer or a request.
+ */
+export const resumption: { readonly [state in AgentState]: AgentEvent } = Object.freeze({
+  ready: "pollDue",
+  writing: "pollDue",
+  candidate: "stageFailed",
+  staged: "stageDone",
+  trial: "pollDue",
+  // Restarts: a second rejection would speak of the other image's entry (esp32-boot C.4).
+  rejected: "rejectDone",
+  failed: "reportDue",
+  updated: "reportDue",
 });
 
 /** The transition for `event`, or null: an event that means nothing in `state` is ignored. */

@@ -2,12 +2,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Simulation } from "../../hosts/simulator/simulation.js";
+import { type AgentState, next, resumption, table } from "../../src/agent/machine.js";
 import { releaseOf, resultsOf, settledDevice } from "../helpers/update-run.js";
 
 const test = suite("agent/host-faults");
 const dayMs = 86_400_000;
 
-/** Makes reads of flash by the firmware of boot `boot` throw: those that `fails` names by number. */
+/** Makes flash reads by the firmware of that boot throw: those that `fails` names by number. */
 function failReads(simulation: Simulation, boot: number, fails: (read: number) => boolean): void {
   const { flash } = simulation;
   const read = flash.read.bind(flash);
@@ -59,6 +60,47 @@ test("a confirmed image in which the agent cannot start is left running", () => 
     "time",
   );
   assert.is(simulation.board.boots, 2);
+});
+
+/** Makes the first timer throw that the agent sets once it has told of `state`. */
+function failTimerIn(state: string): Simulation {
+  let armed = false;
+  let failed = false;
+  const simulation = settledDevice({
+    onProgress: (progress) => {
+      armed = progress.state === state;
+    },
+  });
+  const { world } = simulation;
+  const after = world.after.bind(world);
+  world.after = (delayMs, run) => {
+    if (armed && !failed) {
+      failed = true;
+      throw new Error("no memory for a timer");
+    }
+    return after(delayMs, run);
+  };
+  return simulation;
+}
+
+test("a result is reported although the first try to report it failed at once", () => {
+  for (const [state, kind, result] of [
+    ["failed", "fail-test", "failed: self-test-failed"],
+    ["updated", "healthy", "updated: confirmed"],
+  ] as const) {
+    const simulation = failTimerIn(state);
+    const release = releaseOf(2, kind);
+    simulation.publish(release);
+    const end = simulation.run(() => resultsOf(simulation, release).length > 0, dayMs);
+    assert.is(end, "until", state);
+    assert.equal(resultsOf(simulation, release), [result]);
+  }
+});
+
+test("every state has an event that goes on after a fault, and knows it", () => {
+  for (const state of Object.keys(table) as AgentState[]) {
+    assert.ok(next(state, resumption[state]) !== null, state);
+  }
 });
 
 test.run();
