@@ -97,6 +97,37 @@ test("a result is reported although the first try to report it failed at once", 
   }
 });
 
+test("a rejection that the platform refuses once does not leave the rejected image", () => {
+  const simulation = settledDevice();
+  const [second, third] = [releaseOf(2, "fail-test"), releaseOf(3, "healthy")];
+  const otadata = simulation.layout.partitions.find((one) => one.label === "otadata");
+  const { flash } = simulation;
+  const eraseBlock = flash.eraseBlock.bind(flash);
+  let failed = false;
+  flash.eraseBlock = (address) => {
+    const isEntry = Math.abs(address - (otadata?.offset ?? 0)) <= 4096;
+    if (isEntry && simulation.boots.length === 2 && simulation.board.boots === 2 && !failed) {
+      failed = true;
+      throw new Error("flash erase failed");
+    }
+    eraseBlock(address);
+  };
+  simulation.publish(second);
+  assert.is(
+    simulation.run(() => resultsOf(simulation, second).length > 0, dayMs),
+    "until",
+  );
+  assert.ok(failed);
+  assert.equal(resultsOf(simulation, second), ["failed: self-test-failed"]);
+  simulation.publish(third);
+  assert.is(
+    simulation.run(() => resultsOf(simulation, third).length > 0, dayMs),
+    "until",
+  );
+  assert.is(simulation.runs(third.image), true);
+  assert.equal(simulation.violations(), []);
+});
+
 test("every state has an event that goes on after a fault, and knows it", () => {
   for (const state of Object.keys(table) as AgentState[]) {
     assert.ok(next(state, resumption[state]) !== null, state);
