@@ -42,11 +42,12 @@ export class Trial {
 
   /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
   arm(timeoutMs: number, dwellMs: number): void {
-    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
-    this.#feed();
+    // The deadline first: whatever fails after it, the trial ends.
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
     }, timeoutMs);
+    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+    this.#feed();
     this.#dwell = this.#hal.timers.set(() => {
       this.#dwelt = true;
       this.#conclude();

@@ -24,7 +24,6 @@ export class Verdict {
     const context = this.#context;
     const { hal, options, device } = context;
     const attempt = attemptOf(context);
-    this.rollbackArmed = hal.boot.slotState(device.runningSlot) === "pending-verify";
     const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     const trial = new Trial(hal, options.selfTests ?? [], watchdogMs, {
       passed: () => context.enter(() => context.post("trialPassed")),
@@ -35,6 +34,7 @@ export class Verdict {
       options.trialTimeoutMs ?? defaults.trialTimeoutMs,
       options.trialDwellMs ?? defaults.trialDwellMs,
     );
+    this.rollbackArmed = hal.boot.slotState(device.runningSlot) === "pending-verify";
     this.#installer.verify(attempt, null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
