@@ -15,7 +15,7 @@ import {
   slotOfSequence,
   stateName,
 } from "../../src/boot/otadata.js";
-import type { BootControl, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
+import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
 /** Throws when an ESP-IDF function did not return ESP_OK. */
@@ -55,6 +55,14 @@ class Esp32BootControl implements BootControl {
   constructor(platform: Platform) {
     this.#flash = platform.flash;
     this.#natives = platform.natives;
+  }
+
+  features(): BootFeatures {
+    const natives = this.#natives;
+    return {
+      rollback: natives.daruma_rollback_enabled() !== 0,
+      validation: natives.daruma_validation_enabled() !== 0,
+    };
   }
 
   runningSlot(): SlotIndex {
