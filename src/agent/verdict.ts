@@ -117,10 +117,14 @@ export class Verdict {
    */
   reject(): void {
     const context = this.#context;
+    const { boot } = context.hal;
     try {
-      context.hal.boot.reject();
+      boot.reject();
     } catch {
-      return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
+      // that and nothing else boots is there no way back.
+      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
+      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }
