@@ -10,7 +10,7 @@ import {
   nodeNatives,
   throwAwaySigner,
 } from "../../hosts/node/simulator.js";
-import { NetworkFaults } from "../../hosts/simulator/network-faults.js";
+import { NetworkFaults, networkTargetOf } from "../../hosts/simulator/network-faults.js";
 import {
   type Behaviour,
   type SimulatedRelease,
@@ -23,6 +23,7 @@ import { buildImage } from "../../src/author/esp-image.js";
 import { hex } from "../../src/bytes.js";
 import type { Attempt } from "../../src/journal/records.js";
 import { decodeAttempt, decodeConfirmed } from "../../src/journal/records.js";
+import { bytesBody } from "../../src/server/body.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { digest } from "./digest.js";
 
@@ -75,6 +76,8 @@ const hourMs = 3_600_000;
 
 export class Bench {
   readonly faults = new NetworkFaults();
+  /** What every poll is answered with, in place of the server's offer; null for the server's own. */
+  offer: Uint8Array | null = null;
   readonly simulation: Simulation;
   readonly installed: SimulatedRelease;
 
@@ -89,7 +92,13 @@ export class Bench {
       chipId: 0,
       installed: this.installed,
       seed: choice.seed ?? 1,
-      intercept: this.faults.intercept,
+      intercept: (request, delivery) => {
+        const { offer } = this;
+        if (offer !== null && networkTargetOf(request.path) === "offer") {
+          delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
+        }
+        this.faults.intercept(request, delivery);
+      },
       agent: { verifySignature, ...choice.agent },
       ...(choice.layout === undefined ? {} : { layout: choice.layout }),
     });
