@@ -225,7 +225,7 @@ test("A14 the running slot is told by what runs, and not by the flag (esp-idf#15
   assert.is(bench.runningSlot, 0);
   const pair = bench.otadata;
   const active = activeEntry(pair);
-  const entry = active < 0 ? makeEntry(0xffffffff, stateNew) : pair[active];
+  const entry = active === -1 ? makeEntry(0xffffffff, stateNew) : pair[active];
   assert.is(slotOfSequence(entry.sequence, 2), 0, "the boot record follows, without a restart");
   assert.is(entry.stateWord, stateValid);
   assert.equal(bench.told(second).at(-1), "failed: image-digest-mismatch");
