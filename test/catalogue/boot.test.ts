@@ -34,7 +34,7 @@ test("A1 a write of the boot record torn at any byte never bricks (mcuboot#1966,
   }
 });
 
-test("A1 every journal write that is cut before or after leaves a device that goes on", () => {
+test("A1 every journal write that is cut before or after leaves a device that goes on (mcuboot#2100)", () => {
   for (const { index } of traceOf("healthy").filter(({ kind }) => kind === "key-value")) {
     updateUnder([{ operation: index, tear: { kind: "before" } }]);
     updateUnder([{ operation: index, tear: { kind: "after" } }]);
