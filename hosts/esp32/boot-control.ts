@@ -1,21 +1,21 @@
 /**
- * Boot control on ESP32. Bytes go through `embedded:storage/flash`; the boot record is read from the
- * otadata partition and changed by ESP-IDF's own functions. `embedded:update` is not used: its
- * `complete()` can only stage an image after erasing and writing part of it again, and a repair after
- * a lost stage must not do that, for the image in the slot may be the only good one.
+ * Boot control on ESP32. Bytes go through `embedded:storage/flash`; the boot record is read from
+ * the otadata partition and changed by ESP-IDF's own functions. `embedded:update` is not used: its
+ * `complete()` can only stage an image after erasing and writing part of it again, and a repair
+ * after a lost stage must not do that, for the image in the slot may be the only good one.
  */
 import {
-  type OtadataPair,
   activeEntry,
   crcMatches,
   decodeEntry,
+  type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
   sequenceErased,
   slotOfSequence,
   stateName,
 } from "../../src/boot/otadata.js";
-import type { BootControl, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
+import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
 /** Throws when an ESP-IDF function did not return ESP_OK. */
@@ -55,6 +55,14 @@ class Esp32BootControl implements BootControl {
   constructor(platform: Platform) {
     this.#flash = platform.flash;
     this.#natives = platform.natives;
+  }
+
+  features(): BootFeatures {
+    const natives = this.#natives;
+    return {
+      rollback: natives.daruma_rollback_enabled() !== 0,
+      validation: natives.daruma_validation_enabled() !== 0,
+    };
   }
 
   runningSlot(): SlotIndex {

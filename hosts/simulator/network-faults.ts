@@ -4,8 +4,8 @@
  *
  *     net:KIND[=VALUE][@TARGET][#FROM][xCOUNT]
  *
- * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any), counted from
- * 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and TARGET are left out.
+ * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any), counted
+ * from 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and TARGET are left out.
  *
  * | kind               | what the device sees                                     | VALUE         |
  * |--------------------|----------------------------------------------------------|---------------|

@@ -13,7 +13,15 @@ import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
 import { createHal } from "../esp32/hal.js";
 import type { DigestClass } from "../esp32/platform.js";
-import { Board, type BoardOptions, type BootRecord, type Firmware, type RunEnd } from "./board.js";
+import {
+  Board,
+  type BoardOptions,
+  type BootedDevice,
+  type BootRecord,
+  type Firmware,
+  type RunEnd,
+} from "./board.js";
+import type { BoardBuild } from "./board-build.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
@@ -59,6 +67,9 @@ export interface SimulationOptions {
   /** Faults of supply and flash, counted from the first operation of the run. */
   readonly cuts?: readonly Cut[];
   readonly serverUrl?: string;
+  readonly build?: BoardBuild;
+  /** What a firmware does with its HAL and options; by default it starts an agent. */
+  readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
@@ -67,6 +78,13 @@ export interface SimulationOptions {
   readonly onTimeline?: (line: TimelineLine) => void;
   readonly onProgress?: (progress: Progress) => void;
 }
+
+/** The main of a simulated firmware: `behaviour` is what its image was published with. */
+export type Application = (
+  device: BootedDevice,
+  options: AgentOptions,
+  behaviour: Behaviour,
+) => void;
 
 export interface TimelineLine {
   readonly atMs: number;
@@ -102,7 +120,9 @@ export class Simulation {
     const slots = this.layout.partitions.filter((one) => one.type === 0);
     const checkersOf = (): Checkers => this.checkers;
     this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    this.checkers = new Checkers(this.flash, slots, this.#images, () => this.world.nowMs, 0);
+    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const nowMs = (): number => this.world.nowMs;
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
     this.keyValue = new KeyValueStore(this.power);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain === "daruma") this.checkers.journalChanged(key, value);
@@ -124,7 +144,7 @@ export class Simulation {
   }
 
   #makeBoard(seed: number): Board {
-    const { natives, chipId, deviceId, clientClass } = this.#options;
+    const { natives, chipId, deviceId, clientClass, build } = this.#options;
     return new Board({
       world: this.world,
       power: this.power,
@@ -132,6 +152,7 @@ export class Simulation {
       keyValue: this.keyValue,
       clientClass: clientClass ?? this.network.clientClass.bind(this.network),
       partitions: this.layout.partitions,
+      ...(build === undefined ? {} : { build }),
       chipId,
       digest: natives.digest,
       digestFactory: natives.digestFactory,
@@ -164,7 +185,9 @@ export class Simulation {
     this.#note(`server: ${name} is withdrawn`);
   }
 
-  /** Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots. */
+  /**
+   * Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots.
+   */
   run(until: () => boolean, durationMs: number, bootsMax = 64): RunEnd {
     return this.board.run({
       until,
@@ -241,7 +264,8 @@ export class Simulation {
       const selfTest: SelfTest = (done) => {
         timer.set(() => done(behaviour !== "fail-test"), 200);
       };
-      new Agent(createHal(device.platform), this.#agentOptions(selfTest)).start();
+      const main = this.#options.application ?? startAgent;
+      main(device, this.#agentOptions(selfTest), behaviour);
     };
   }
 
@@ -258,7 +282,9 @@ export class Simulation {
       onProgress: (progress) => {
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
-          this.#note(`agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`);
+          this.#note(
+            `agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`,
+          );
         }
         this.#options.onProgress?.(progress);
       },
@@ -266,6 +292,10 @@ export class Simulation {
     };
   }
 }
+
+const startAgent: Application = (device, options) => {
+  new Agent(createHal(device.platform), options).start();
+};
 
 /** Flash whose changes the checkers see before they happen. */
 class WatchedFlash extends Flash {
@@ -277,7 +307,7 @@ class WatchedFlash extends Flash {
   }
 
   override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address);
+    this.#checkers().flashChanging(address, from.subarray(start, start + length));
     super.write(address, from, start, length);
   }
 

@@ -4,23 +4,28 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
+import type { Attempt } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import { BootCheck } from "./boot-check.js";
 import type { AgentContext } from "./context.js";
-import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
-import { Journal } from "./journal.js";
+import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
+import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
-import { type AgentOptions, defaults } from "./options.js";
+import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
-import { type Outcome, reconcile } from "./reconcile.js";
+import type { Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
 import { type HttpTarget, parseHttpUrl } from "./url.js";
 import { Verdict } from "./verdict.js";
 
-/** An update agent on one device. Make one and call `start` once per boot. */
+/**
+ * An update agent on one device. Make one and call `start` once per boot. With a boot-time check that
+ * was made before, the agent continues from it; without, it makes its own.
+ */
 export class Agent implements AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
@@ -30,6 +35,7 @@ export class Agent implements AgentContext {
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;
+  readonly #boot: BootCheck;
   readonly #poller: Poller;
   readonly #updater: Updater;
   readonly #verdict: Verdict;
@@ -42,7 +48,7 @@ export class Agent implements AgentContext {
   #timer: TimerHandle | null = null;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
-  constructor(hal: Hal, options: AgentOptions) {
+  constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
     const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
     if (server === null) {
@@ -58,7 +64,9 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     this.server = server;
-    this.journal = new Journal(hal);
+    // Its own check gets no self-tests: they are handed over below, once.
+    this.#boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.journal = this.#boot.journal;
     this.#poller = new Poller(this);
     this.#updater = new Updater(this);
     this.#verdict = new Verdict(this);
@@ -73,29 +81,32 @@ export class Agent implements AgentContext {
     return this.#reason;
   }
 
+  get capabilities(): number {
+    return this.#boot.probe.bits;
+  }
+
+  get mayInstall(): boolean {
+    return this.#boot.probe.canRevert || this.options.allowWithoutRollback === true;
+  }
+
   get device(): Device {
     if (this.#device === null) throw new Error("the agent was not started");
     return this.#device;
   }
 
-  /** The device's boot-time self-check, then the agent's work. Call once, early in main. */
+  /** The device's boot-time self-check, unless it was made, then the agent's work. */
   start(): void {
     this.enter(() => {
-      const { hal, journal } = this;
-      journal.load();
+      const { hal } = this;
+      const { facts, outcome } = this.#boot.check();
+      this.#verdict.takeOver(this.#boot);
       const device = readDevice(hal, this.options);
       this.#device = device;
-      const facts = gatherFacts(hal, journal, device.runningSlot);
-      const outcome = reconcile(facts);
-      hal.log(
-        `boot: slot ${device.runningSlot} runs ${facts.running} image, entry ` +
-          `${facts.runningState}, reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
-      );
       this.#settle(outcome, device);
       const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
       if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
       this.#state = outcome.state;
-      this.#reason = journal.attempt === null ? "" : journal.attempt.reason;
+      this.#reason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
       this.post(outcome.event, outcome.reason);
     });
   }
@@ -105,14 +116,14 @@ export class Agent implements AgentContext {
     if (outcome.adopt === "trial") this.#updater.journalStranger();
     if (outcome.adopt === "confirmed") {
       adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
+      this.#boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
-    if (attempt === null) return;
-    if (outcome.counts === "restages") {
-      this.journal.attempt = { ...attempt, restages: attempt.restages + 1 };
-    } else if (outcome.counts === "powerTrials") {
-      this.journal.attempt = { ...attempt, powerTrials: attempt.powerTrials + 1 };
-    }
+    if (attempt === null || outcome.counts === "") return;
+    const counted = counting(attempt, outcome.counts);
+    // A trial that nothing guards must be known to the next boot; all else is saved with the act.
+    if (outcome.event === "trialBooted") this.journal.saveAttempt(counted);
+    else this.journal.attempt = counted;
   }
 
   enter(run: () => void): void {
@@ -146,7 +157,7 @@ export class Agent implements AgentContext {
         this.#pending = null;
         if (transition === null) continue;
         this.#state = transition.to;
-        this.tell(0, 0);
+        this.tell("", 0, 0);
         this.#runAll(transition.actions);
       }
     } finally {
@@ -183,7 +194,7 @@ export class Agent implements AgentContext {
         if (this.#poller.refusal !== null) this.#reporter.reportRefusal(this.#poller.refusal);
         return;
       case "sendReport":
-        return this.#reporter.sendReport(this.#verdict.rollbackArmed);
+        return this.#reporter.sendReport();
       case "journalWriting":
         return this.#updater.journalWriting();
       case "journalDamage":
@@ -225,9 +236,11 @@ export class Agent implements AgentContext {
     }
   }
 
-  tell(bytes: number, totalBytes: number): void {
+  tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
     try {
-      this.options.onProgress?.({ state: this.#state, bytes, totalBytes, reason: this.#reason });
+      const state = this.#state;
+      const reason = this.#reason;
+      this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
     } catch {
       this.hal.log("onProgress threw; the update goes on");
     }
@@ -253,8 +266,8 @@ export class Agent implements AgentContext {
   }
 
   /**
-   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot wait
-   * for a busy server: its deadline would end a good release.
+   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
+   * wait for a busy server: its deadline would end a good release.
    */
   #retryMs(): number {
     const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
@@ -263,4 +276,10 @@ export class Agent implements AgentContext {
     this.failures++;
     return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
   }
+}
+
+/** The attempt with what reconciliation makes it remember. */
+function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
+  if (counts === "unguarded") return { ...attempt, unguarded: true };
+  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

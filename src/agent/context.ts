@@ -6,13 +6,17 @@ import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
 import type { Journal } from "./journal.js";
 import type { AgentEvent, AgentState } from "./machine.js";
-import type { AgentOptions } from "./options.js";
+import type { AgentOptions, Progress } from "./options.js";
 import type { HttpTarget } from "./url.js";
 
 export interface AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
   readonly journal: Journal;
+  /** Bits of `capabilities`. */
+  readonly capabilities: number;
+  /** False where a bad update could not be taken back, and the application did not allow that. */
+  readonly mayInstall: boolean;
   readonly device: Device;
   /** Where this device's offers, payloads and reports are: ends with "/". */
   readonly server: HttpTarget;
@@ -31,8 +35,8 @@ export interface AgentContext {
   post(event: AgentEvent, reason?: Reason | ""): void;
   /** Runs a callback from outside; no exception gets out of it. */
   enter(run: () => void): void;
-  /** Tells the application how far the download is. */
-  tell(bytes: number, totalBytes: number): void;
+  /** Tells the application how far the work on the image is. */
+  tell(activity: Progress["activity"], bytes: number, totalBytes: number): void;
 }
 
 /** The attempt in the journal. Throws when there is none: a fault of the agent. */

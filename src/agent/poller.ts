@@ -104,6 +104,9 @@ export class Poller {
       knownBad: journal.bad,
     });
     if (judgement !== "accept") return judgement;
+    // Not while one is under way: what was begun under other facts is finished, not left half-way.
+    const isNew = this.#context.state === "ready";
+    if (isNew && !this.#context.mayInstall) return "rollback-unavailable";
     if (resolveUri(server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }

@@ -10,9 +10,6 @@ import type { HttpTarget } from "./url.js";
 /** How an offer or an attempt ended. */
 export type Result = "updated" | "failed" | "refused";
 
-/** Bits of the capability field. */
-export const capabilities = Object.freeze({ rollbackArmed: 1 });
-
 /** The fields of a report; the CBOR map has these integer keys in this order. */
 export interface Report {
   /** 1: eight random bytes; the same in each delivery of one report. */

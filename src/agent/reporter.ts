@@ -5,13 +5,7 @@ import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
-import {
-  capabilities,
-  type Delivery,
-  type DeliveryListener,
-  ReportDelivery,
-  type Result,
-} from "./report.js";
+import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
 export class Reporter {
   readonly #context: AgentContext;
@@ -32,7 +26,7 @@ export class Reporter {
   }
 
   /** Sends the result of the journalled attempt. */
-  sendReport(rollbackArmed: boolean): void {
+  sendReport(): void {
     const context = this.#context;
     const attempt = attemptOf(context);
     const isUpdated = attempt.phase === phases.updated;
@@ -43,7 +37,6 @@ export class Reporter {
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
-      rollbackArmed,
       (delivery, retryMs) => context.enter(() => this.#concluded(delivery, retryMs)),
     );
   }
@@ -72,7 +65,6 @@ export class Reporter {
       newReportId(this.#context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
-      false,
       (delivery) => {
         if (delivery === "delivered" || delivery === "unwanted") this.#toldRefusal = key;
       },
@@ -85,7 +77,6 @@ export class Reporter {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
-    rollbackArmed: boolean,
     done: DeliveryListener,
   ): void {
     const { hal, journal, options, server } = this.#context;
@@ -102,7 +93,7 @@ export class Reporter {
         reason,
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
-        capabilities: rollbackArmed ? capabilities.rollbackArmed : 0,
+        capabilities: this.#context.capabilities,
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       done,

@@ -1,6 +1,7 @@
 /**
- * The trial: the first run of an image that nothing vouches for yet. It passes when the running bytes
- * have the signed digest, every self-test passed, the update server was reached from this image (DESIGN
+ * The trial: the first run of an image that nothing vouches for yet. It passes when the running
+ * bytes have the signed digest, every self-test passed, the update server was reached from this
+ * image (DESIGN
  * 3.7: the update path outlives the update), and it has run for a while. A hardware watchdog and a
  * deadline bound it.
  */
@@ -39,9 +40,9 @@ export class Trial {
     this.#listener = listener;
   }
 
-  /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
-  arm(timeoutMs: number, dwellMs: number): void {
-    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+  /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
+  arm(timeoutMs: number, dwellMs: number): boolean {
+    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
     this.#feed();
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
@@ -50,6 +51,7 @@ export class Trial {
       this.#dwelt = true;
       this.#conclude();
     }, dwellMs);
+    return isWatched;
   }
 
   /** Runs the self-tests in order; each gets one `done`. */
@@ -106,6 +108,9 @@ export class Trial {
   /** Feeds from a timer: proof that the event loop of the new image turns. */
   #feed(): void {
     this.#hal.watchdog.feed();
-    this.#feeder = this.#hal.timers.set(() => this.#feed(), Math.floor(this.#watchdogTimeoutMs / 4));
+    this.#feeder = this.#hal.timers.set(
+      () => this.#feed(),
+      Math.floor(this.#watchdogTimeoutMs / 4),
+    );
   }
 }

@@ -5,7 +5,7 @@ import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd } from "./download.js";
 import { Installer } from "./installer.js";
-import { damagesMax, defaults, triesMax } from "./options.js";
+import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
 import { resolveUri } from "./url.js";
 
 export class Updater {
@@ -15,7 +15,7 @@ export class Updater {
 
   constructor(context: AgentContext) {
     this.#context = context;
-    this.#installer = new Installer(context.hal, context.buffer);
+    this.#installer = new Installer(context);
   }
 
   close(): void {
@@ -92,7 +92,7 @@ export class Updater {
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
-      written: (bytes) => context.tell(bytes, total),
+      written: (bytes) => context.tell("download", bytes, total),
       ended: (end, reason, retryMs) => context.enter(() => this.#ended(end, reason, retryMs)),
     });
     const headers = new Map([["daruma-device", hal.deviceId()]]);
@@ -146,7 +146,7 @@ export class Updater {
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
     const attempt = attemptOf(this.#context);
-    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging });
+    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back (DESIGN 3.2). */
@@ -181,15 +181,35 @@ export class Updater {
     if (attempt.repair) {
       adoptRunning(hal, journal, device.runningSlot, buffer);
       // At once: the entry of the damaged image would vouch for whatever is written there next.
-      repairBootRecord(hal, device.runningSlot);
-    } else if (isForGood(reason)) {
+      if (attempt.slot !== device.runningSlot) repairBootRecord(hal, device.runningSlot);
+    } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
       journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
     }
     enterPhase(context, phases.failed, reason);
   }
 
+  /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
+  #isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
+    if (!isWearing(reason)) return false;
+    return this.#context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
+  }
+
   #head(attempt: Attempt): Uint8Array | null {
     return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
+  }
+}
+
+/** True when the attempt has cost flash wear and the next one may go better. */
+function isWearing(reason: Reason | ""): boolean {
+  switch (reason) {
+    case "image-digest-mismatch":
+    case "image-header-mismatch":
+    case "flash-failed":
+    case "stage-failed":
+    case "stage-lost":
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -2,40 +2,39 @@
 import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
+import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase } from "./context.js";
 import { Installer } from "./installer.js";
-import { defaults } from "./options.js";
-import { Trial } from "./trial.js";
+import type { Trial } from "./trial.js";
 
 export class Verdict {
   readonly #context: AgentContext;
   readonly #installer: Installer;
   #trial: Trial | null = null;
-  /** True when the bootloader will revert by itself if this trial ends without a confirm. */
-  rollbackArmed = false;
 
   constructor(context: AgentContext) {
     this.#context = context;
-    this.#installer = new Installer(context.hal, context.buffer);
+    this.#installer = new Installer(context);
   }
 
-  /** Arms the trial, checks the running bytes once more (SUIT validate), then tests and polls. */
+  /** Takes over the trial that the boot-time check armed; null when there is none. */
+  takeOver(boot: BootCheck): void {
+    const context = this.#context;
+    this.#trial = boot.handOver(
+      {
+        passed: () => context.enter(() => context.post("trialPassed")),
+        failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
+      },
+      context.options.selfTests ?? [],
+    );
+  }
+
+  /** Checks the running bytes once more (SUIT validate), then tests and polls. */
   beginTrial(): void {
     const context = this.#context;
-    const { hal, options, device } = context;
-    const attempt = attemptOf(context);
-    this.rollbackArmed = hal.boot.slotState(device.runningSlot) === "pending-verify";
-    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
-    const trial = new Trial(hal, options.selfTests ?? [], watchdogMs, {
-      passed: () => context.enter(() => context.post("trialPassed")),
-      failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
-    });
-    this.#trial = trial;
-    trial.arm(
-      options.trialTimeoutMs ?? defaults.trialTimeoutMs,
-      options.trialDwellMs ?? defaults.trialDwellMs,
-    );
-    this.#installer.verify(attempt, null, (identity) => {
+    const trial = this.#trial;
+    if (trial === null) throw new Error("the boot-time check found no trial");
+    this.#installer.verify(attemptOf(context), null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
@@ -115,8 +114,8 @@ export class Verdict {
   }
 
   /**
-   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending entry),
-   * the platform's own mark does it all the same: the other slot becomes the active one.
+   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
+   * entry), the platform's own mark does it all the same: the other slot becomes the active one.
    */
   reject(): void {
     const context = this.#context;

@@ -100,7 +100,10 @@ test("a deadline is waited for in whole milliseconds, so that it is always reach
   desk.requests[0].onReadable(1);
   // What a clock with fractions makes of "30 s later": a little too early.
   desk.fireAt(49_999.999_999_99);
-  assert.ok(desk.delays.every((delayMs) => delayMs >= 1), desk.delays.join(" "));
+  assert.ok(
+    desk.delays.every((delayMs) => delayMs >= 1),
+    desk.delays.join(" "),
+  );
 });
 
 test("nothing is told after the end or after close", () => {

@@ -1,6 +1,5 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { stateTable } from "../../hosts/node/state-table.js";
 import {
   type AgentAction,
   type AgentEvent,
@@ -9,6 +8,7 @@ import {
   table,
   type Transition,
 } from "../../src/agent/machine.js";
+import { stateTable } from "../helpers/readme.js";
 
 const states = Object.keys(table) as AgentState[];
 

@@ -1,4 +1,6 @@
-/** Seeded random mixes of network faults, some with a power cut: SEED=n repeats a run from there. */
+/**
+ * Seeded random mixes of network faults, some with a power cut: SEED=n repeats a run from there.
+ */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {

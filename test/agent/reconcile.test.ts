@@ -50,17 +50,19 @@ function* everyFacts(): Generator<Facts> {
               for (const imageWritten of bools)
                 for (const powerTrials of [0, powerTrialsMax - 1, powerTrialsMax])
                   for (const restages of [0, restagesMax - 1, restagesMax])
-                    yield {
-                      phase,
-                      running,
-                      runningState,
-                      targetState,
-                      resetReason,
-                      targetRuns,
-                      imageWritten,
-                      powerTrials,
-                      restages,
-                    };
+                    for (const unguarded of bools)
+                      yield {
+                        phase,
+                        running,
+                        runningState,
+                        targetState,
+                        resetReason,
+                        targetRuns,
+                        imageWritten,
+                        powerTrials,
+                        restages,
+                        unguarded,
+                      };
 }
 
 const isBadOutcome = (facts: Facts, { state, event, reason, counts }: Outcome): string => {
@@ -84,7 +86,7 @@ test("every combination of facts has an outcome that the state machine knows", (
     if (problem !== "") assert.unreachable(`${problem}: ${JSON.stringify(facts)}`);
   }
   console.log(`${combinations} combinations of facts at boot, each with one outcome`);
-  assert.is(combinations, 7 * 4 * 7 * 7 * 11 * 2 * 2 * 3 * 3);
+  assert.is(combinations, 7 * 4 * 7 * 7 * 11 * 2 * 2 * 3 * 3 * 2);
 });
 
 test("repairs end: counters at their limit lead to no other try", () => {
@@ -108,6 +110,7 @@ const usual: Facts = {
   imageWritten: false,
   powerTrials: 0,
   restages: 0,
+  unguarded: false,
 };
 const staged = { ...usual, phase: phases.staging, targetState: "aborted" } as const;
 const rows: [string, Partial<Facts>, string][] = [

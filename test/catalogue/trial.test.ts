@@ -59,6 +59,7 @@ test("D4 a brown-out in the trial retries the same image, and is told apart (esp
     targetRuns: false,
     imageWritten: true,
     restages: 0,
+    unguarded: false,
   } as const;
   const at = (resetReason: ResetReason, powerTrials: number) =>
     reconcile({ ...facts, resetReason, powerTrials });
@@ -193,6 +194,7 @@ test("D15 resets of any kind during a download lose at most 64 KB (cadmus#474, o
       imageWritten: false,
       powerTrials: 0,
       restages: 0,
+      unguarded: false,
     });
     assert.equal([state, event], ["writing", "pollDue"]);
   }

@@ -26,6 +26,7 @@ const attempt: Attempt = {
   phase: phases.confirming,
   slot: 1,
   repair: true,
+  unguarded: true,
   tries: 3,
   damages: 2,
   powerTrials: 1,
