@@ -73,7 +73,10 @@ test("two updates in a row: 1, 2, 3, in alternating slots, the floor rising with
     floors.push(bench.floor);
   }
   assert.equal(floors, [1, 2, 3]);
-  assert.equal(bench.simulation.boots.map(({ slot }) => slot), [0, 1, 0]);
+  assert.equal(
+    bench.simulation.boots.map(({ slot }) => slot),
+    [0, 1, 0],
+  );
   bench.assertPromises();
 });
 

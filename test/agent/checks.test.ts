@@ -39,7 +39,12 @@ const rows: [string, Judgement, Partial<Release>, Partial<DeviceFacts>][] = [
   ["the smallest image", "accept", { imageSizeBytes: 80 }, {}],
   ["smaller than that", "image-too-small", { imageSizeBytes: 79 }, {}],
   ["below the floor", "sequence-too-low", { sequenceNumber: 6 }, {}],
-  ["the confirmed release", "nothing-new", { sequenceNumber: 7, manifestDigest: filled(32, 3) }, {}],
+  [
+    "the confirmed release",
+    "nothing-new",
+    { sequenceNumber: 7, manifestDigest: filled(32, 3) },
+    {},
+  ],
   ["its number on another release", "sequence-reused", { sequenceNumber: 7 }, {}],
   [
     "the floor's number when nobody knows who set it",

@@ -5,8 +5,8 @@ import {
   type AgentEvent,
   type AgentState,
   next,
-  table,
   type Transition,
+  table,
 } from "../../src/agent/machine.js";
 import { stateTable } from "../helpers/readme.js";
 
@@ -90,7 +90,10 @@ test("next is total: every state and event gives a transition of the table, or n
       assert.ok(transition.actions.length > 0, `${state} ${event} does something`);
     }
     const known = Object.keys(table[state]);
-    assert.ok(known.every((event) => event in allEvents), `${state} has no unknown event`);
+    assert.ok(
+      known.every((event) => event in allEvents),
+      `${state} has no unknown event`,
+    );
   }
 });
 
@@ -101,15 +104,24 @@ test("every state is reached from ready, and every state is left", () => {
   }
   assert.equal([...reached].sort(), [...states].sort());
   for (const state of states) {
-    assert.ok(entries().some(([from, , { to }]) => from === state && to !== state), state);
+    assert.ok(
+      entries().some(([from, , { to }]) => from === state && to !== state),
+      state,
+    );
   }
 });
 
 test("every action and every event is used", () => {
   const usedActions = new Set(entries().flatMap(([, , transition]) => transition.actions));
   const usedEvents = new Set(entries().map(([, event]) => event));
-  assert.equal(actions.filter((action) => !usedActions.has(action)), []);
-  assert.equal(events.filter((event) => !usedEvents.has(event)), []);
+  assert.equal(
+    actions.filter((action) => !usedActions.has(action)),
+    [],
+  );
+  assert.equal(
+    events.filter((event) => !usedEvents.has(event)),
+    [],
+  );
 });
 
 test("intent is journalled before the act, in every row (DESIGN 3.3)", () => {
@@ -121,7 +133,9 @@ test("intent is journalled before the act, in every row (DESIGN 3.3)", () => {
     for (const [act, records] of before) {
       const at = run.indexOf(act);
       if (at < 0) continue;
-      const isRecorded = records.some((record) => run.indexOf(record) >= 0 && run.indexOf(record) < at);
+      const isRecorded = records.some(
+        (record) => run.indexOf(record) >= 0 && run.indexOf(record) < at,
+      );
       assert.ok(isRecorded, `${state} ${event}: ${act} has its record first`);
     }
     const stage = run.indexOf("stage");
@@ -142,7 +156,10 @@ test("every row that journals has an answer for a journal that fails", () => {
 
 test("the table cannot be changed at run time", () => {
   assert.throws(() => Object.assign(table.ready, { pollDue: null }), TypeError);
-  assert.throws(() => (next("ready", "pollDue")?.actions as AgentAction[]).push("restart"), TypeError);
+  assert.throws(
+    () => (next("ready", "pollDue")?.actions as AgentAction[]).push("restart"),
+    TypeError,
+  );
 });
 
 test("the printed table has one row per entry", () => {

@@ -5,9 +5,9 @@ import {
   type Facts,
   type Outcome,
   powerTrialsMax,
+  type Running,
   reconcile,
   restagesMax,
-  type Running,
 } from "../../src/agent/reconcile.js";
 import type { ResetReason, SlotState } from "../../src/hal.js";
 import { type Phase, phases } from "../../src/journal/records.js";
@@ -69,7 +69,9 @@ const isBadOutcome = (facts: Facts, { state, event, reason, counts }: Outcome): 
   const transition = next(state, event);
   if (transition === null) return `the table has no ${event} in ${state}`;
   if (reason !== "" && !isReason(reason)) return `unknown reason ${reason}`;
-  if (facts.phase === null && counts !== "") return "counts without an attempt";
+  // Without an attempt there is no candidate; the pair of facts cannot come up.
+  const isPossible = facts.phase !== null || facts.running !== "candidate";
+  if (isPossible && facts.phase === null && counts !== "") return "counts without an attempt";
   // Never promoted by reconciliation: without a passed trial nothing is confirmed (P3).
   const hasPassed = facts.phase === phases.confirming && facts.running === "candidate";
   if ((event === "confirmDone" || event === "trialPassed") && !hasPassed) return "confirms";
@@ -124,9 +126,17 @@ const rows: [string, Partial<Facts>, string][] = [
     { ...staged, resetReason: "task-watchdog" },
     "staged trialReverted watchdog-reset",
   ],
-  ["an exception in the trial", { ...staged, resetReason: "software" }, "staged trialReverted crashed"],
+  [
+    "an exception in the trial",
+    { ...staged, resetReason: "software" },
+    "staged trialReverted crashed",
+  ],
   ["loss of supply in the trial", staged, "staged stageLost powerTrials"],
-  ["brown-out in the trial", { ...staged, resetReason: "brown-out" }, "staged stageLost powerTrials"],
+  [
+    "brown-out in the trial",
+    { ...staged, resetReason: "brown-out" },
+    "staged stageLost powerTrials",
+  ],
   [
     "loss of supply in each trial",
     { ...staged, powerTrials: powerTrialsMax - 1 },
@@ -137,7 +147,16 @@ const rows: [string, Partial<Facts>, string][] = [
     { ...staged, targetState: "pending-verify", restages: restagesMax },
     "staged trialReverted image-unbootable",
   ],
-  ["the new image", { phase: phases.staging, running: "candidate" }, "staged trialBooted"],
+  [
+    "the new image",
+    { phase: phases.staging, running: "candidate", runningState: "pending-verify" },
+    "staged trialBooted",
+  ],
+  [
+    "the new image without a bootloader that guards it",
+    { phase: phases.staging, running: "candidate", runningState: "undefined" },
+    "staged trialBooted unguarded",
+  ],
   [
     "a confirm without its record",
     { phase: phases.confirming, running: "candidate" },
@@ -148,7 +167,11 @@ const rows: [string, Partial<Facts>, string][] = [
     { phase: phases.confirming, running: "candidate", runningState: "pending-verify" },
     "trial trialPassed",
   ],
-  ["a confirm that was lost", { phase: phases.updated, running: "previous" }, "updated stageLost restages"],
+  [
+    "a confirm that was lost",
+    { phase: phases.updated, running: "previous" },
+    "updated stageLost restages",
+  ],
   ["the confirmed image lost later", { running: "previous" }, "ready knownGoodLost"],
   ["an image flashed by cable", { running: "unknown" }, "ready pollDue confirmed"],
   [
@@ -156,7 +179,11 @@ const rows: [string, Partial<Facts>, string][] = [
     { running: "unknown", runningState: "pending-verify" },
     "staged trialBooted trial",
   ],
-  ["a reject that was not done", { phase: phases.rejecting, running: "candidate" }, "rejected trialBooted"],
+  [
+    "a reject that was not done",
+    { phase: phases.rejecting, running: "candidate" },
+    "rejected trialBooted",
+  ],
   ["a reject that was done", { phase: phases.rejecting }, "rejected trialReverted"],
   ["a result not yet told", { phase: phases.failed }, "failed reportDue"],
 ];

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { pollDelayMs, retryDelayMs } from "../../src/agent/schedule.js";
 import { Prng } from "../../hosts/simulator/prng.js";
+import { pollDelayMs, retryDelayMs } from "../../src/agent/schedule.js";
 
 const capMs = 900_000;
 
@@ -21,7 +21,12 @@ test("a cap below the least delay wins", () => {
 
 test("the window doubles with each failure up to the cap, and jitter fills it evenly", () => {
   const random = new Prng(3);
-  for (const [failures, windowMs] of [[1, 4000], [2, 8000], [5, 64_000], [20, capMs]]) {
+  for (const [failures, windowMs] of [
+    [1, 4000],
+    [2, 8000],
+    [5, 64_000],
+    [20, capMs],
+  ]) {
     let sum = 0;
     let most = 0;
     for (let i = 0; i < 2000; i++) {

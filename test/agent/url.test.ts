@@ -16,7 +16,13 @@ test("http URLs split into host, port and path", () => {
 
 test("anything that is not a plain http URL is refused", () => {
   const wrong = ["", "h", "https://h/", "HTTP://h/", "http://", "http:///a", "http://:80/"];
-  const authority = ["http://u@h/", "http://u:p@h/", "http://h:/", "http://h:0/", "http://h:65536/"];
+  const authority = [
+    "http://u@h/",
+    "http://u:p@h/",
+    "http://h:/",
+    "http://h:0/",
+    "http://h:65536/",
+  ];
   const characters = ["http://h/a b", "http://h/a\r\nx: y", "http://h/\u00e9", "http://h/\x7f"];
   for (const url of [...wrong, ...authority, "http://h:8a/", "http://[::1]/", ...characters]) {
     assert.is(parseHttpUrl(url), null, JSON.stringify(url));
@@ -34,7 +40,8 @@ test("references resolve against the offer's own address", () => {
     ["/elsewhere", "/elsewhere"],
     ["a/b:c", "/example.com/lamp-v2/a/b:c"],
   ];
-  for (const [reference, path] of paths) assert.equal(resolveUri(base, reference), { ...base, path });
+  for (const [reference, path] of paths)
+    assert.equal(resolveUri(base, reference), { ...base, path });
   assert.equal(resolveUri(base, "http://cdn.example/x"), {
     hostname: "cdn.example",
     port: 80,
@@ -43,7 +50,18 @@ test("references resolve against the offer's own address", () => {
 });
 
 test("references with another scheme, an authority or dot segments are refused", () => {
-  const wrong = ["", "//h/x", "https://h/x", "file:x", "a:b", "../x", "./x", "a/../x", "a b", "a\n"];
+  const wrong = [
+    "",
+    "//h/x",
+    "https://h/x",
+    "file:x",
+    "a:b",
+    "../x",
+    "./x",
+    "a/../x",
+    "a b",
+    "a\n",
+  ];
   for (const reference of wrong) assert.is(resolveUri(base, reference), null, reference);
   assert.is(resolveUri(base, "x".repeat(uriBytesMax + 1)), null);
 });

@@ -113,9 +113,7 @@ test("B6 the loss of any single message only delays the update (amazon-freertos#
 
 test("B8 404 and 503 are retried with growing pauses and a bounded budget (rauc-hawkbit-updater#158)", () => {
   for (const value of [404, 503]) {
-    const bench = started([
-      networkFault("status", { value, target: "payload", count: 1_000_000 }),
-    ]);
+    const bench = started([networkFault("status", { value, target: "payload", count: 1_000_000 })]);
     bench.untilTold(next);
     assert.equal(bench.told(next), ["failed: download-failed"]);
     const times = bench.simulation
@@ -155,7 +153,8 @@ test("B12 answers of any bytes leave flash, journal and payload alone (golioth C
   const before = bench.cost;
   const random = randomFrom(12);
   for (let i = 0; i < 300; i++) {
-    const bytes = i % 3 === 0 ? randomBytes(random, Math.floor(random() * 5000)) : next.envelope.slice();
+    const bytes =
+      i % 3 === 0 ? randomBytes(random, Math.floor(random() * 5000)) : next.envelope.slice();
     for (let n = 0; n < 4 && bytes.length > 0; n++) {
       bytes[Math.floor(random() * bytes.length)] ^= 1 + Math.floor(random() * 255);
     }

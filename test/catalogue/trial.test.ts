@@ -165,7 +165,10 @@ test("D14 records of a newer agent are read by an older one after a revert (iot-
   bench.pass(5);
   assert.is(bench.floor, 2);
   const lines = bench.simulation.timeline.slice(-6).map(({ text }) => text);
-  assert.ok(lines.some((text) => text.includes("runs confirmed image")), lines.join("\n"));
+  assert.ok(
+    lines.some((text) => text.includes("runs confirmed image")),
+    lines.join("\n"),
+  );
   bench.install(third).assertPromises();
 });
 

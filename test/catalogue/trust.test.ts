@@ -67,7 +67,10 @@ test("C4 the stored floor is compared after the signature and raised after the c
   const bench = new Bench().settleFirst();
   const forged = benchRelease({ sequenceNumber: 1000, image: benchImage(9), signer: stranger });
   bench.simulation.publish(forged);
-  bench.until(() => bench.simulation.reports().some(({ result }) => result === "refused"), "refusal");
+  bench.until(
+    () => bench.simulation.reports().some(({ result }) => result === "refused"),
+    "refusal",
+  );
   assert.is(bench.floor, 1);
   bench.simulation.withdraw(forged.name);
   bench.install(second).assertPromises();

@@ -179,7 +179,9 @@ function documented(key: string): Map<number, string> {
   const section = text.slice(text.indexOf(`key "${key}"`)).split(/\n \*\s*\n| \*\//)[0];
   const fields = new Map<number, string>();
   for (const line of section.split("\n").slice(1)) {
-    for (const [, offset, field] of line.matchAll(/(?:^|\s)(\d+) ([a-zA-Z].*?)(?= +\d+ [a-zA-Z]|$)/g)) {
+    for (const [, offset, field] of line.matchAll(
+      /(?:^|\s)(\d+) ([a-zA-Z].*?)(?= +\d+ [a-zA-Z]|$)/g,
+    )) {
       fields.set(Number(offset), field.trim());
     }
   }

@@ -14,7 +14,7 @@ test("no state, event or cut breaks a promise, and every state leads to a settle
 });
 
 const mutations: readonly [Mutation, string][] = [
-  ["no-intent", "the intent to stage is not journalled"],
+  ["early-confirmed", "an image counts as confirmed once it is staged"],
   ["no-memory", "failed releases are not remembered"],
   ["early-floor", "the floor rises before the confirm"],
 ];

@@ -1,8 +1,8 @@
 /** Every state that the model can reach, every action in it, and a cut after every durable step. */
 import type { AgentAction, AgentEvent } from "../../../src/agent/machine.js";
+import { slotOfSequence, stateValid } from "../../../src/boot/otadata.js";
 import type { ResetReason } from "../../../src/hal.js";
 import { phases } from "../../../src/journal/records.js";
-import { slotOfSequence, stateValid } from "../../../src/boot/otadata.js";
 import {
   activeSlot,
   afterEvent,
@@ -12,10 +12,10 @@ import {
   type Durable,
   eventsOf,
   factory,
-  markInvalid,
-  markValid,
   type ModelAttempt,
   type ModelState,
+  markInvalid,
+  markValid,
   newAttempt,
   setBoot,
   slotState,
@@ -42,12 +42,17 @@ export interface Exploration {
 }
 
 /** One safeguard left out: the exploration must notice. */
-export type Mutation = "" | "no-intent" | "no-memory" | "early-floor";
+export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor";
 
 /** Far more than there are; a model that grows for ever ends here and fails. */
 const statesMax = 150_000;
 
-const blames: readonly AgentEvent[] = ["trialFailed", "trialReverted", "confirmFailed", "rejectFailed"];
+const blames: readonly AgentEvent[] = [
+  "trialFailed",
+  "trialReverted",
+  "confirmFailed",
+  "rejectFailed",
+];
 const excuses: readonly AgentEvent[] = ["downloadFailed", "offerReplaced", "stageFailed"];
 
 class Explorer {
@@ -116,7 +121,10 @@ class Explorer {
     const [action, ...todo] = volatile.todo;
     if (action !== undefined) {
       if (action === "restart") return this.#boot(durable, "software", index);
-      const { steps, volatile: after } = this.#act({ durable, volatile: { ...volatile, todo } }, action);
+      const { steps, volatile: after } = this.#act(
+        { durable, volatile: { ...volatile, todo } },
+        action,
+      );
       for (const step of steps) {
         if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
         this.#boot(step, "power-on");
@@ -125,7 +133,8 @@ class Explorer {
     }
     if (volatile.event !== "") return this.#reach(this.#take(model, volatile.event), index);
     if (volatile.onTrial) {
-      for (const reason of ["panic", "task-watchdog", "software"] as const) this.#boot(durable, reason);
+      for (const reason of ["panic", "task-watchdog", "software"] as const)
+        this.#boot(durable, reason);
     }
     const events = eventsOf(model);
     if (events.length === 0) this.#violated("stuck", model);
@@ -163,12 +172,15 @@ class Explorer {
     const isPermanent = slotState(durable, 1) === stateName(stateValid);
     if (isPermanent && !passed) this.#violated("P3 permanent without a trial", model);
     if (confirmed === "B" && !passed) this.#violated("P3 confirmed without a trial", model);
-    if (floor === 2 && confirmed !== "B") this.#violated("P4 the floor rose before the confirm", model);
+    if (floor === 2 && confirmed !== "B")
+      this.#violated("P4 the floor rose before the confirm", model);
     const isIdle = volatile.state === "ready" && volatile.wait === "poll" && attempt === null;
     if (!isIdle || volatile.todo.length > 0 || volatile.event !== "") return;
     const slot = volatile.runningSlot;
-    if (confirmed === "B" && slot !== 1) this.#violated("P5 the confirmed image does not run", model);
-    if (durable.isBad && confirmed !== "B" && slot !== 0) this.#violated("P3 a bad release remains", model);
+    if (confirmed === "B" && slot !== 1)
+      this.#violated("P5 the confirmed image does not run", model);
+    if (durable.isBad && confirmed !== "B" && slot !== 0)
+      this.#violated("P3 a bad release remains", model);
     if (confirmed === "B" || durable.isBad) this.#settled.push(index);
   }
 
@@ -183,7 +195,10 @@ class Explorer {
   #act(model: ModelState, action: AgentAction | "repairBootRecord"): Effect {
     const { durable, volatile } = model;
     const attempt = durable.attempt ?? newAttempt;
-    const wait = (what: Volatile["wait"]): Effect => ({ steps: [], volatile: { ...volatile, wait: what } });
+    const wait = (what: Volatile["wait"]): Effect => ({
+      steps: [],
+      volatile: { ...volatile, wait: what },
+    });
     const save = (changes: Partial<ModelAttempt>, more: Partial<Durable> = {}): Effect => ({
       steps: [{ ...durable, ...more, attempt: { ...attempt, ...changes } }],
       volatile,
@@ -217,8 +232,8 @@ class Explorer {
       case "journalDamage":
         return save({ phase: phases.writing, damages: attempt.damages + 1, tries: 0 });
       case "journalStaging":
-        return this.#mutation === "no-intent"
-          ? { steps: [], volatile }
+        return this.#mutation === "early-confirmed"
+          ? save({ phase: phases.staging, unguarded: false }, { confirmed: "B" })
           : save({ phase: phases.staging, unguarded: false });
       case "journalConfirming":
         return this.#mutation === "early-floor"
@@ -299,7 +314,8 @@ class Explorer {
 
 /** repairBootRecord of src/agent/device.ts. */
 function repaired(durable: Durable, slot: 0 | 1): Durable[] {
-  const staged = activeSlot(durable) === slot || !boots(durable, slot) ? [] : setBoot(durable, slot);
+  const staged =
+    activeSlot(durable) === slot || !boots(durable, slot) ? [] : setBoot(durable, slot);
   const last = staged[staged.length - 1] ?? durable;
   const state = slotState(last, slot);
   const marked = state === "new" || state === "pending-verify" ? markValid(last) : [];

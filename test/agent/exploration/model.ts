@@ -6,7 +6,7 @@
  */
 import type { AgentAction, AgentEvent, AgentState } from "../../../src/agent/machine.js";
 import { next } from "../../../src/agent/machine.js";
-import { type Facts, reconcile, type Running } from "../../../src/agent/reconcile.js";
+import { type Facts, type Running, reconcile } from "../../../src/agent/reconcile.js";
 import {
   activeEntry,
   entryValid,
@@ -242,8 +242,7 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
   }
   const kept = after.attempt;
   if (kept !== null && counts !== "") {
-    const raised =
-      counts === "unguarded" ? { unguarded: true } : { [counts]: kept[counts] + 1 };
+    const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: kept[counts] + 1 };
     after = { ...after, attempt: { ...kept, ...raised } };
   }
   const isKnownGood = facts.running === "confirmed" || adopt === "confirmed";
@@ -316,9 +315,13 @@ function offerEvents(durable: Durable, volatile: Volatile): [AgentEvent, Partial
   if (volatile.state === "trial") return [failed, ["serverReached", {}]];
   const isOld = durable.isBad || durable.confirmed === "B";
   if (volatile.state === "writing") {
-    return isOld ? [failed, ["offerReplaced", {}]] : [failed, ["offerAccepted", {}], ["offerReplaced", {}]];
+    return isOld
+      ? [failed, ["offerReplaced", {}]]
+      : [failed, ["offerAccepted", {}], ["offerReplaced", {}]];
   }
-  return isOld ? [failed, ["nothingNew", {}]] : [failed, ["offerRefused", {}], ["offerAccepted", {}]];
+  return isOld
+    ? [failed, ["nothingNew", {}]]
+    : [failed, ["offerRefused", {}], ["offerAccepted", {}]];
 }
 
 function downloadEvents(durable: Durable): [AgentEvent, Partial<Durable>][] {
