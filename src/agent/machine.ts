@@ -143,6 +143,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
   rejected: Object.freeze({
     rejectDone: go("rejected", "restart"),
     rejectFailed: fail,
+    // The reason is lost then; but a new image that failed must not go on running.
+    journalFailed: go("rejected", "reject"),
     trialBooted: go("rejected", "reject"),
     trialReverted: fail,
     // Going back is safe without its record; staying on a rejected image is not.

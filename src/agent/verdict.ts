@@ -104,7 +104,9 @@ export class Verdict {
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
     const usual: Reason = attempt.repair ? "repaired" : "confirmed";
-    enterPhase(context, phases.updated, context.reason === "" ? usual : context.reason);
+    // A record that failed at first and is written now is no reason to tell.
+    const isUsual = context.reason === "" || context.reason === "journal-failed";
+    enterPhase(context, phases.updated, isUsual ? usual : context.reason);
   }
 
   journalRejecting(): void {
