@@ -88,7 +88,8 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     const found = again.violations.slice();
     at = again.rest;
     if (again.end === "reset" && isDamaged && found.length === 0) continue;
-    const isOld = isDamaged && bench.imageOf(again.imageHex) !== null;
+    const mayRot = plan.faults.some((one) => one.kind === "rot" || one.kind === "stick");
+    const isOld = mayRot && bench.imageOf(again.imageHex) !== null;
     const text =
       again.end !== "settled"
         ? `after the supply was off, the boot ended with "${again.end}"`

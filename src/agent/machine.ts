@@ -121,6 +121,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     stageDone: go("staged", "restart"),
     stageFailed: fail,
     imageDamaged: go("writing", "journalDamage", "schedulePoll"),
+    // The bytes turned out damaged for the last time, when they were read back to be staged again.
+    downloadFailed: fail,
     journalFailed: fail,
   }),
   staged: Object.freeze({

@@ -118,8 +118,12 @@ export class Verdict {
    */
   reject(): void {
     const context = this.#context;
+    const { boot } = context.hal;
     try {
-      context.hal.boot.reject();
+      // The platform marks its active entry. When that is another slot's already, it must not be
+      // marked, and a restart is enough to go there.
+      const active = boot.activeSlot();
+      if (active < 0 || active === context.device.runningSlot) boot.reject();
     } catch {
       return context.post("rejectFailed", "revert-impossible");
     }
