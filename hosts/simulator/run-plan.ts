@@ -1,8 +1,8 @@
 /** Runs one plan from its start until the device has settled, boot by boot. */
 import type { Bench, Rest } from "./bench.js";
 import type { Violation } from "./checkers.js";
-import { type Fault, type Plan, printPlan, type Start } from "./plan.js";
-import { bootsMax, judgeSettled, type Stage } from "./verdicts.js";
+import { type Plan, printPlan, type Start } from "./plan.js";
+import { bootsMax, judgeSettled, mayDamage, type Stage } from "./verdicts.js";
 
 /** The verdict of one plan. */
 export interface PlanResult {
@@ -100,10 +100,4 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     return found;
   }
   return [{ promise: "P6", atMs: at.atMs, text: "after the supply was off, no end" }];
-}
-
-/** Faults that may destroy a good image or its record behind the agent's back. */
-function mayDamage(fault: Fault): boolean {
-  if (fault.kind === "cut") return fault.cut.silent === true;
-  return fault.kind !== "server";
 }

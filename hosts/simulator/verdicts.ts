@@ -47,7 +47,8 @@ export function judgeSettled(
   };
   const image = stage.bench.imageOf(imageHex);
   if (image === null) violated("P1", "no released image runs at the end");
-  if (imageHex !== rest.checkers.confirmedHex && !isBenign(rest, imageHex)) {
+  // Where flash lied or rotted, what was confirmed may be gone; a later boot repairs it or says so.
+  if (imageHex !== rest.checkers.confirmedHex && !faults.some(mayDamage)) {
     violated("P5", "another image was confirmed last than the one that runs");
   }
   judgeReports(stage, faults, rest, imageHex, violated);
@@ -55,9 +56,10 @@ export function judgeSettled(
   return found;
 }
 
-/** A device whose first image was never marked confirms whatever it runs at its first boot. */
-function isBenign(rest: Rest, imageHex: string): boolean {
-  return rest.checkers.confirmedHex === "" || rest.checkers.confirmedHex === imageHex;
+/** Faults that may destroy a good image or its record behind the agent's back. */
+export function mayDamage(fault: Fault): boolean {
+  if (fault.kind === "cut") return fault.cut.silent === true;
+  return fault.kind !== "server";
 }
 
 function judgeReports(
