@@ -30,7 +30,7 @@ const explanations = Object.freeze({
   vetoed: "the application declined the update for now",
   "trial-running": "another release is still on trial",
   "rollback-unavailable":
-    "the bootloader of this device cannot go back to the old image by itself, so nothing is installed",
+    "the bootloader cannot go back to the old image by itself, so nothing is installed",
   // Download and write.
   "image-header-mismatch": "the payload does not begin with an ESP32 image header that fits",
   "payload-size-mismatch": "the server's payload is not as long as the signed size",
@@ -61,6 +61,11 @@ const explanations = Object.freeze({
 /** What happened, in one sentence without its full stop. */
 export function explain(reason: Reason): string {
   return explanations[reason];
+}
+
+/** All codes, in the order of an update. */
+export function reasonCodes(): Reason[] {
+  return Object.keys(explanations) as Reason[];
 }
 
 /** True for a text that is one of the codes; used when a record or a report is read. */

@@ -82,6 +82,9 @@ export interface BoardOptions {
   readonly build?: BoardBuild;
   /** What happens, for timelines and checkers. */
   readonly observer: BoardObserver;
+  /** Boots that this board has behind it already, and why the first one of this run begins. */
+  readonly bootsBefore?: number;
+  readonly firstReason?: BootEnd;
 }
 
 export interface BoardObserver {
@@ -110,12 +113,12 @@ const bootMs = 400;
 export class Board {
   readonly #options: BoardOptions;
   readonly #prng: Prng;
-  #boots = 0;
+  #boots: number;
   /** Raised at every end of a boot: events of an older boot find another number. */
   #epoch = 0;
   #running = false;
   /** Reset reason of the next boot. */
-  #reason: BootEnd = "power-on";
+  #reason: BootEnd;
   #ending: { reason: BootEnd; note: string } | null = null;
   #link = true;
   #watchdogMs = 0;
@@ -125,6 +128,8 @@ export class Board {
   constructor(options: BoardOptions) {
     this.#options = options;
     this.#prng = new Prng(options.seed);
+    this.#boots = options.bootsBefore ?? 0;
+    this.#reason = options.firstReason ?? "power-on";
   }
 
   get boots(): number {

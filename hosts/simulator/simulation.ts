@@ -27,6 +27,7 @@ import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
 import { type Delivery, Network, type WireRecord } from "./network.js";
+import { networkTargetOf } from "./network-faults.js";
 import { Power } from "./power.js";
 import type { Cut } from "./tear.js";
 import { World } from "./world.js";
@@ -119,7 +120,9 @@ export class Simulation {
     const slots = this.layout.partitions.filter((one) => one.type === 0);
     const checkersOf = (): Checkers => this.checkers;
     this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    this.checkers = new Checkers(this.flash, slots, this.#images, () => this.world.nowMs, 0);
+    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const nowMs = (): number => this.world.nowMs;
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
     this.keyValue = new KeyValueStore(this.power);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain === "daruma") this.checkers.journalChanged(key, value);
@@ -201,7 +204,7 @@ export class Simulation {
   payloadBytes(): number {
     let bytes = 0;
     for (const { path, bodyBytes } of this.network.records) {
-      if (!isControlPath(path)) bytes += bodyBytes;
+      if (networkTargetOf(path) === "payload") bytes += bodyBytes;
     }
     return bytes;
   }
@@ -304,7 +307,7 @@ class WatchedFlash extends Flash {
   }
 
   override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address);
+    this.#checkers().flashChanging(address, from.subarray(start, start + length));
     super.write(address, from, start, length);
   }
 
@@ -312,9 +315,4 @@ class WatchedFlash extends Flash {
     this.#checkers().flashChanging(address);
     super.eraseBlock(address);
   }
-}
-
-/** True for offers and reports: everything else that a device asks for is payload. */
-function isControlPath(path: string): boolean {
-  return path.endsWith("/latest.suit") || path.endsWith("/reports");
 }

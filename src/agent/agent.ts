@@ -4,6 +4,7 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
+import type { Attempt } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
@@ -33,6 +34,7 @@ export class Agent implements AgentContext {
   readonly buffer = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
+  failures = 0;
   readonly #boot: BootCheck;
   readonly #poller: Poller;
   readonly #updater: Updater;
@@ -44,7 +46,6 @@ export class Agent implements AgentContext {
   #pending: AgentEvent | null = null;
   #dispatching = false;
   #timer: TimerHandle | null = null;
-  #failures = 0;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
@@ -118,12 +119,11 @@ export class Agent implements AgentContext {
       this.#boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
-    if (attempt === null) return;
-    if (outcome.counts === "restages") {
-      this.journal.attempt = { ...attempt, restages: attempt.restages + 1 };
-    } else if (outcome.counts === "powerTrials") {
-      this.journal.attempt = { ...attempt, powerTrials: attempt.powerTrials + 1 };
-    }
+    if (attempt === null || outcome.counts === "") return;
+    const counted = counting(attempt, outcome.counts);
+    // A trial that nothing guards must be known to the next boot; all else is saved with the act.
+    if (outcome.event === "trialBooted") this.journal.saveAttempt(counted);
+    else this.journal.attempt = counted;
   }
 
   enter(run: () => void): void {
@@ -184,7 +184,7 @@ export class Agent implements AgentContext {
       case "fetchOffer":
         return this.#poller.fetchOffer();
       case "schedulePoll":
-        this.#failures = 0;
+        this.failures = 0;
         return this.#after("pollDue", this.#pollMs());
       case "scheduleRetry":
         return this.#after("pollDue", this.#retryMs());
@@ -265,12 +265,21 @@ export class Agent implements AgentContext {
     return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.#random());
   }
 
-  /** Longer after each failure in a row; never shorter than the server asked for. */
+  /**
+   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
+   * wait for a busy server: its deadline would end a good release.
+   */
   #retryMs(): number {
     const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.retryAfterMs;
+    const asked = this.#state === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
-    this.#failures++;
-    return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
+    this.failures++;
+    return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
   }
+}
+
+/** The attempt with what reconciliation makes it remember. */
+function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
+  if (counts === "unguarded") return { ...attempt, unguarded: true };
+  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

@@ -29,6 +29,8 @@ export interface AgentContext {
   release: Release | null;
   /** The least pause before the next try that the server asked for. */
   retryAfterMs: number;
+  /** Tries in a row that failed; the pause before the next one grows with it. */
+  failures: number;
   /** Hands an event to the state machine. */
   post(event: AgentEvent, reason?: Reason | ""): void;
   /** Runs a callback from outside; no exception gets out of it. */

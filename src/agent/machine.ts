@@ -99,7 +99,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     nothingNew: go("ready", "schedulePoll"),
     offerRefused: go("ready", "reportRefusal", "schedulePoll"),
     offerAccepted: go("writing", "journalWriting", "download"),
-    offerInstalled: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
+    // The result first: once the release is recorded as confirmed, nothing asks for it any more.
+    offerInstalled: go("updated", "journalUpdated", "journalConfirmed", "sendReport"),
     // The boot record lost a confirmed image: put it back without a download.
     knownGoodLost: go("candidate", "journalRepair", "stage"),
     journalFailed: go("ready", "reportRefusal", "schedulePoll"),

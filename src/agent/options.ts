@@ -93,7 +93,13 @@ export const defaults = Object.freeze({
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */
 export const damagesMax = 3;
+/** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
+export const attemptsMax = 3;
 /**
  * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
  */
 export const reportTriesMax = 20;
+/** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
+export const unwantedReportsMax = 3;
+/** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
+export const absencesMax = 3;

@@ -38,7 +38,7 @@ function wired(wiring: Wiring): { simulation: Simulation; habits: () => Moddable
       isAlive,
       ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
       server: (request) => {
-        const exchange = simulation.network.exchange(request);
+        const exchange = simulation.network.exchange(request, "updates.example.com");
         if (exchange === null) throw new Error("the network is up");
         const { response } = exchange.delivery;
         const plain = { bytes: wireBytes(response), closes: false };

@@ -1,8 +1,9 @@
 // The smallest updatable device: Wi-Fi, an agent, and a LED as its self-test. What the strings say
 // comes from "config" in manifest.json, and from the command line for the network's password.
+
+import Digital from "embedded:io/digital";
 import { Agent, BootCheck, trustAnchorOf } from "daruma-ota";
 import { connectWifi, createHal } from "daruma-ota/esp32";
-import Digital from "embedded:io/digital";
 import config from "mc/config";
 
 export const hal = createHal();

@@ -3,9 +3,9 @@
 // their progress is shown.
 import { Agent, BootCheck, explain, type Progress, trustAnchorOf } from "daruma-ota";
 import { connectWifi, createHal } from "daruma-ota/esp32";
+import { Flow } from "flow";
 import config from "mc/config";
 import Timer from "timer";
-import { Flow } from "flow";
 
 export const hal = createHal();
 export const boot = new BootCheck(hal, { trialTimeoutMs: 180_000 });

@@ -1,0 +1,148 @@
+/** Benches with Node's digests and throw-away keys: the stages that fault plans run on. */
+
+import type { AgentOptions } from "../../src/agent/options.js";
+import { buildImage } from "../../src/author/esp-image.js";
+import type { Partition } from "../../src/boot/partitions.js";
+import { firmwareFor } from "../simulator/behaviours.js";
+import { Bench, type BenchFirmware, type BenchOptions } from "../simulator/bench.js";
+import type { Layout } from "../simulator/layout.js";
+import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
+import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
+import type { Behaviour } from "../simulator/simulation.js";
+import type { Stage } from "../simulator/verdicts.js";
+import { cachedNatives } from "./cached-natives.js";
+import { describeForServer } from "./describe.js";
+import { nodeDigest } from "./digest.js";
+import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
+
+const vendor = "example.com";
+const deviceClass = "lamp-v2";
+const chipId = 0;
+const signer = throwAwaySigner("fault plans");
+const forger = throwAwaySigner("somebody else");
+
+/** The images of an application developer, in the place of made-up ones. */
+export interface StageImages {
+  readonly oldImage: Uint8Array;
+  readonly newImage: Uint8Array;
+  readonly oldFirmware: BenchFirmware;
+  readonly newFirmware: BenchFirmware;
+  /** False when the new firmware must not be kept. */
+  readonly newIsHealthy: boolean;
+}
+
+export interface StageOptions {
+  readonly images?: StageImages;
+  readonly agent?: Partial<AgentOptions>;
+  readonly onLine?: BenchOptions["onLine"];
+  /** Changes how answers travel, for network faults. */
+  readonly intercept?: BenchOptions["intercept"];
+}
+
+/**
+ * Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions.
+ */
+function layoutOf(imageBytes: number): Layout {
+  const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
+  const row = (
+    label: string,
+    type: number,
+    subtype: number,
+    offset: number,
+    sizeBytes: number,
+  ) => ({
+    label,
+    type,
+    subtype,
+    offset,
+    sizeBytes,
+    flags: 0,
+  });
+  const partitions: Partition[] = [
+    row("nvs", 1, 2, 0x9000, 0x4000),
+    row("otadata", 1, 0, 0xd000, 0x2000),
+    row("ota_0", 0, 0x10, 0x10000, slotBytes),
+    row("ota_1", 0, 0x11, 0x10000 + slotBytes, slotBytes),
+  ];
+  return { flashBytes: 0x10000 + 2 * slotBytes, partitions };
+}
+
+function behaviourOf(ending: Ending): Behaviour {
+  return ending === "refused" || ending === "installed" ? "healthy" : ending;
+}
+
+function imageFor(version: number, sizeBytes: number): Uint8Array {
+  const text = `${version}`;
+  const options = { chipId, version: text, projectName: "app", sizeBytes, fillSeed: version };
+  return buildImage(options, nodeDigest);
+}
+
+/** Makes the bench of a plan and brings its device to the start. */
+export function makeStage(
+  plan: Pick<Plan, "ending" | "start" | "seed" | "imageBytes">,
+  options: StageOptions = {},
+): Stage {
+  const own = options.images;
+  const size = plan.imageBytes;
+  const oldImage = own?.oldImage ?? imageFor(1, defaultImageBytes);
+  const olderImage = imageFor(2, defaultImageBytes);
+  const running = plan.start === "second" ? olderImage : oldImage;
+  const newImage = plan.ending === "installed" ? running : (own?.newImage ?? imageFor(3, size));
+  const newerImage = imageFor(4, size);
+  const release = (image: Uint8Array, sequenceNumber: number, key = signer) =>
+    makeRelease({
+      image,
+      signer: key,
+      sequenceNumber,
+      versionText: `${sequenceNumber}`,
+      vendor,
+      deviceClass,
+    });
+  const isKept = plan.ending === "healthy" || plan.ending === "refused";
+  const healthy = firmwareFor("healthy");
+  const oldFirmware = own?.oldFirmware ?? healthy;
+  const images = [
+    { bytes: oldImage, isHealthy: true, firmware: oldFirmware },
+    { bytes: olderImage, isHealthy: true, firmware: healthy },
+    ...(plan.ending === "installed"
+      ? []
+      : [
+          {
+            bytes: newImage,
+            isHealthy: own?.newIsHealthy ?? isKept,
+            firmware: own?.newFirmware ?? firmwareFor(behaviourOf(plan.ending)),
+          },
+        ]),
+    { bytes: newerImage, isHealthy: true, firmware: healthy },
+  ];
+  const bench = new Bench({
+    natives: cachedNatives,
+    describe: describeForServer,
+    trustAnchor: signer.publicKey,
+    vendor,
+    deviceClass,
+    chipId,
+    layout: layoutOf(Math.max(...images.map((one) => one.bytes.length))),
+    seed: plan.seed,
+    images,
+    releases: [
+      release(oldImage, 1),
+      release(olderImage, 2),
+      release(newImage, 3, plan.ending === "refused" ? forger : signer),
+      release(newerImage, 4),
+    ],
+    agent: { verifySignature: verifier, ...options.agent },
+    ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
+  });
+  const start = prepare(bench, plan.start);
+  if (start.offered !== releaseRoles.wanted) throw new RangeError("a plan is about one release");
+  return { bench, ending: plan.ending, start };
+}
+
+const verifier = cachedVerifier();
+
+/** Replays a plan line. Throws RangeError for a line that `printPlan` did not make. */
+export function replay(line: string, options: StageOptions = {}): PlanResult {
+  return runPlan(parsePlan(line), (plan) => makeStage(plan, options));
+}
