@@ -115,8 +115,8 @@ class HabitRequest implements ClientRequest {
       if (this.#head.endsWith("\r\n\r\n")) this.#headers();
       else if (this.#head.endsWith("\r\n") && !this.#head.includes(" ")) {
         this.#fail();
-        // The client goes on with what `fail` has just taken away.
-        throw new TypeError("cannot coerce undefined to object");
+        // The client goes on with the socket that `fail` has just taken away.
+        if (this.#readable > 0) throw new TypeError("cannot coerce undefined to object");
       }
     }
     if (this.#state !== "body" || this.#readable === 0) return;

@@ -65,22 +65,17 @@ test("nothing is built in that no application can reach, but files of types only
   }
 });
 
-test("a line of a manifest that goes missing is found out", () => {
-  const lines = readFileSync(join(manifests, "library.json"), "utf8").split("\n");
-  let removed = 0;
-  lines.forEach((line, index) => {
-    const isEntry = /^\t\t"(?:daruma-ota\/src\/\w+\/\*|crc-32|@noble\/ed25519)"/.test(line);
-    if (!isEntry || !/"[^"]+": (?:"[^"]*"|\[.*\]),?$/.test(line)) return;
-    removed++;
-    const rest = lines.filter((_, at) => at !== index).join("\n");
-    const fixed = rest.replace(/,(\s*\})/g, "$1");
-    assert.throws(
-      () => check(resolveBuild(examples[0], (path, text) => (/library/.test(path) ? fixed : text))),
-      /module ".*" not found/,
-      line,
-    );
-  });
-  assert.is(removed, 7);
+test("an entry of the library's manifest that goes missing is found out", () => {
+  const library = JSON.parse(readFileSync(join(manifests, "library.json"), "utf8"));
+  const names = Object.keys(library.modules);
+  assert.ok(names.length >= 11);
+  for (const name of names) {
+    const { [name]: _removed, ...modules } = library.modules;
+    const damaged = JSON.stringify({ ...library, modules });
+    const edit = (path: string, text: string): string =>
+      path.endsWith("library.json") ? damaged : text;
+    assert.throws(() => check(resolveBuild(examples[0], edit)), /module ".*" not found/, name);
+  }
 });
 
 test("a folder or a file that does not exist is found out", () => {
