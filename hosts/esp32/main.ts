@@ -41,8 +41,9 @@ export interface PlatformOptions {
 }
 
 /**
- * Makes the platform of this chip. Call once per boot, not in a module body: native functions cannot
- * be called while modules are preloaded. Throws when an FFI function is missing from the build.
+ * Makes the platform of this chip. Call once per boot, not in a module body: native functions
+ * cannot be called while modules are preloaded. Throws when an FFI function is missing from the
+ * build.
  */
 export function createPlatform(options: PlatformOptions = {}): Platform {
   const clock = new MonotonicClock(() => Time.ticks);

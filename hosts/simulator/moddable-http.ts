@@ -1,7 +1,7 @@
 /**
- * The HTTP client with the habits of Moddable's own (moddable.md 4.2): it throws on a garbage status
- * line, waits for ever where an answer has no length, reports a broken connection twice, and opens a
- * socket even when the name is resolved after its `close`.
+ * The HTTP client with the habits of Moddable's own (moddable.md 4.2): it throws on a garbage
+ * status line, waits for ever where an answer has no length, reports a broken connection twice,
+ * and opens a socket even when the name is resolved after its `close`.
  */
 import { asciiBytes, asciiText } from "../../src/bytes.js";
 import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";

@@ -132,7 +132,7 @@ test("a certificate that is not trusted makes the server unreachable with the gu
   assert.is(habits().openSockets, 0);
 });
 
-test("a name that resolves after close opens a socket that nobody closes, without the guard", () => {
+test("a name that resolves after close opens a socket for good, without the guard", () => {
   const { simulation, habits } = wired({ guarded: false, agent: { stallTimeoutMs: 5 } });
   simulation.run(() => false, 600_000);
   assert.ok(habits().openSockets > 3);

@@ -122,7 +122,7 @@ export function importsOf(path: string): string[] {
   return [...imports].filter((match) => !/^type\s/.test(match[2] ?? "")).map((match) => match[3]);
 }
 
-/** Name of the module that `specifier` means in module `importer` (xsHosts.c: by name, not path). */
+/** Name of the module that `specifier` means in module `importer` (by name, not by path). */
 export function moduleName(importer: string, specifier: string): string {
   const bare = specifier.replace(/\.m?js$/, "");
   return bare.startsWith(".") ? join(dirname(importer), bare) : bare;

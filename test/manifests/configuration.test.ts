@@ -79,8 +79,8 @@ for (const [file, flashBytes] of [
 }
 
 /**
- * Options as ESP-IDF spells them: components/bootloader/Kconfig.projbuild (config BOOTLOADER_...) and
- * components/esp_system/Kconfig (config ESP_...), and the type of each.
+ * Options as ESP-IDF spells them: components/bootloader/Kconfig.projbuild (config BOOTLOADER_...)
+ * and components/esp_system/Kconfig (config ESP_...), and the type of each.
  */
 const options = new Map<string, "bool" | "int">([
   ["BOOTLOADER_APP_ROLLBACK_ENABLE", "bool"],

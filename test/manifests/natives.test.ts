@@ -50,7 +50,7 @@ test("the ambient declaration of mc/ffi says the same as the platform type", () 
   );
 });
 
-test("every declared function is used, and every wrapper is defined with the declared types", () => {
+test("every function is used, and every wrapper is defined with the declared types", () => {
   const users = read("hosts/esp32/hal.ts") + read("hosts/esp32/boot-control.ts");
   const c = read("hosts/esp32/native/daruma.c");
   for (const [name, { returns, arguments: types = [] }] of ffi) {

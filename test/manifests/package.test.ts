@@ -48,7 +48,7 @@ test.before((context) => {
 });
 test.after((context) => rmSync(context.dir, { recursive: true, force: true }));
 
-test("the package has compiled code, declarations, manifests and C, and nothing else", (context) => {
+test("the package has code, declarations, manifests and C, and nothing else", (context) => {
   const allowed = [
     /^dist\/(src|hosts)\/.*\.(js|d\.ts)$/,
     /^dist\/vendor\/[\w.-]+\.(js|LICENSE)$/,
