@@ -52,10 +52,11 @@ export class Agent implements AgentContext {
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
-    const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
+    const { scheme } = hal.http;
+    const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`, scheme);
     if (server === null) {
       throw new RangeError(
-        "serverUrl must be http://host[:port][/base], vendor and class printable",
+        `serverUrl must be ${scheme}://host[:port][/base], vendor and class printable`,
       );
     }
     const anchors = options.trustAnchors;

@@ -1,7 +1,8 @@
 /**
  * The boot-time self-check: small, without network, and the first thing in an application's main.
  * It compares journal, boot record and the image that runs; on trial it arms the watchdog and the
- * deadline at once, so that an application that never gets as far as its agent is still taken back.
+ * deadline at once, so that an application that never gets as far as its agent is still taken
+ * back.
  */
 import type { Hal, ResetReason } from "../hal.js";
 import { type Phase, phases } from "../journal/records.js";
