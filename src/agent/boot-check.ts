@@ -137,6 +137,8 @@ export class BootCheck implements TrialListener {
   #beginTrial(): boolean {
     const options = this.#options;
     const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
+    // A check that is repeated after a fault leaves no second deadline behind.
+    this.trial?.end();
     const trial = new Trial(this.#hal, this.#tests, watchdogMs, this);
     this.trial = trial;
     return trial.arm(

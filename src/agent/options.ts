@@ -89,6 +89,8 @@ export const defaults = Object.freeze({
   retryCapMs: 900_000,
 });
 
+/** Failed starts of the agent in one boot before an image on trial is given up. */
+export const startsMax = 5;
 /** Downloads that may end early without progress before the attempt ends. */
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */

@@ -2,7 +2,7 @@
 import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
-import { adoptRunning, measureRunning } from "./device.js";
+import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd } from "./download.js";
 import { Installer } from "./installer.js";
 import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
@@ -178,8 +178,11 @@ export class Updater {
     const attempt = attemptOf(context);
     if (attempt.phase === phases.failed) return;
     const reason = context.reason === "" ? attempt.reason : context.reason;
-    if (attempt.repair) adoptRunning(hal, journal, device.runningSlot, buffer);
-    else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
+    if (attempt.repair) {
+      adoptRunning(hal, journal, device.runningSlot, buffer);
+      // At once: the entry of the damaged image would vouch for whatever is written there next.
+      if (attempt.slot !== device.runningSlot) repairBootRecord(hal, device.runningSlot);
+    } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
       journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
     }
     enterPhase(context, phases.failed, reason);

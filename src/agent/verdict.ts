@@ -104,7 +104,9 @@ export class Verdict {
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
     const usual: Reason = attempt.repair ? "repaired" : "confirmed";
-    enterPhase(context, phases.updated, context.reason === "" ? usual : context.reason);
+    // A record that failed at first and is written now is no reason to tell.
+    const isUsual = context.reason === "" || context.reason === "journal-failed";
+    enterPhase(context, phases.updated, isUsual ? usual : context.reason);
   }
 
   journalRejecting(): void {
@@ -117,10 +119,14 @@ export class Verdict {
    */
   reject(): void {
     const context = this.#context;
+    const { boot } = context.hal;
     try {
-      context.hal.boot.reject();
+      boot.reject();
     } catch {
-      return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
+      // that and nothing else boots is there no way back.
+      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
+      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }

@@ -10,19 +10,27 @@ import {
   nodeNatives,
   throwAwaySigner,
 } from "../../hosts/node/simulator.js";
-import { NetworkFaults } from "../../hosts/simulator/network-faults.js";
+import { NetworkFaults, networkTargetOf } from "../../hosts/simulator/network-faults.js";
 import {
   type Behaviour,
   type SimulatedRelease,
   Simulation,
   type SimulationOptions,
 } from "../../hosts/simulator/simulation.js";
+import { type Cut, printCut } from "../../hosts/simulator/tear.js";
 import type { AgentOptions } from "../../src/agent/options.js";
 import type { Signer } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import {
+  decodeEntry,
+  encodeEntry,
+  type OtadataEntry,
+  type OtadataPair,
+} from "../../src/boot/otadata.js";
 import { hex } from "../../src/bytes.js";
 import type { Attempt } from "../../src/journal/records.js";
 import { decodeAttempt, decodeConfirmed } from "../../src/journal/records.js";
+import { bytesBody } from "../../src/server/body.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { digest } from "./digest.js";
 
@@ -48,6 +56,7 @@ export interface ReleaseChoice {
   readonly deviceClass?: string;
   /** Two releases with one sequence number need two names. */
   readonly name?: string;
+  readonly versionText?: string;
 }
 
 export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
@@ -56,7 +65,7 @@ export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
     image: choice.image ?? benchImage(sequenceNumber),
     signer: choice.signer ?? benchSigner,
     sequenceNumber,
-    versionText: `${sequenceNumber}`,
+    versionText: choice.versionText ?? `${sequenceNumber}`,
     vendor: choice.vendor ?? vendor,
     deviceClass: choice.deviceClass ?? deviceClass,
     behaviour: choice.behaviour ?? "healthy",
@@ -72,9 +81,19 @@ export interface BenchChoice {
 }
 
 const hourMs = 3_600_000;
+export const otadataAddress = 0xd000;
+
+/** One operation that leaves a trace; `address` is -1 for the journal. */
+export interface TracedOperation {
+  readonly index: number;
+  readonly kind: "erase" | "program" | "key-value";
+  readonly address: number;
+}
 
 export class Bench {
   readonly faults = new NetworkFaults();
+  /** What every poll is answered with, in place of the server's offer; null for the server's own. */
+  offer: Uint8Array | null = null;
   readonly simulation: Simulation;
   readonly installed: SimulatedRelease;
 
@@ -89,7 +108,13 @@ export class Bench {
       chipId: 0,
       installed: this.installed,
       seed: choice.seed ?? 1,
-      intercept: this.faults.intercept,
+      intercept: (request, delivery) => {
+        const { offer } = this;
+        if (offer !== null && networkTargetOf(request.path) === "offer") {
+          delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
+        }
+        this.faults.intercept(request, delivery);
+      },
       agent: { verifySignature, ...choice.agent },
       ...(choice.layout === undefined ? {} : { layout: choice.layout }),
     });
@@ -148,6 +173,49 @@ export class Bench {
     };
   }
 
+  /** Switches the device off and on. */
+  powerCycle(): void {
+    this.simulation.board.cutPower();
+  }
+
+  /** Installs and confirms the release. */
+  install(release: SimulatedRelease): this {
+    this.simulation.publish(release);
+    this.untilTold(release);
+    this.pass(2);
+    assert.ok(this.simulation.runs(release.image), `${release.name} was not installed`);
+    return this;
+  }
+
+  /** The running slot after the last boot. */
+  get runningSlot(): number {
+    return this.simulation.boots.at(-1)?.slot ?? -1;
+  }
+
+  /** Start of a slot in flash. */
+  slotAddress(slot: number): number {
+    return this.simulation.layout.partitions[3 + slot].offset;
+  }
+
+  get otadata(): OtadataPair {
+    const { bytes } = this.simulation.flash;
+    return [decodeEntry(bytes, otadataAddress), decodeEntry(bytes, otadataAddress + 0x1000)];
+  }
+
+  /** Writes both entries into flash as they are; null erases one. */
+  setOtadata(pair: readonly (OtadataEntry | null)[]): void {
+    pair.forEach((entry, sector) => {
+      const address = otadataAddress + sector * 0x1000;
+      this.simulation.flash.bytes.fill(0xff, address, address + 0x1000);
+      if (entry !== null) this.simulation.flash.bytes.set(encodeEntry(entry), address);
+    });
+  }
+
+  /** Flips one bit of a slot behind everybody's back. */
+  damageSlot(slot: number, offset = 5000): void {
+    this.simulation.flash.bytes[this.slotAddress(slot) + offset] ^= 0x10;
+  }
+
   /** No promise was broken, and each attempt has one result. `replay` goes into the message. */
   assertPromises(replay = ""): void {
     const { simulation } = this;
@@ -171,4 +239,60 @@ export function manifestDigestOf(release: SimulatedRelease): string {
   const info = describeForServer(release.envelope);
   if (info === null) throw new RangeError(`${release.name} is not an envelope`);
   return hex(info.manifestDigest);
+}
+
+const traces = new Map<Behaviour, TracedOperation[]>();
+
+/** The operations of one undisturbed update to release 2, counted from its publication. */
+export function traceOf(behaviour: Behaviour): TracedOperation[] {
+  const known = traces.get(behaviour);
+  if (known !== undefined) return known;
+  const bench = new Bench().settleFirst();
+  const { flash, power, keyValue } = bench.simulation;
+  power.plan([]);
+  const operations: TracedOperation[] = [];
+  const note = (kind: TracedOperation["kind"], address: number): void => {
+    operations.push({ index: power.operations, kind, address });
+  };
+  const { write, eraseBlock } = flash;
+  flash.write = (address, ...rest) => {
+    note("program", address);
+    write.call(flash, address, ...rest);
+  };
+  flash.eraseBlock = (address) => {
+    note("erase", address);
+    eraseBlock.call(flash, address);
+  };
+  const writeKey = keyValue.write;
+  keyValue.write = (...args) => {
+    note("key-value", -1);
+    writeKey.apply(keyValue, args);
+  };
+  const release = benchRelease({ sequenceNumber: 2, behaviour });
+  bench.simulation.publish(release);
+  bench.untilTold(release);
+  bench.pass(5);
+  traces.set(behaviour, operations);
+  return operations;
+}
+
+export const isOtadata = ({ address }: TracedOperation): boolean =>
+  address >= otadataAddress && address < otadataAddress + 0x2000;
+
+/**
+ * One update to release 2 under faults of supply, run until it is told and quiet; the promises must
+ * hold. A good release must be reached, another must leave the old one.
+ */
+export function updateUnder(cuts: readonly Cut[], behaviour: Behaviour = "healthy"): Bench {
+  const replay = `${behaviour} ${cuts.map(printCut).join(" ")}`;
+  const bench = new Bench().settleFirst();
+  const release = benchRelease({ sequenceNumber: 2, behaviour });
+  bench.simulation.power.plan(cuts);
+  bench.simulation.publish(release);
+  bench.until(() => bench.resultsOf(release).length > 0, replay);
+  bench.pass(5);
+  const { image } = behaviour === "healthy" ? release : bench.installed;
+  assert.ok(bench.simulation.runs(image), `${replay}\n${bench.timeline()}`);
+  bench.assertPromises(replay);
+  return bench;
 }
