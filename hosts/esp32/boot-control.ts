@@ -96,7 +96,9 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.#flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (i !== active && this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
+      if (i === active || pair[i].sequence === sequenceErased) continue;
+      // One that is not intact was torn, and may read as intact at another time.
+      if (!crcMatches(pair[i]) || this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
     partition.close();
   }

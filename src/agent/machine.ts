@@ -121,6 +121,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     stageDone: go("staged", "restart"),
     stageFailed: fail,
     imageDamaged: go("writing", "journalDamage", "schedulePoll"),
+    // The bytes turned out damaged for the last time, when they were read back to be staged again.
+    downloadFailed: fail,
     journalFailed: fail,
   }),
   staged: Object.freeze({
@@ -143,8 +145,6 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
   rejected: Object.freeze({
     rejectDone: go("rejected", "restart"),
     rejectFailed: fail,
-    // The reason is lost then; but a new image that failed must not go on running.
-    journalFailed: go("rejected", "reject"),
     trialBooted: go("rejected", "reject"),
     trialReverted: fail,
     // Going back is safe without its record; staying on a rejected image is not.

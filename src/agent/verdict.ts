@@ -121,7 +121,10 @@ export class Verdict {
     const context = this.#context;
     const { boot } = context.hal;
     try {
-      boot.reject();
+      // The platform marks its active entry. When that is another slot's already, it must not be
+      // marked, and a restart is enough to go there.
+      const active = boot.activeSlot();
+      if (active < 0 || active === context.device.runningSlot) boot.reject();
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
