@@ -1,7 +1,13 @@
 /** The table that a sweep ends with. */
 import type { SweepTotals } from "./sweep-totals.js";
 
-const columns = ["sweep", "histories", "boots run", "interrupted", "per second and thread"] as const;
+const columns = [
+  "sweep",
+  "histories",
+  "boots run",
+  "interrupted",
+  "per second and thread",
+] as const;
 
 /** Lines without a final line feed. */
 export function renderTotals(totals: SweepTotals): string {

@@ -3,10 +3,20 @@ import * as assert from "uvu/assert";
 import { decimal, parseHttpUrl, resolveUri } from "../../src/agent/url.js";
 import { uriBytesMax } from "../../src/limits.js";
 
-const base = { scheme: "http", hostname: "h.example", port: 8080, path: "/example.com/lamp-v2/" } as const;
+const base = {
+  scheme: "http",
+  hostname: "h.example",
+  port: 8080,
+  path: "/example.com/lamp-v2/",
+} as const;
 
 test("http URLs split into host, port and path", () => {
-  assert.equal(parseHttpUrl("http://h", "http"), { scheme: "http", hostname: "h", port: 80, path: "/" });
+  assert.equal(parseHttpUrl("http://h", "http"), {
+    scheme: "http",
+    hostname: "h",
+    port: 80,
+    path: "/",
+  });
   assert.equal(parseHttpUrl("http://h:8080/a/b?c", "http"), {
     scheme: "http",
     hostname: "h",

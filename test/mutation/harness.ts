@@ -44,5 +44,8 @@ export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Ca
 function mutate(path: string, { name, find, replace }: Mutant): void {
   const text = readFileSync(path, "utf8");
   if (text.split(find).length !== 2) throw new Error(`${name}: the text occurs not just once`);
-  writeFileSync(path, text.replace(find, () => replace));
+  writeFileSync(
+    path,
+    text.replace(find, () => replace),
+  );
 }

@@ -2,8 +2,9 @@
  * Safeguards switched off one at a time: in a copy of the compiled text, never in the product. Each
  * names the sweep that must notice, so that the proof is quick.
  */
-import type { JobKind } from "../../hosts/simulator/sweep-jobs.js";
+
 import type { Ending, Start } from "../../hosts/simulator/plan.js";
+import type { JobKind } from "../../hosts/simulator/sweep-jobs.js";
 
 export interface Mutant {
   /** The safeguard that is missing. */
