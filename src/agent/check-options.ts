@@ -1,24 +1,11 @@
-/** Options are checked when the agent is made: a wrong one must show at the desk, not in a trial. */
+/** Options are checked when the agent is made: a wrong one must show at the desk. */
 import type { HttpScheme } from "../hal.js";
 import { trustAnchorsMax } from "../limits.js";
-import { type AgentOptions, type BootOptions, defaults } from "./options.js";
+import { checkBootOptions, checkDuration } from "./check-boot-options.js";
+import { type AgentOptions, defaults } from "./options.js";
 import { type HttpTarget, parseHttpUrl } from "./url.js";
 
 const nameCharsMax = 64;
-/** Timers of hosts take 31 bits of milliseconds. */
-const durationMsMax = 0x7fffffff;
-
-/** Throws RangeError for a time that no trial can pass with. */
-export function checkBootOptions(options: BootOptions): void {
-  const timeoutMs = options.trialTimeoutMs ?? defaults.trialTimeoutMs;
-  const dwellMs = options.trialDwellMs ?? defaults.trialDwellMs;
-  checkDuration("trialTimeoutMs", timeoutMs, 1000);
-  checkDuration("trialDwellMs", dwellMs, 0);
-  checkDuration("watchdogTimeoutMs", options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs, 1000);
-  // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
-  if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
-}
-
 /** Checks all options; returns where offers come from. Throws RangeError with the option's name. */
 export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTarget {
   checkBootOptions(options);
@@ -38,12 +25,6 @@ export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTar
     throw new RangeError(`serverUrl must be ${scheme}://host[:port][/base]`);
   }
   return server;
-}
-
-function checkDuration(name: string, valueMs: number, leastMs: number): void {
-  if (!(valueMs >= leastMs && valueMs <= durationMsMax)) {
-    throw new RangeError(`${name} must be ${leastMs} to ${durationMsMax} milliseconds`);
-  }
 }
 
 /** Both names are parts of a path: letters, digits, ".", "_" and "-", as `daruma pack` demands. */

@@ -141,8 +141,8 @@ function oldRunsAfterStage(facts: Facts): Outcome {
     case "aborted":
     case "invalid":
       if (isCrash(facts.resetReason)) {
-        // Only a reject marks an entry invalid. It was not recorded, so the journal had failed: that
-        // is no fault of the release.
+        // Only a reject marks an entry invalid. It was not recorded, so the journal had failed:
+        // that is no fault of the release.
         if (facts.targetState === "invalid") {
           return outcome("staged", "trialReverted", "journal-failed");
         }

@@ -120,16 +120,21 @@ export class Verdict {
   reject(): void {
     const context = this.#context;
     const { boot } = context.hal;
+    const { runningSlot } = context.device;
+    const state = boot.slotState(runningSlot);
+    // The bootloader has gone back once already and ended up here again: nothing else boots.
+    if (state === "aborted" || state === "invalid") {
+      return context.post("rejectFailed", "revert-impossible");
+    }
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
-      if (active < 0 || active === context.device.runningSlot) boot.reject();
+      if (active < 0 || active === runningSlot) boot.reject();
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
-      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
-      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
+      if (state !== "pending-verify") return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }

@@ -161,7 +161,7 @@ test("every row that journals has an answer for a journal that fails", () => {
 test("the table cannot be changed at run time", () => {
   assert.throws(() => Object.assign(table.ready, { pollDue: null }), TypeError);
   assert.throws(
-    () => (next("ready", "pollDue")?.actions as AgentAction[]).push("restart"),
+    () => (table.ready.pollDue?.actions as unknown as AgentAction[] | undefined)?.push("restart"),
     TypeError,
   );
 });
