@@ -10,7 +10,7 @@ const nameCharsMax = 64;
 export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTarget {
   checkBootOptions(options);
   checkDuration("pollIntervalMs", options.pollIntervalMs ?? defaults.pollIntervalMs, 1000);
-  checkDuration("stallTimeoutMs", options.stallTimeoutMs ?? defaults.stallTimeoutMs, 1000);
+  checkDuration("stallTimeoutMs", options.stallTimeoutMs ?? defaults.stallTimeoutMs, 1);
   checkName("vendor", options.vendor);
   checkName("deviceClass", options.deviceClass);
   const anchors = options.trustAnchors;
