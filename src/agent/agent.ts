@@ -23,8 +23,8 @@ import { type HttpTarget, parseHttpUrl } from "./url.js";
 import { Verdict } from "./verdict.js";
 
 /**
- * An update agent on one device. Make one and call `start` once per boot. With a boot-time check that
- * was made before, the agent continues from it; without, it makes its own.
+ * An update agent on one device. Make one and call `start` once per boot. With a boot-time check
+ * that was made before, the agent continues from it; without, it makes its own.
  */
 export class Agent implements AgentContext {
   readonly hal: Hal;
