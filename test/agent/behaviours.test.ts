@@ -97,7 +97,7 @@ test("a trial whose journal cannot be written still goes back to the old image",
   bench.assertPromises();
 });
 
-test("a journal that fails at any one write of an update leaves a device that updates later", () => {
+test("a journal that fails at any one write leaves a device that updates later", () => {
   // Write 3 is the intent to confirm; see the next test.
   for (const failing of [0, 1, 2, 4, 5, 6, 7]) {
     const bench = new Bench().settleFirst();
@@ -117,7 +117,7 @@ test("a journal that fails at any one write of an update leaves a device that up
   }
 });
 
-test("an intent to confirm that cannot be journalled ends the release, never half a confirm", () => {
+test("an intent to confirm that is not journalled ends the release, never half a confirm", () => {
   const bench = new Bench().settleFirst();
   const second = benchRelease({ sequenceNumber: 2 });
   const { keyValue } = bench.simulation;
