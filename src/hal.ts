@@ -77,7 +77,7 @@ export interface BootControl {
   slotState(slot: SlotIndex): SlotState;
   /** Number of OTA slots. */
   slotCount(): number;
-  /** Erases the entries of `slot` that are not active, so that nothing old speaks for new bytes. */
+  /** Erases the torn entries and those of `slot`, but for the active one: nothing speaks for it. */
   forget(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;
@@ -126,7 +126,11 @@ export interface HttpRequest {
   close(): void;
 }
 
+/** How a host's requests travel: all of them in the clear, or all of them over TLS. */
+export type HttpScheme = "http" | "https";
+
 export interface Http {
+  readonly scheme: HttpScheme;
   request(options: HttpRequestOptions): HttpRequest;
 }
 

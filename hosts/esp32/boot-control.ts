@@ -96,7 +96,9 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.#flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (i !== active && this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
+      if (i === active || pair[i].sequence === sequenceErased) continue;
+      // One that is not intact was torn, and may read as intact at another time.
+      if (!crcMatches(pair[i]) || this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
     partition.close();
   }
@@ -106,7 +108,10 @@ class Esp32BootControl implements BootControl {
     if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
-    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: "r+" }));
+    // As esp_ota_begin (C.4): while the running image is unconfirmed, the other slot holds the one
+    // to go back to, and writes to it throw.
+    const isOnTrial = this.slotState(running) === "pending-verify";
+    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
   }
 
   stage(slot: SlotIndex): void {

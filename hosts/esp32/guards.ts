@@ -1,8 +1,9 @@
 /**
- * Guards around the SDK's network classes. An exception that escapes a callback called from C aborts
- * XS, which on ESP32 restarts the chip (moddable.md 4.1). The SDK's clients let several escape: on a
- * garbage status line, on every TLS failure, and when a name resolves after `close` (4.2, 4.3).
- * Here each becomes `onError` on that connection, or is dropped when the connection is closed.
+ * Guards around the SDK's network classes. An exception that escapes a callback called from C
+ * aborts XS, which on ESP32 restarts the chip (moddable.md 4.1). The SDK's clients let several
+ * escape: on a garbage status line, on every TLS failure, and when a name resolves after `close`
+ * (4.2, 4.3). Here each becomes `onError` on that connection, or is dropped when the connection is
+ * closed.
  */
 import type { HttpClientClass, HttpClientInstance, TimerModule } from "./platform.js";
 
@@ -73,7 +74,7 @@ export type ResolverClass = new (options: {
   readonly gate: Gate;
 }) => { resolve(options: ResolveOptions): void };
 
-/** A resolver over the name servers that the network gave, with the interface HTTPClient expects. */
+/** A resolver over the name servers that the network gave, as HTTPClient expects one. */
 export function guardedResolver(net: NetModule, timer: TimerModule): ResolverClass {
   return class NetResolver {
     readonly #gate: Gate;

@@ -80,7 +80,7 @@ export function createHal(platform: Platform): Hal {
   return {
     boot: createBootControl(platform),
     keyValue,
-    http: createHttp(platform.http),
+    http: createHttp(platform.http, platform.httpScheme ?? "http"),
     digest: createDigest(platform),
     timers: {
       nowMs: () => platform.ticks(),

@@ -1,8 +1,8 @@
 /**
- * The parts of the Moddable SDK (8.1 or newer) that main.ts uses, as types. Only for plain `tsc`: in
- * a Moddable build the SDK's own typings count, so no build manifest lists this file. Where the two
- * differ, these follow the SDK's code (a read into a buffer returns its count, an absent key reads
- * as undefined, buffers may be views).
+ * The parts of the Moddable SDK (8.1 or newer) that main.ts uses, as types. Only for plain `tsc`:
+ * in a Moddable build the SDK's own typings count, so no build manifest lists this file. Where the
+ * two differ, these follow the SDK's code (a read into a buffer returns its count, an absent key
+ * reads as undefined, buffers may be views).
  */
 
 declare module "embedded:storage/flash" {

@@ -67,7 +67,7 @@ function layoutOf(imageBytes: number): Layout {
   return { flashBytes: 0x10000 + 2 * slotBytes, partitions };
 }
 
-function behaviourOf(ending: Ending): Behaviour {
+function behaviourOf(ending: Ending): Behaviour | "brown-out" {
   return ending === "refused" || ending === "installed" ? "healthy" : ending;
 }
 

@@ -1,7 +1,13 @@
 /** The table that a sweep ends with. */
 import type { SweepTotals } from "./sweep-totals.js";
 
-const columns = ["sweep", "histories", "boots run", "interrupted", "per core-second"] as const;
+const columns = [
+  "sweep",
+  "histories",
+  "boots run",
+  "interrupted",
+  "per second and thread",
+] as const;
 
 /** Lines without a final line feed. */
 export function renderTotals(totals: SweepTotals): string {
@@ -23,7 +29,9 @@ export function renderTotals(totals: SweepTotals): string {
     `tears: ${tears.join(", ")}`,
     `fetched again after a cut: mean ${number(again.meanBytes)}, worst ` +
       `${number(again.worstBytes)} bytes of a 300 KB image, ${number(again.cuts)} cuts`,
-    `time: ${(totals.elapsedMs / 1000).toFixed(1)} s, seed ${totals.seed}`,
+    `time: ${seconds(totals.elapsedMs)} s, ${seconds(totals.cpuMs)} s of CPU, ` +
+      `${number((totals.executed * 1000) / totals.cpuMs)} boots per core-second, ` +
+      `seed ${totals.seed}`,
     ...totals.failures.map(
       ({ line, violation }) =>
         `${violation.promise} broken: ${violation.text}\n  daruma simulate --plan '${line}'`,
@@ -42,6 +50,10 @@ function row(
 ): string[] {
   const rate = busyMs === 0 ? 0 : (executed * 1000) / busyMs;
   return [name, number(plans), number(executed), number(interrupted), number(rate)];
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
 }
 
 /** 1234567 as "1,234,567". */

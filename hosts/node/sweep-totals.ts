@@ -28,6 +28,8 @@ export interface SweepTotals {
   complete: boolean;
   fixedPiecesLeft: number;
   elapsedMs: number;
+  /** CPU time of all threads. */
+  cpuMs: number;
 }
 
 export function newTotals(fixedPieces: number, seed: number): SweepTotals {
@@ -43,6 +45,7 @@ export function newTotals(fixedPieces: number, seed: number): SweepTotals {
     complete: false,
     fixedPiecesLeft: fixedPieces,
     elapsedMs: 0,
+    cpuMs: 0,
   };
 }
 
@@ -54,7 +57,7 @@ export function addAnswer(totals: SweepTotals, answer: WorkerAnswer): void {
     totals.kinds[result.kind] = kind;
   }
   kind.pieces++;
-  kind.busyMs += answer.cpuMs;
+  kind.busyMs += answer.busyMs;
   for (const field of ["plans", "executed", "interrupted"] as const) {
     kind[field] += result[field];
     totals[field] += result[field];

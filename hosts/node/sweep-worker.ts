@@ -13,8 +13,8 @@ export interface WorkerTask {
 export interface WorkerAnswer {
   readonly job: Job;
   readonly result: JobResult;
-  /** CPU time of this piece. */
-  readonly cpuMs: number;
+  /** From beginning to end of this piece. */
+  readonly busyMs: number;
   /** False when the time was over before all of it was done. */
   readonly complete: boolean;
 }
@@ -30,7 +30,7 @@ export function runTask(task: WorkerTask): WorkerAnswer {
     return true;
   };
   const result = runJob(task.job, makeStage, isOver);
-  return { job: task.job, result, cpuMs: performance.now() - begun, complete };
+  return { job: task.job, result, busyMs: performance.now() - begun, complete };
 }
 
 const port = parentPort;

@@ -23,6 +23,7 @@ export interface SweepOptions {
 /** Runs a whole sweep in threads. Stops at the budget, or when all is done. */
 export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const begun = performance.now();
+  const cpu = process.cpuUsage();
   const deadlineMs = Date.now() + options.budgetMs;
   const fixed = sweepJobs(options.seed);
   const filling = fillingJobs(options.seed);
@@ -40,6 +41,8 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
       running--;
       if (running > 0) return;
       totals.elapsedMs = performance.now() - begun;
+      const { user, system } = process.cpuUsage(cpu);
+      totals.cpuMs = (user + system) / 1000;
       resolve(totals);
     };
     for (let i = 0; i < options.workers; i++) {

@@ -95,6 +95,8 @@ export interface BootOutcome {
 
 /** A boot may take this much virtual time until it ends or settles: the longest retry and more. */
 const bootMsMax = 7_200_000;
+/** Events of one boot: a large image takes a few hundred, two hours of polls a few thousand. */
+const stepsMax = 50_000;
 /** Observed after the device has settled: more than two polls. */
 const quietMs = 140_000;
 const journalDomain = "daruma";
@@ -332,13 +334,15 @@ export class Bench {
   }
 
   #steps(board: Board, limits: Parameters<Board["step"]>[0], hasEnded: () => boolean): BenchEnd {
-    while (true) {
+    // Time may stand still while a firmware sets timer after timer: steps are bounded, too.
+    for (let steps = 0; steps < stepsMax; steps++) {
       const reached = board.step(limits);
       if (hasEnded()) return "reset";
       if (reached === "until") return "settled";
       if (reached === "dead") return "dead";
       if (reached !== null) return "time";
     }
+    return "time";
   }
 
   /** The newest release has its report and no attempt is open; without an offer, no attempt is. */

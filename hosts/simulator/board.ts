@@ -41,6 +41,8 @@ export interface BootedDevice {
   crash(): never;
   /** Blocks the event loop for ever; the task watchdog bites, if one is armed. */
   hang(): never;
+  /** Draws more than the supply gives: ends the boot with reset reason "brown-out". */
+  brownOut(): never;
   /** Takes this image's own way to the network down, or up again. */
   setLink(up: boolean): void;
 }
@@ -289,6 +291,10 @@ export class Board {
         this.#epoch++;
         if (this.#watchdog === null) this.#arm(taskWatchdogMs);
         throw new BootEnded("hang");
+      },
+      brownOut: () => {
+        this.#end("brown-out", "the supply broke down");
+        throw new BootEnded("brown-out");
       },
       setLink: (up) => {
         this.#link = up;

@@ -26,6 +26,7 @@ export const endings = Object.freeze([
   "hang",
   "fail-test",
   "no-network",
+  "brown-out",
   "refused",
   "installed",
 ] as const);

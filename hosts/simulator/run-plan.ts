@@ -1,8 +1,8 @@
 /** Runs one plan from its start until the device has settled, boot by boot. */
 import type { Bench, Rest } from "./bench.js";
 import type { Violation } from "./checkers.js";
-import { type Fault, type Plan, printPlan, type Start } from "./plan.js";
-import { bootsMax, judgeSettled, type Stage } from "./verdicts.js";
+import { type Plan, printPlan, type Start } from "./plan.js";
+import { bootsMax, judgeSettled, mayDamage, type Stage } from "./verdicts.js";
 
 /** The verdict of one plan. */
 export interface PlanResult {
@@ -90,7 +90,8 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     const found = again.violations.slice();
     at = again.rest;
     if (again.end === "reset" && isDamaged && found.length === 0) continue;
-    const isOld = isDamaged && bench.imageOf(again.imageHex) !== null;
+    const mayRot = plan.faults.some((one) => one.kind === "rot" || one.kind === "stick");
+    const isOld = mayRot && bench.imageOf(again.imageHex) !== null;
     const text =
       again.end !== "settled"
         ? `after the supply was off, the boot ended with "${again.end}"`
@@ -101,10 +102,4 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     return found;
   }
   return [{ promise: "P6", atMs: at.atMs, text: "after the supply was off, no end" }];
-}
-
-/** Faults that may destroy a good image or its record behind the agent's back. */
-function mayDamage(fault: Fault): boolean {
-  if (fault.kind === "cut") return fault.cut.silent === true;
-  return fault.kind !== "server";
 }

@@ -15,7 +15,15 @@ import { type FailedPlan, Sweep } from "./sweep.js";
 import { tearsFor } from "./tears.js";
 import type { Stage } from "./verdicts.js";
 
-export type JobKind = "singles" | "pairs" | "triples" | "random" | "silent" | "rot" | "resume";
+export type JobKind =
+  | "singles"
+  | "pairs"
+  | "triples"
+  | "random"
+  | "silent"
+  | "rot"
+  | "resume"
+  | "change";
 
 export interface Job {
   readonly kind: JobKind;
@@ -62,6 +70,8 @@ export function sweepJobs(seed: number): Job[] {
   for (let index = 0; index < 4; index++) {
     jobs.push({ ...base, kind: "resume", ending: "healthy", start: "known", index, count: 4 });
   }
+  jobs.push({ ...base, kind: "change", ending: "healthy", start: "known" });
+  jobs.push({ ...base, kind: "change", ending: "crash", start: "second" });
   each("pairs", endings, 4);
   return jobs;
 }
@@ -92,12 +102,15 @@ export function runJob(job: Job, makeStage: MakeStage, isOver: () => boolean): J
       return plansJob(job, makeStage, isOver, rotPlans(job));
     case "resume":
       return plansJob(job, makeStage, isOver, resumePlans(job, makeStage));
+    case "change":
+      return plansJob(job, makeStage, isOver, changePlans(job, makeStage));
   }
 }
 
 function planOf(job: Job, faults: readonly Fault[] = []): Plan {
   const { ending, start, seed, kind } = job;
-  const imageBytes = kind === "resume" ? resumeImageBytes : defaultImageBytes;
+  const isLarge = kind === "resume" || kind === "change";
+  const imageBytes = isLarge ? resumeImageBytes : defaultImageBytes;
   return { ending, start, seed, imageBytes, faults, network: [] };
 }
 
@@ -212,6 +225,13 @@ function* rotPlans(job: Job): Iterable<Plan> {
       yield { ...plan, faults: [{ kind: "stick", address, mask: 16, value }] };
     }
   }
+  // The sector of the boot record that the update is staged in.
+  const sector = job.start === "second" ? 0xd000 : 0xe000;
+  for (const place of [0, 24, 28]) {
+    for (const value of [0, 1] as const) {
+      yield { ...plan, faults: [{ kind: "stick", address: sector + place, mask: 3, value }] };
+    }
+  }
 }
 
 /** The supply fails once, in each operation, while a large image is fetched. */
@@ -221,6 +241,20 @@ function* resumePlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   for (let operation = job.index; operation < operations; operation += job.count) {
     for (const tear of [{ kind: "before" }, { kind: "prefix", bytes: 2048 }] as const) {
       yield { ...plan, faults: [cutFault({ operation, tear })] };
+    }
+  }
+}
+
+/** A newer release is published, or the offer withdrawn, while a large image is fetched. */
+function* changePlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
+  const plan = planOf(job);
+  const operations = operationsOf(plan, makeStage).length;
+  for (let operation = 1; operation < operations; operation += 6) {
+    for (const change of ["next", "withdraw"] as const) {
+      const fault: Fault = { kind: "server", operation, change };
+      // The device sees it when it asks again: after a loss of supply.
+      const cut = cutFault({ operation: operation + 2, tear: { kind: "before" } });
+      yield { ...plan, faults: [fault, cut] };
     }
   }
 }

@@ -5,6 +5,7 @@
 import { damagesMax } from "../../src/agent/options.js";
 import { hex } from "../../src/bytes.js";
 import { progressBytes } from "../../src/limits.js";
+import type { Reason } from "../../src/reasons.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { Bench, Rest } from "./bench.js";
 import type { PromiseId, Violation } from "./checkers.js";
@@ -28,6 +29,8 @@ const attemptAgain: readonly string[] = Object.freeze([
   "image-header-mismatch",
   "stage-failed",
   "stage-lost",
+  // The server changed its mind, and may do so again.
+  "withdrawn",
 ]);
 const attemptsMax = 3;
 
@@ -47,7 +50,8 @@ export function judgeSettled(
   };
   const image = stage.bench.imageOf(imageHex);
   if (image === null) violated("P1", "no released image runs at the end");
-  if (imageHex !== rest.checkers.confirmedHex && !isBenign(rest, imageHex)) {
+  // Where flash lied or rotted, what was confirmed may be gone; a later boot repairs it or says so.
+  if (imageHex !== rest.checkers.confirmedHex && !faults.some(mayDamage)) {
     violated("P5", "another image was confirmed last than the one that runs");
   }
   judgeReports(stage, faults, rest, imageHex, violated);
@@ -55,9 +59,10 @@ export function judgeSettled(
   return found;
 }
 
-/** A device whose first image was never marked confirms whatever it runs at its first boot. */
-function isBenign(rest: Rest, imageHex: string): boolean {
-  return rest.checkers.confirmedHex === "" || rest.checkers.confirmedHex === imageHex;
+/** Faults that may destroy a good image or its record behind the agent's back. */
+export function mayDamage(fault: Fault): boolean {
+  if (fault.kind === "cut") return fault.cut.silent === true;
+  return fault.kind !== "server";
 }
 
 function judgeReports(
@@ -105,9 +110,24 @@ function mayEnd(
   index: number,
 ): boolean {
   const ending = index === stage.start.offered ? stage.ending : "healthy";
+  if (isMild(faults)) return report.reason === usualReasons[ending];
   if (ending !== "healthy" && ending !== "installed") return report.result === "failed";
-  return report.result === "updated" || !isMild(faults);
+  // One fault of the flash must be made good, unless a bit is stuck for ever.
+  const isOne = faults.length === 1 && (isSilent(faults[0]) || faults[0].kind === "rot");
+  return report.result === "updated" || !isOne;
 }
+
+/** How each ending is told when nothing else interferes than a few losses of supply. */
+const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
+  healthy: "confirmed",
+  crash: "crashed",
+  hang: "watchdog-reset",
+  "fail-test": "self-test-failed",
+  "no-network": "server-unreachable",
+  "brown-out": "power-unstable",
+  refused: "signature-untrusted",
+  installed: "already-installed",
+});
 
 /** True for a few clean losses of supply: they alone never cost a good release its installation. */
 export function isMild(faults: readonly Fault[]): boolean {
@@ -132,8 +152,9 @@ function judgeCosts(
   const { layout, releases } = stage.bench.options;
   const cuts = faults.filter((one) => one.kind === "cut").length;
   // A fault of the flash may cost every attempt and every try in it; a newer release one image.
-  const others = faults.length - cuts + faults.filter(isSilent).length;
-  const images = others === 0 ? 1 : others + attemptsMax * damagesMax;
+  const newer = faults.filter((one) => one.kind === "server").length;
+  const others = faults.length - cuts - newer + faults.filter(isSilent).length;
+  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
   const slots = layout.partitions.filter((one) => one.type === 0);
   for (const { offset, sizeBytes, label } of slots) {
     for (let at = offset; at < offset + sizeBytes; at += blockBytes) {

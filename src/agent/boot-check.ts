@@ -1,7 +1,8 @@
 /**
- * The boot-time self-check: small, without network, and the first thing in an application's main. It
- * compares journal, boot record and the image that runs; on trial it arms the watchdog and the
- * deadline at once, so that an application that never gets as far as its agent is still taken back.
+ * The boot-time self-check: small, without network, and the first thing in an application's main.
+ * It compares journal, boot record and the image that runs; on trial it arms the watchdog and the
+ * deadline at once, so that an application that never gets as far as its agent is still taken
+ * back.
  */
 import type { Hal, ResetReason } from "../hal.js";
 import { type Phase, phases } from "../journal/records.js";
@@ -64,8 +65,8 @@ export class BootCheck implements TrialListener {
   }
 
   /**
-   * Runs the check, once per boot. Never throws: null means that flash, boot record or storage could
-   * not be read; the agent tries again when it starts.
+   * Runs the check, once per boot. Never throws: null means that flash, boot record or storage
+   * could not be read; the agent tries again when it starts.
    */
   run(): BootFindings | null {
     try {
@@ -136,6 +137,8 @@ export class BootCheck implements TrialListener {
   #beginTrial(): boolean {
     const options = this.#options;
     const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
+    // A check that is repeated after a fault leaves no second deadline behind.
+    this.trial?.end();
     const trial = new Trial(this.#hal, this.#tests, watchdogMs, this);
     this.trial = trial;
     return trial.arm(

@@ -1,6 +1,6 @@
 /**
- * What this device can do to survive a bad update, as far as that can be known at run time. A report
- * carries it as a number, one bit each.
+ * What this device can do to survive a bad update, as far as that can be known at run time. A
+ * report carries it as a number, one bit each.
  *
  * Whether the bootloader in flash reverts cannot be read. What the app was built with is known at
  * once; what the bootloader does shows at the first boot of an update, when it must have turned the

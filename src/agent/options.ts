@@ -47,7 +47,7 @@ export interface AgentOptions extends BootOptions {
   readonly deviceClass: string;
   /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
   readonly trustAnchors: readonly Uint8Array[];
-  /** Where offers come from: "http://host[:port][/base]". */
+  /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
   readonly serverUrl: string;
   /** Returns true to decline `release` for now; it is asked again at the next poll. */
   readonly veto?: (release: Release) => boolean;
@@ -89,6 +89,8 @@ export const defaults = Object.freeze({
   retryCapMs: 900_000,
 });
 
+/** Failed starts of the agent in one boot before an image on trial is given up. */
+export const startsMax = 5;
 /** Downloads that may end early without progress before the attempt ends. */
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */

@@ -42,11 +42,12 @@ export class Trial {
 
   /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
   arm(timeoutMs: number, dwellMs: number): boolean {
-    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
-    this.#feed();
+    // The deadline first: whatever fails after it, the trial ends.
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
     }, timeoutMs);
+    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+    this.#feed();
     this.#dwell = this.#hal.timers.set(() => {
       this.#dwelt = true;
       this.#conclude();

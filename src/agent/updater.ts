@@ -176,16 +176,21 @@ export class Updater {
     const context = this.#context;
     const { hal, device, journal, buffer } = context;
     const attempt = attemptOf(context);
-    if (attempt.phase === phases.failed) return;
-    const reason = context.reason === "" ? attempt.reason : context.reason;
-    if (attempt.repair) {
-      adoptRunning(hal, journal, device.runningSlot, buffer);
-      // At once: the entry of the damaged image would vouch for whatever is written there next.
-      if (attempt.slot !== device.runningSlot) repairBootRecord(hal, device.runningSlot);
-    } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
-      journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
+    const { runningSlot } = device;
+    if (attempt.phase !== phases.failed) {
+      const reason = context.reason === "" ? attempt.reason : context.reason;
+      if (attempt.repair) {
+        adoptRunning(hal, journal, runningSlot, buffer);
+        // At once: the entry of the damaged image would vouch for whatever is written there next.
+        if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
+      } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
+        journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
+      }
+      enterPhase(context, phases.failed, reason);
     }
-    enterPhase(context, phases.failed, reason);
+    // A torn entry may read differently at a later boot, and would then speak for the failed image.
+    // Only now: without its entry the attempt would look like one whose stage was lost.
+    if (attempt.slot !== runningSlot) hal.boot.forget(attempt.slot);
   }
 
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */

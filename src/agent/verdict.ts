@@ -119,10 +119,17 @@ export class Verdict {
    */
   reject(): void {
     const context = this.#context;
+    const { boot } = context.hal;
     try {
-      context.hal.boot.reject();
+      // The platform marks its active entry. When that is another slot's already, it must not be
+      // marked, and a restart is enough to go there.
+      const active = boot.activeSlot();
+      if (active < 0 || active === context.device.runningSlot) boot.reject();
     } catch {
-      return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
+      // that and nothing else boots is there no way back.
+      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
+      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }
