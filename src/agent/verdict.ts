@@ -39,8 +39,8 @@ export class Verdict {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
-        context.post("pollDue");
         trial.runTests();
+        context.post("pollDue");
       });
     });
   }

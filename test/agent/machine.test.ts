@@ -17,6 +17,8 @@ const allActions: Record<AgentAction, true> = {
   fetchOffer: true,
   schedulePoll: true,
   scheduleRetry: true,
+  scheduleRepair: true,
+  scheduleConfirm: true,
   reportRefusal: true,
   journalWriting: true,
   download: true,
@@ -69,6 +71,8 @@ const allEvents: Record<AgentEvent, true> = {
   trialPassed: true,
   trialFailed: true,
   journalFailed: true,
+  repairUnrecorded: true,
+  confirmUnrecorded: true,
 };
 const actions = Object.keys(allActions) as AgentAction[];
 const events = Object.keys(allEvents) as AgentEvent[];

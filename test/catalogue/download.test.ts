@@ -67,7 +67,7 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       },
       timers: { nowMs: () => 0, set: () => 1, clear: () => undefined },
     } as unknown as Hal;
-    const target = { scheme: "http", hostname: "h", port: 80, path: "/" } as const;
+    const target = { scheme: "http" as const, hostname: "h", port: 80, path: "/" };
     new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), () => ends++).start();
     for (let i = 0; i < 12; i++) {
       const options = request as HttpRequestOptions | null;
