@@ -1,17 +1,19 @@
 /** Benches with Node's digests and throw-away keys: the stages that fault plans run on. */
-import { buildImage } from "../../src/author/esp-image.js";
+
 import type { AgentOptions } from "../../src/agent/options.js";
+import { buildImage } from "../../src/author/esp-image.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { firmwareFor } from "../simulator/behaviours.js";
-import { Bench, type BenchFirmware, type BenchOptions } from "../simulator/bench.js";
+import { Bench } from "../simulator/bench.js";
 import type { Layout } from "../simulator/layout.js";
-import { defaultImageBytes, type Ending, parsePlan, type Plan } from "../simulator/plan.js";
+import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
+import type { BenchFirmware, BenchOptions } from "../simulator/rest.js";
 import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
 import type { Behaviour } from "../simulator/simulation.js";
 import type { Stage } from "../simulator/verdicts.js";
+import { cachedNatives } from "./cached-natives.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { cachedNatives } from "./cached-natives.js";
 import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
 
 const vendor = "example.com";
@@ -41,7 +43,13 @@ export interface StageOptions {
 /** Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions. */
 function layoutOf(imageBytes: number): Layout {
   const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
-  const row = (label: string, type: number, subtype: number, offset: number, sizeBytes: number) => ({
+  const row = (
+    label: string,
+    type: number,
+    subtype: number,
+    offset: number,
+    sizeBytes: number,
+  ) => ({
     label,
     type,
     subtype,

@@ -161,3 +161,10 @@ export function cachedVerifier(): (
     return answer;
   };
 }
+
+export {
+  everyPowerCut,
+  type PowerCutTest,
+  type PowerCutVerdict,
+  replayPowerCut,
+} from "./board-test.js";

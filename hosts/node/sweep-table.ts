@@ -1,7 +1,13 @@
 /** The table that a sweep ends with. */
 import type { SweepTotals } from "./sweep-totals.js";
 
-const columns = ["sweep", "histories", "boots run", "interrupted", "per second and thread"] as const;
+const columns = [
+  "sweep",
+  "histories",
+  "boots run",
+  "interrupted",
+  "per second and thread",
+] as const;
 
 /** Lines without a final line feed. */
 export function renderTotals(totals: SweepTotals): string {
@@ -52,5 +58,7 @@ function seconds(ms: number): string {
 
 /** 1234567 as "1,234,567". */
 function number(value: number): string {
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
 }

@@ -7,8 +7,8 @@ import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
-import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
 import { renderTotals } from "./sweep-table.js";
+import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
 export interface SweepOptions {

@@ -1,7 +1,15 @@
 /** Random plans with many faults of every kind, and their reduction to few. */
 import type { BootEnd } from "./board.js";
-import { type Ending, endings, type Fault, operationOf, type Plan, type Start, starts } from "./plan.js";
-import { defaultImageBytes } from "./plan.js";
+import {
+  defaultImageBytes,
+  type Ending,
+  endings,
+  type Fault,
+  operationOf,
+  type Plan,
+  type Start,
+  starts,
+} from "./plan.js";
 import { Prng } from "./prng.js";
 import { type MakeStage, type PlanResult, runPlan } from "./run-plan.js";
 import type { Tear } from "./tear.js";

@@ -3,10 +3,11 @@
  * counts that checkers bound, so that a sweep follows each future once and still checks every
  * history exactly. Names are exact: contents are compared byte for byte, not by a hash.
  */
-import { hex } from "../../src/bytes.js";
-import type { Rest } from "./bench.js";
-import { blockBytes, type FlashSnapshot } from "./flash.js";
+
 import type { Partition } from "../../src/boot/partitions.js";
+import { hex } from "../../src/bytes.js";
+import { blockBytes, type FlashSnapshot } from "./flash.js";
+import type { Rest } from "./rest.js";
 
 type Block = FlashSnapshot["blocks"][number];
 

@@ -1,7 +1,8 @@
 /** Runs one plan from its start until the device has settled, boot by boot. */
-import type { Bench, Rest } from "./bench.js";
+import type { Bench } from "./bench.js";
 import type { Violation } from "./checkers.js";
 import { type Plan, printPlan, type Start } from "./plan.js";
+import type { Rest } from "./rest.js";
 import { bootsMax, judgeSettled, mayDamage, type Stage } from "./verdicts.js";
 
 /** The verdict of one plan. */

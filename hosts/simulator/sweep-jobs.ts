@@ -1,6 +1,14 @@
 /** The work of a sweep in pieces that can run anywhere, and their results, which add up. */
-import { cutFault, type Ending, endings, type Fault, type Plan, type Start, starts } from "./plan.js";
-import { defaultImageBytes } from "./plan.js";
+import {
+  cutFault,
+  defaultImageBytes,
+  type Ending,
+  endings,
+  type Fault,
+  type Plan,
+  type Start,
+  starts,
+} from "./plan.js";
 import { randomPlan, shrink, targetAddress } from "./random-plans.js";
 import { type MakeStage, runPlan } from "./run-plan.js";
 import { type FailedPlan, Sweep } from "./sweep.js";
@@ -158,7 +166,16 @@ function plansJob(
     }
   }
   const states = 0;
-  return { kind: job.kind, plans: count, executed, interrupted, states, tears, failures, againBytes };
+  return {
+    kind: job.kind,
+    plans: count,
+    executed,
+    interrupted,
+    states,
+    tears,
+    failures,
+    againBytes,
+  };
 }
 
 /** Makes each stage once. A plan starts from a rest, so only stuck bits would outlive it. */

@@ -1,13 +1,15 @@
 /** How a run must end: judged from the last rest, the wire and the image that runs, never inside. */
-import { hex } from "../../src/bytes.js";
+
 import { damagesMax } from "../../src/agent/options.js";
+import { hex } from "../../src/bytes.js";
 import { progressBytes } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
 import type { StoredReport } from "../../src/server/report.js";
-import type { Bench, Rest } from "./bench.js";
+import type { Bench } from "./bench.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
 import type { Ending, Fault } from "./plan.js";
+import type { Rest } from "./rest.js";
 
 /** A prepared bench: where its plans begin and which release they are about. */
 export interface Stage {
