@@ -9,14 +9,14 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import { type ServerRequest, UpdateServer } from "../../src/server/handler.js";
-import { decodeReport, type StoredReport } from "../../src/server/report.js";
+import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
+import { benchNetwork } from "./bench-network.js";
 import { BenchStore } from "./bench-store.js";
 import { Board, type BootEnd, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
-import { Network } from "./network.js";
+import type { Network } from "./network.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
@@ -136,7 +136,9 @@ export class Bench {
     const world = this.#enter(rest, faults);
     let end: BootEnd | null = null;
     let imageHex = "";
-    const network = this.#network(world, rest);
+    const network = benchNetwork(world, rest, this.#store, this.checkers, this.options, () => {
+      this.#stirred = true;
+    });
     const board = this.#board(world, network, rest, {
       booted: (record) => {
         imageHex = record.imageHex ?? "";
@@ -269,38 +271,6 @@ export class Bench {
     else this.#offer(this.options.releases.length - 1);
     this.#stirred = true;
     this.options.onLine?.(this.#world.nowMs, `server: ${change}`);
-  }
-
-  #network(world: World, rest: Rest): Network {
-    const { natives, intercept } = this.options;
-    const server = new UpdateServer(this.#store, natives.digestFactory, {
-      nowMs: () => world.nowMs,
-      decodeReport,
-    });
-    const network = new Network(world, {
-      handler: (request) => {
-        this.#checkResume(request, rest, network);
-        const response = server.handle(request);
-        if (request.method === "POST") {
-          this.#stirred = true;
-          const report = decodeReport(request.body);
-          if (report !== null) this.checkers.delivered(report, this.#store.received);
-        }
-        return response;
-      },
-      ...(intercept === undefined ? {} : { intercept }),
-    });
-    return network;
-  }
-
-  /** P9: a download goes on within its own payload; bytes of another one would be all in vain. */
-  #checkResume({ path, headers }: ServerRequest, rest: Rest, network: Network): void {
-    const range = headers.get("range");
-    if (range === undefined) return;
-    let haveBytes = rest.fetched.get(path) ?? 0;
-    for (const record of network.records) if (record.path === path) haveBytes += record.bodyBytes;
-    const from = Number(range.slice("bytes=".length, -1));
-    if (from > haveBytes) this.checkers.foreignResume(path, from, haveBytes);
   }
 
   #board(

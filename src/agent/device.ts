@@ -52,7 +52,7 @@ export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Fa
       journal.progressOf(attempt.manifestDigest)?.writtenBytes === attempt.imageSizeBytes,
     powerTrials: attempt === null ? 0 : attempt.powerTrials,
     restages: attempt === null ? 0 : attempt.restages,
-    unguarded: attempt !== null && attempt.unguarded,
+    unguarded: attempt?.unguarded === true,
   };
 }
 

@@ -59,14 +59,14 @@ for (const start of starts) {
 test("a share of all pairs", () => {
   const sweep = sweepOf(`crash known ${seed % 1000}`);
   const firsts = sweep.singles().length;
-  const from = seed % (firsts - 12);
-  sweep.pairs(from, from + 12);
+  const from = seed % (firsts - 4);
+  sweep.pairs(from, from + 4);
   assert.equal(sweep.failures, []);
-  assert.ok(sweep.counts.plans > 3 * sweep.counts.states);
+  assert.ok(sweep.counts.plans > sweep.counts.states);
 });
 
 test("a share of random plans", () => {
-  for (let i = 0; i < 150; i++) {
+  for (let i = 0; i < 60; i++) {
     const result = runPlan(randomPlan(seed + i), (plan) => makeStage(plan));
     assert.equal(result.violations, [], `daruma simulate --plan '${result.line}'`);
   }
