@@ -152,7 +152,7 @@ export class Bench {
     const reached = this.#run(board, world, network, () => end !== null);
     this.executed++;
     if (this.#power.happened) this.interrupted++;
-    const outcome = {
+    return {
       end: reached,
       interrupted: this.#power.happened,
       rest: this.#leave(rest, world, network, end ?? "power-on"),
@@ -160,7 +160,6 @@ export class Bench {
       violations: this.checkers.violations.slice(),
       imageHex,
     };
-    return outcome;
   }
 
   #enter(rest: Rest, faults: readonly Fault[]): World {

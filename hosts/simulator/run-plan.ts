@@ -90,11 +90,13 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     at = again.rest;
     if (again.end === "reset" && isDamaged && found.length === 0) continue;
     const mayRot = plan.faults.some((one) => one.kind === "rot" || one.kind === "stick");
+    // A confirm that flash had lost is repaired now.
+    const isRepaired = isDamaged && again.imageHex === at.checkers.confirmedHex;
     const isOld = mayRot && bench.imageOf(again.imageHex) !== null;
     const text =
       again.end !== "settled"
         ? `after the supply was off, the boot ended with "${again.end}"`
-        : again.imageHex === imageHex || isOld
+        : again.imageHex === imageHex || isOld || isRepaired
           ? ""
           : "after the supply was off, another image runs";
     if (text !== "") found.push({ promise: "P5", atMs: at.atMs, text });
