@@ -55,8 +55,20 @@ export interface SlotFlash {
   eraseBlock(offset: number): void;
 }
 
+/**
+ * What the running app was built with. A bootloader is not replaced by an update, so the one in
+ * flash may be an older one that has less; only a trial shows what it really does.
+ */
+export interface BootFeatures {
+  /** The bootloader takes an unconfirmed image back (CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE). */
+  readonly rollback: boolean;
+  /** The bootloader checks images at every boot (no CONFIG_BOOTLOADER_SKIP_VALIDATE_*). */
+  readonly validation: boolean;
+}
+
 /** The boot record (otadata on ESP32) and the slots it speaks of. */
 export interface BootControl {
+  features(): BootFeatures;
   /** The slot this code runs from, told by the memory map and not by the boot record. */
   runningSlot(): SlotIndex;
   /** The slot of the active boot record entry; -1 when no entry is usable. */
@@ -114,7 +126,11 @@ export interface HttpRequest {
   close(): void;
 }
 
+/** How a host's requests travel: all of them in the clear, or all of them over TLS. */
+export type HttpScheme = "http" | "https";
+
 export interface Http {
+  readonly scheme: HttpScheme;
   request(options: HttpRequestOptions): HttpRequest;
 }
 
@@ -131,8 +147,11 @@ export interface Timers {
 
 /** The hardware watchdog of the trial. */
 export interface Watchdog {
-  /** Resets the chip when `feed` is not called for `timeoutMs`; replaces an earlier timeout. */
-  arm(timeoutMs: number): void;
+  /**
+   * Resets the chip when `feed` is not called for `timeoutMs`; replaces an earlier timeout. False
+   * when the host has no watchdog.
+   */
+  arm(timeoutMs: number): boolean;
   feed(): void;
   disarm(): void;
 }

@@ -15,7 +15,7 @@ import {
   slotOfSequence,
   stateName,
 } from "../../src/boot/otadata.js";
-import type { BootControl, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
+import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
 /** Throws when an ESP-IDF function did not return ESP_OK. */
@@ -55,6 +55,14 @@ class Esp32BootControl implements BootControl {
   constructor(platform: Platform) {
     this.#flash = platform.flash;
     this.#natives = platform.natives;
+  }
+
+  features(): BootFeatures {
+    const natives = this.#natives;
+    return {
+      rollback: natives.daruma_rollback_enabled() !== 0,
+      validation: natives.daruma_validation_enabled() !== 0,
+    };
   }
 
   runningSlot(): SlotIndex {
@@ -100,7 +108,10 @@ class Esp32BootControl implements BootControl {
     if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
-    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: "r+" }));
+    // As esp_ota_begin (C.4): while the running image is unconfirmed, the other slot holds the one
+    // to go back to, and writes to it throw.
+    const isOnTrial = this.slotState(running) === "pending-verify";
+    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
   }
 
   stage(slot: SlotIndex): void {

@@ -1,4 +1,5 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
+import { recordAbort } from "../../src/agent/abort.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
 import type { Hal, KeyValue, ResetReason, TimerHandle } from "../../src/hal.js";
 import { createBootControl } from "./boot-control.js";
@@ -64,15 +65,22 @@ function createDigest(platform: Platform): DigestFactory {
   };
 }
 
+/** Such as "unhandled exception: x is not a function". */
+function abortText(reason: string, exception: unknown): string {
+  return exception instanceof Error ? `${reason}: ${exception.message}` : reason;
+}
+
 /**
  * Makes the HAL of this device. Throws when a partition or the key-value storage cannot be opened.
  */
 export function createHal(platform: Platform): Hal {
   const { natives, timer } = platform;
+  const keyValue = new NvsKeyValue(platform.keyValue);
+  platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
   return {
     boot: createBootControl(platform),
-    keyValue: new NvsKeyValue(platform.keyValue),
-    http: createHttp(platform.http),
+    keyValue,
+    http: createHttp(platform.http, platform.httpScheme ?? "http"),
     digest: createDigest(platform),
     timers: {
       nowMs: () => platform.ticks(),
@@ -80,9 +88,7 @@ export function createHal(platform: Platform): Hal {
       clear: (handle) => timer.clear(handle),
     },
     watchdog: {
-      arm: (timeoutMs) => {
-        natives.daruma_watchdog_arm(timeoutMs);
-      },
+      arm: (timeoutMs) => natives.daruma_watchdog_arm(timeoutMs) === 0,
       feed: () => {
         natives.daruma_watchdog_feed();
       },

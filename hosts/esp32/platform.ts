@@ -5,6 +5,8 @@
  * 8.2 (embedded:storage/flash, embedded:storage/key-value, the ECMA-419 HTTP client, crypt Digest).
  */
 
+import type { HttpScheme } from "../../src/hal.js";
+
 /** An open partition of `embedded:storage/flash`. */
 export interface FlashPartition {
   read(into: Uint8Array, offset: number): void;
@@ -77,7 +79,11 @@ export interface Natives {
   daruma_stage(slot: number): number;
   /** esp_ota_mark_app_invalid_rollback: marks, does not restart. */
   daruma_mark_invalid(): number;
-  /** Own user of the task watchdog, so that only `feed` counts. */
+  /** 1 when the app was built with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE. */
+  daruma_rollback_enabled(): number;
+  /** 1 when the app was built without CONFIG_BOOTLOADER_SKIP_VALIDATE_*. */
+  daruma_validation_enabled(): number;
+  /** Own user of the task watchdog, so that only `feed` counts. Not 0 without a task watchdog. */
   daruma_watchdog_arm(timeoutMs: number): number;
   daruma_watchdog_feed(): number;
   daruma_watchdog_disarm(): number;
@@ -101,10 +107,19 @@ export interface Platform {
   readonly flash: FlashClass;
   readonly keyValue: KeyValueClass;
   readonly http: HttpClientClass;
+  /** "https" when the client's sockets speak TLS; default "http". */
+  readonly httpScheme?: HttpScheme;
   readonly digest: DigestClass;
   readonly timer: TimerModule;
   /** Monotonic milliseconds (Time.ticks). */
   ticks(): number;
   readonly natives: Natives;
   trace(line: string): void;
+  /**
+   * Calls `hook` when JavaScript aborts, before the chip restarts: with XS's reason, such as
+   * "unhandled exception", and the exception if there is one. Replaces an earlier hook.
+   */
+  onAbort(hook: AbortHook): void;
 }
+
+export type AbortHook = (reason: string, exception: unknown) => void;

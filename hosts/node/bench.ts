@@ -14,13 +14,14 @@ import type { Stage } from "../simulator/verdicts.js";
 import { cachedNatives } from "./cached-natives.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
+import { cachedVerifier, makeRelease, throwAwaySigner } from "./releases.js";
 
 const vendor = "example.com";
 const deviceClass = "lamp-v2";
 const chipId = 0;
 const signer = throwAwaySigner("fault plans");
-const forger = throwAwaySigner("somebody else");
+/** Names the trust anchor's key: a stranger's would be refused without verifying anything. */
+const forger = { publicKey: signer.publicKey, sign: throwAwaySigner("somebody else").sign };
 
 /** The images of an application developer, in the place of made-up ones. */
 export interface StageImages {
@@ -40,7 +41,9 @@ export interface StageOptions {
   readonly intercept?: BenchOptions["intercept"];
 }
 
-/** Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions. */
+/**
+ * Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions.
+ */
 function layoutOf(imageBytes: number): Layout {
   const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
   const row = (

@@ -1,6 +1,6 @@
 /**
- * `npm run sweep`: all power cuts, pairs, flash faults and random mixes over all cores, with a table
- * at the end. Exit code 1 when a promise was broken; each failure is one line to replay.
+ * `npm run sweep`: all power cuts, pairs, flash faults and random mixes over all cores, with a
+ * table at the end. Exit code 1 when a promise was broken; each failure is one line to replay.
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";

@@ -1,10 +1,11 @@
 /**
- * One simulated device BETWEEN its boots. A power cut ends a boot, so all that outlives it is flash,
- * key-value storage and what the server knows: a `Rest`. The bench runs one boot from a rest, with or
- * without faults, and gives the rest after it. Sweeps build every history out of such single boots,
- * each cut starting from the rest before it instead of from the factory.
+ * One simulated device BETWEEN its boots. A power cut ends a boot, so all that outlives it is
+ * flash, key-value storage and what the server knows: a `Rest`. The bench runs one boot from a
+ * rest, with or without faults, and gives the rest after it. Sweeps build every history out of such
+ * single boots, each cut starting from the rest before it instead of from the factory.
  *
- * All chance of a boot comes from the seed and the number of the boot, so a rest decides its future.
+ * All chance of a boot comes from the seed and the number of the boot, so a rest decides its
+ * future.
  */
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";

@@ -39,7 +39,9 @@ export interface CheckersState {
 }
 
 export class Checkers {
-  /** True where a fault may damage the confirmed image itself: going back to an older one is right. */
+  /**
+   * True where a fault may damage the confirmed image itself: going back to an older one is right.
+   */
   mayFallBack = false;
   readonly violations: Violation[] = [];
   readonly #flash: Flash;
@@ -124,7 +126,9 @@ export class Checkers {
     this.#becamePermanent(record);
   }
 
-  /** P3: a boot by an entry in state valid is for good, so somebody must have confirmed that image. */
+  /**
+   * P3: a boot by an entry in state valid is for good, so somebody must have confirmed that image.
+   */
   #becamePermanent(record: BootRecord): void {
     const pair = record.result.otadataAfter;
     const active = pair === null ? -1 : activeEntry(pair);

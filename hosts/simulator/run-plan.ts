@@ -18,7 +18,9 @@ export interface PlanResult {
 /** Makes the stage that a plan needs; hosts do it, for it takes signing keys. */
 export type MakeStage = (plan: Plan) => Stage;
 
-/** Index in a bench's releases: the factory's own, an older update, the one in question, a newer. */
+/**
+ * Index in a bench's releases: the factory's own, an older update, the one in question, a newer.
+ */
 export const releaseRoles = Object.freeze({ installed: 0, older: 1, wanted: 2, newer: 3 });
 
 /** Brings a device from the factory to where plans of `start` begin. */
@@ -76,8 +78,8 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
 }
 
 /**
- * P5: the same image runs after the supply was off once more, and nothing is left to do. Where flash
- * has lied or rotted, only now it may come to light: then the device must settle again.
+ * P5: the same image runs after the supply was off once more, and nothing is left to do. Where
+ * flash has lied or rotted, only now it may come to light: then the device must settle again.
  */
 function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly Violation[] {
   const { bench } = stage;

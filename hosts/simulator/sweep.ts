@@ -1,11 +1,11 @@
 /**
- * Exhaustive sweeps of power cuts. A dry run lists the operations of a whole update; then the supply
- * is cut in each of them, in every way it can tear, and again everywhere in each recovery.
+ * Exhaustive sweeps of power cuts. A dry run lists the operations of a whole update; then the
+ * supply is cut in each of them, in every way it can tear, and again everywhere in each recovery.
  *
- * Rests form a graph: an undisturbed boot leads from a rest to the next one, a cut to another. Equal
- * rests (RestKeys) are one node, whose future is followed once. Every cut of every node is really
- * executed as a boot that loses its supply: `interrupted` counts those boots and nothing else;
- * `plans` counts the histories that are covered by them.
+ * Rests form a graph: an undisturbed boot leads from a rest to the next one, a cut to another.
+ * Equal rests (RestKeys) are one node, whose future is followed once. Every cut of every node is
+ * really executed as a boot that loses its supply: `interrupted` counts those boots and nothing
+ * else; `plans` counts the histories that are covered by them.
  */
 
 import type { Violation } from "./checkers.js";
@@ -91,8 +91,8 @@ export class Sweep {
   }
 
   /**
-   * All pairs whose first cut leads to one of the rests `[first, last)` of `singles`: the second cut
-   * falls in every operation of the recovery. Call `singles` before.
+   * All pairs whose first cut leads to one of the rests `[first, last)` of `singles`: the second
+   * cut falls in every operation of the recovery. Call `singles` before.
    */
   pairs(first: number, last: number, isOver: () => boolean = () => false): void {
     const firsts: Node[] = [];

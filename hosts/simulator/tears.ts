@@ -1,4 +1,6 @@
-/** Which tears are tried in one operation: every one that can differ in effect, or a fair sample. */
+/**
+ * Which tears are tried in one operation: every one that can differ in effect, or a fair sample.
+ */
 import type { OperationKind } from "./power.js";
 import type { Tear } from "./tear.js";
 

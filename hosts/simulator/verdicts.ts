@@ -1,4 +1,6 @@
-/** How a run must end: judged from the last rest, the wire and the image that runs, never inside. */
+/**
+ * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
+ */
 
 import { damagesMax } from "../../src/agent/options.js";
 import { hex } from "../../src/bytes.js";
@@ -126,7 +128,7 @@ const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
   "fail-test": "self-test-failed",
   "no-network": "server-unreachable",
   "brown-out": "power-unstable",
-  refused: "signature-untrusted",
+  refused: "signature-invalid",
   installed: "already-installed",
 });
 

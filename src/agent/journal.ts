@@ -101,8 +101,9 @@ export class Journal {
   }
 
   /**
-   * Counts an attempt that failed for another reason than the release itself, and returns the count.
-   * Only the newest failing release is counted. Read here and not in `load`: it is rarely there.
+   * Counts an attempt that failed for another reason than the release itself, and returns the
+   * count. Only the newest failing release is counted. Read here and not in `load`: it is rarely
+   * there.
    */
   countFailure(manifestDigest: Uint8Array): number {
     const digest = digestPrefix(manifestDigest);

@@ -119,9 +119,9 @@ function candidateRuns(facts: Facts): Outcome {
 
 /**
  * A boot of the candidate that may be its first or not. The bootloader aborts an entry it finds
- * pending-verify, so a trial under one is always the first. Any other state guards nothing: torn bits
- * make "new" an unknown word (esp32-boot C.5), or the bootloader was built without rollback. A crash
- * boots such an image again and again, so its trial is journalled before it begins.
+ * pending-verify, so a trial under one is always the first. Any other state guards nothing: torn
+ * bits make "new" an unknown word (esp32-boot C.5), or the bootloader was built without rollback. A
+ * crash boots such an image again and again, so its trial is journalled before it begins.
  */
 function trialBoots(facts: Facts): Outcome {
   const begins = outcome("staged", "trialBooted");

@@ -2,7 +2,7 @@
 import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
-import { adoptRunning, measureRunning } from "./device.js";
+import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd } from "./download.js";
 import { Installer } from "./installer.js";
 import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
@@ -88,6 +88,7 @@ export class Updater {
     this.#download = new Download(hal, release, slot, device.chipId, progress, buffer, {
       progressed: (reached) => {
         journal.saveProgress(reached);
+        context.failures = 0;
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
@@ -178,8 +179,11 @@ export class Updater {
     const { runningSlot } = device;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
-      if (attempt.repair) adoptRunning(hal, journal, runningSlot, buffer);
-      else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
+      if (attempt.repair) {
+        adoptRunning(hal, journal, runningSlot, buffer);
+        // At once: the entry of the damaged image would vouch for whatever is written there next.
+        if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
+      } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // An image that was told as updated was lost afterwards: that is a result of its own.

@@ -167,6 +167,13 @@ export const mutants: readonly Mutant[] = [
     sweep: ["change", "healthy", "known"],
   },
   {
+    name: "signatures are verified",
+    file: `${agent}/poller.js`,
+    find: "options.trustAnchors, hal.digest, verify)",
+    replace: "options.trustAnchors, hal.digest, () => true)",
+    sweep: ["singles", "refused", "fresh"],
+  },
+  {
     name: "dwell before confirm",
     file: `${agent}/trial.js`,
     find: " || !this.#dwelt",
