@@ -1,11 +1,11 @@
 /**
  * CRC-32 (IEEE 802.3, reflected polynomial EDB88320). A crc finds accidents, not attacks; digests
- * are in crypto/. The package computes its tables when it is loaded, so preloaded they lie in flash.
+ * are in crypto/. The package computes its tables when it loads, so preloaded they lie in flash.
  */
 
 import CRC32 from "crc-32";
 
-/** CRC-32 of `bytes[start, start + length)` as an unsigned 32-bit number; the caller checks range. */
+/** CRC-32 of `bytes[start, start + length)` as an unsigned number; the caller checks range. */
 export function crc32(bytes: Uint8Array, start: number, length: number): number {
   return CRC32.buf(bytes.subarray(start, start + length)) >>> 0;
 }

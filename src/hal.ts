@@ -109,7 +109,7 @@ export interface HttpRequestOptions {
 }
 
 export interface HttpRequest {
-  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 when none is ready. */
+  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 for none ready. */
   read(into: Uint8Array, start: number, length: number): number;
   close(): void;
 }

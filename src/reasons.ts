@@ -1,6 +1,7 @@
 /**
- * The closed set of reason codes: why an update was refused, failed or ended. Stable: they appear in
- * reports, in the journal, in `--json` output and in exit messages. `explain` gives the sentence.
+ * The closed set of reason codes: why an update was refused, failed or ended. Stable: they appear
+ * in reports, in the journal, in `--json` output and in exit messages. `explain` gives the
+ * sentence.
  */
 export type Reason = keyof typeof explanations;
 
@@ -58,6 +59,11 @@ const explanations = {
 /** What happened, in one sentence without its full stop. */
 export function explain(reason: Reason): string {
   return explanations[reason];
+}
+
+/** All codes, in the order of an update. */
+export function reasonCodes(): Reason[] {
+  return Object.keys(explanations) as Reason[];
 }
 
 /** True for a text that is one of the codes; used when a record or a report is read. */

@@ -1,14 +1,14 @@
 /**
- * Boot control on ESP32. Bytes go through `embedded:storage/flash`; the boot record is read from the
- * otadata partition and changed by ESP-IDF's own functions. `embedded:update` is not used: its
- * `complete()` can only stage an image after erasing and writing part of it again, and a repair after
- * a lost stage must not do that, for the image in the slot may be the only good one.
+ * Boot control on ESP32. Bytes go through `embedded:storage/flash`; the boot record is read from
+ * the otadata partition and changed by ESP-IDF's own functions. `embedded:update` is not used: its
+ * `complete()` can only stage an image after erasing and writing part of it again, and a repair
+ * after a lost stage must not do that, for the image in the slot may be the only good one.
  */
 import {
-  type OtadataPair,
   activeEntry,
   crcMatches,
   decodeEntry,
+  type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
   sequenceErased,

@@ -64,7 +64,9 @@ function createDigest(platform: Platform): DigestFactory {
   };
 }
 
-/** Makes the HAL of this device. Throws when a partition or the key-value storage cannot be opened. */
+/**
+ * Makes the HAL of this device. Throws when a partition or the key-value storage cannot be opened.
+ */
 export function createHal(platform: Platform): Hal {
   const { natives, timer } = platform;
   return {

@@ -1,6 +1,7 @@
 /**
- * What the ESP32 host is given: ECMA-419 classes and ESP-IDF functions, as types. On a device main.ts
- * injects the real ones; everywhere else the simulated board does. Shapes as measured on Moddable SDK
+ * What the ESP32 host is given: ECMA-419 classes and ESP-IDF functions, as types. On a device
+ * main.ts injects the real ones; everywhere else the simulated board does. Shapes as measured on
+ * Moddable SDK
  * 8.2 (embedded:storage/flash, embedded:storage/key-value, the ECMA-419 HTTP client, crypt Digest).
  */
 

@@ -16,6 +16,8 @@ export interface AppImage {
   readonly bytes: Uint8Array;
   /** Name of the chip, "esp32c3". */
   readonly chip: string;
+  /** ESP-IDF esp_chip_id_t. */
+  readonly chipId: number;
   /** From the app descriptor. */
   readonly version: string;
 }
@@ -46,7 +48,9 @@ export function checkImage(path: string): AppImage {
     throw unbootable(path, `${bytes.length - result.imageBytes} bytes follow the image`);
   }
   if (parsed.header.descriptor === null) throw unbootable(path, "it has no app descriptor");
-  return { bytes, chip: chip.name, version: parsed.header.descriptor.version };
+  // The agent knows a running image by this hash, and without it only an 8-bit checksum guards it.
+  if (!result.hashAppended) throw unbootable(path, "it carries no SHA-256 (esptool: elf2image)");
+  return { bytes, chip: chip.name, chipId: chip.id, version: parsed.header.descriptor.version };
 }
 
 function unbootable(path: string, why: string): CliError {

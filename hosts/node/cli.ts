@@ -6,7 +6,9 @@ import { Command, CommanderError } from "commander";
 import { registerInspect } from "./commands/inspect.js";
 import { registerKeygen } from "./commands/keygen.js";
 import { registerPack } from "./commands/pack.js";
+import { registerBoot } from "./commands/register-boot.js";
 import { registerServe } from "./commands/serve.js";
+import { registerSimulate } from "./commands/simulate.js";
 import { registerVerify } from "./commands/verify.js";
 import { CliError } from "./errors.js";
 import { printError } from "./render.js";
@@ -34,7 +36,9 @@ Examples:
   registerPack(program);
   registerInspect(program);
   registerVerify(program);
+  registerSimulate(program);
   registerServe(program);
+  registerBoot(program);
   return program;
 }
 

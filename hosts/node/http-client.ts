@@ -1,9 +1,10 @@
 /**
- * The Moddable SDK's ECMA-419 HTTP client over node:http, so that the code of the ESP32 host can talk
- * through a real socket. It keeps the original's habits where code can depend on them: requests
- * queue on one connection; `this` in callbacks is the request; bytes that are not read stay in the
- * socket; a failed request gets `onDone(error)`, so do all that wait behind it, and then the client
- * gets `onError` and is closed. Unlike the original it completes answers to HEAD and 304.
+ * The Moddable SDK's ECMA-419 HTTP client over node:http, so that the code of the ESP32 host can
+ * talk through a real socket. It keeps the original's habits where code can depend on them:
+ * requests queue on one connection; `this` in callbacks is the request; bytes that are not read
+ * stay in the socket; a failed request gets `onDone(error)`, so do all that wait behind it, and
+ * then the client gets `onError` and is closed. Unlike the original it completes answers to HEAD
+ * and 304.
  */
 
 import { Agent, type ClientRequest, type IncomingMessage, request as nodeRequest } from "node:http";
@@ -225,7 +226,7 @@ class Exchange implements Request {
     this.#options.onHeaders?.call(this, status, new Map(shown));
     if (this.#over) return;
     incoming.on("readable", () => this.#offerRead(incoming));
-    // Without a length an answer that was cut looks like one that ended: an error, as on the device.
+    // Without a length a cut answer looks like one that ended: an error, as on the device.
     incoming.on("end", () => this.#end(bounded ? null : new Error("answer without a length")));
   }
 

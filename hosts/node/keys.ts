@@ -67,7 +67,7 @@ export function generateKeys(dir: string): KeyFiles {
 
 /**
  * Opens a private key. `warn` gets a sentence when others on this machine can read the file.
- * Throws CliError "key-invalid", "key-encrypted", "key-wrong-type", "key-public", "file-unreadable".
+ * Throws CliError "key-invalid", "key-encrypted", "key-wrong-type", "key-public" and file errors.
  */
 export function loadSigner(path: string, warn?: (message: string) => void): Signer {
   const pem = readPem(path, "a private key in PEM form");

@@ -1,7 +1,9 @@
 /** Everything the command line prints: results as text or as one line of JSON, and errors. */
 
+import { type BootReport, renderBoot } from "./commands/boot.js";
 import type { InspectResult } from "./commands/inspect.js";
 import type { PackResult } from "./commands/pack.js";
+import type { SimulateResult } from "./commands/simulate.js";
 import type { VerifyResult } from "./commands/verify.js";
 import type { CliError } from "./errors.js";
 import type { KeyFiles } from "./keys.js";
@@ -28,6 +30,11 @@ export function printError(error: CliError, json: boolean): void {
 /** A warning never changes the result; it goes to stderr so that stdout stays parseable. */
 export function printWarning(message: string): void {
   process.stderr.write(`daruma: warning: ${message}\n`);
+}
+
+/** One file's boot; JSON is the report alone, one line a file, for line-wise tools. */
+export function printBoot(report: BootReport, json: boolean): void {
+  process.stdout.write(`${json ? JSON.stringify(report) : renderBoot(report)}\n`);
 }
 
 export function renderKeygen(files: Pick<KeyFiles, "privateKeyPath" | "publicKeyPath">): string {
@@ -84,4 +91,23 @@ export function renderVerify(result: VerifyResult): string {
     `authentic: release ${result.manifestDigest}, sequence ${result.sequenceNumber}, ` +
     `version ${result.versionText}${image}`
   );
+}
+
+export function renderSimulation(result: SimulateResult): string {
+  const lines = result.timeline.map(
+    ({ atMs, text }) => `${(atMs / 1000).toFixed(3).padStart(10)} s  ${text}`,
+  );
+  lines.push("");
+  for (const { promise, held, text } of result.promises) {
+    lines.push(`${promise}  ${held ? "held    " : "VIOLATED"}  ${text}`);
+  }
+  lines.push(
+    "",
+    `firmware ${result.firmware}, seed ${result.seed}: ${result.result} (${result.reason}), the ` +
+      `${result.newImageRuns ? "new" : "old"} image runs`,
+    `${result.boots} boots, ${result.payloadBytes} bytes of payload, ${result.keyValueWrites} ` +
+      `journal writes, ${(result.durationMs / 1000).toFixed(0)} s of virtual time`,
+    result.passed ? "passed" : "FAILED",
+  );
+  return lines.join("\n");
 }

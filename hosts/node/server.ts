@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse as Reply } from
 import type { AddressInfo, Socket } from "node:net";
 import { bytesBody } from "../../src/server/body.js";
 import { type ServerResponse, UpdateServer } from "../../src/server/handler.js";
-import { decodeReport, reportBytesMax } from "../../src/server/report.js";
+import { decodeReport, reportBytesMax, type StoredReport } from "../../src/server/report.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
 import { FileStore } from "./file-store.js";
@@ -38,6 +38,8 @@ export interface RunningServer {
   readonly port: number;
   /** Ends all connections; resolves when the port is free. */
   close(): Promise<void>;
+  /** All reports stored so far, oldest first. */
+  reports(): readonly StoredReport[];
 }
 
 const defaultLimits: ServerLimits = {
@@ -51,7 +53,7 @@ const defaultLimits: ServerLimits = {
 const chunkBytes = 65536;
 
 /** Starts serving a directory. Rejects when the directory or the port cannot be used. */
-export function startServer(options: StartServerOptions): Promise<RunningServer> {
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const warn = (message: string): void => options.onWarning?.(message);
   const store = new FileStore({
@@ -90,7 +92,12 @@ export function startServer(options: StartServerOptions): Promise<RunningServer>
     http.listen(options.port ?? 0, hostname, () => {
       const { port } = http.address() as AddressInfo;
       const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-      resolve({ url: `http://${host}:${port}`, port, close: () => closeServer(http) });
+      resolve({
+        url: `http://${host}:${port}`,
+        port,
+        reports: () => store.reports(),
+        close: () => closeServer(http),
+      });
     });
   });
 }

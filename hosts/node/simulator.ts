@@ -1,6 +1,6 @@
 /**
- * Public entry "daruma-ota/simulator": the simulated board with Node's digests, and releases made on
- * the spot with a throw-away key.
+ * Public entry "daruma-ota/simulator": the simulated board with Node's digests, and releases made
+ * on the spot with a throw-away key.
  */
 import { createHash, createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { packRelease, type Signer } from "../../src/author/envelope.js";
@@ -8,12 +8,8 @@ import { parseImageHeader } from "../../src/boot/image.js";
 import { digestOf } from "../../src/crypto/digest.js";
 import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { DigestInstance } from "../esp32/platform.js";
-import { type ScenarioOptions, runScenario } from "../simulator/scenario.js";
-import type {
-  Behaviour,
-  SimulatedRelease,
-  SimulationNatives,
-} from "../simulator/simulation.js";
+import { runScenario, type ScenarioOptions } from "../simulator/scenario.js";
+import type { Behaviour, SimulatedRelease, SimulationNatives } from "../simulator/simulation.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest, nodeMd5 } from "./digest.js";
 
@@ -43,7 +39,9 @@ export const nodeNatives: SimulationNatives = Object.freeze({
 /** PKCS#8 header of an Ed25519 key: the 32 secret bytes follow (RFC 8410 section 7). */
 const pkcs8Prefix = "302e020100300506032b657004220420";
 
-/** A signer of a key made from `seedText`, or of a random one: for tests and demonstrations only. */
+/**
+ * A signer of a key made from `seedText`, or of a random one: for tests and demonstrations only.
+ */
 export function throwAwaySigner(seedText?: string): Signer {
   const privateKey =
     seedText === undefined
@@ -143,7 +141,9 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
   });
 }
 
-/** The strict verifier, asked once per distinct question: runs with many boots repeat themselves. */
+/**
+ * The strict verifier, asked once per distinct question: runs with many boots repeat themselves.
+ */
 export function cachedVerifier(): (
   publicKey: Uint8Array,
   signature: Uint8Array,

@@ -1,18 +1,18 @@
 /**
- * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware in
- * its slots. A boot runs until something ends it; then every call of that boot throws, so that no
- * firmware can act beyond its end, whatever it catches.
+ * A simulated ESP32 board: flash, NVS, bootloader, watchdogs and reset reasons around the firmware
+ * in its slots. A boot runs until something ends it; then every call of that boot throws, so that
+ * no firmware can act beyond its end, whatever it catches.
  */
-import type { DigestClass, Platform } from "../esp32/platform.js";
+
 import { chipById } from "../../src/boot/chips.js";
 import type { Md5, Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import type { DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
-import { KeyValueStore } from "./key-value.js";
-import type { Network } from "./network.js";
+import type { KeyValueStore } from "./key-value.js";
 import { createPlatform } from "./platform.js";
 import { type Power, PowerCut } from "./power.js";
 import { Prng } from "./prng.js";
@@ -64,7 +64,12 @@ export interface BoardOptions {
   readonly power: Power;
   readonly flash: Flash;
   readonly keyValue: KeyValueStore;
-  readonly network: Network;
+  /** The HTTP client class of one boot; see Network.clientClass. */
+  readonly clientClass: (
+    run: (callback: () => void) => void,
+    isAlive: () => boolean,
+    hasLink: () => boolean,
+  ) => HttpClientClass;
   readonly partitions: readonly Partition[];
   readonly chipId: number;
   readonly digest: DigestClass;
@@ -108,6 +113,8 @@ export class Board {
   /** Raised at every end of a boot: events of an older boot find another number. */
   #epoch = 0;
   #running = false;
+  /** Reset reason of the next boot. */
+  #reason: BootEnd = "power-on";
   #ending: { reason: BootEnd; note: string } | null = null;
   #link = true;
   #watchdogMs = 0;
@@ -123,29 +130,36 @@ export class Board {
   }
 
   /** Supplies power and runs boots and events until a limit is reached. */
-  run(limits: RunLimits, firstReason: BootEnd = "power-on"): RunEnd {
-    const { world } = this.#options;
-    let reason: BootEnd = firstReason;
+  run(limits: RunLimits): RunEnd {
     while (true) {
-      if (!this.#running) {
-        if (this.#boots >= limits.bootsMax) return "boots";
-        if (!this.#boot(reason)) return "dead";
-      }
-      while (this.#ending === null) {
-        if (limits.until()) return "until";
-        if (world.nextAtMs() > limits.untilMs) {
-          return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
-        }
-        world.take()?.run();
-      }
-      reason = this.#endBoot();
+      const end = this.step(limits);
+      if (end !== null) return end;
     }
+  }
+
+  /** One boot, one event, or one end of a boot; says which limit was reached, else null. */
+  step(limits: RunLimits): RunEnd | null {
+    const { world } = this.#options;
+    if (this.#ending !== null) {
+      this.#reason = this.#endBoot();
+      return null;
+    }
+    if (!this.#running) {
+      if (this.#boots >= limits.bootsMax) return "boots";
+      return this.#boot(this.#reason) ? null : "dead";
+    }
+    if (limits.until()) return "until";
+    if (world.nextAtMs() > limits.untilMs) {
+      return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
+    }
+    world.take()?.run();
+    return null;
   }
 
   /** Cuts the supply between two events; the next `run` boots again. */
   cutPower(): void {
     if (this.#running) this.#end("power-on", "power cut");
-    if (this.#ending !== null) this.#endBoot();
+    if (this.#ending !== null) this.#reason = this.#endBoot();
   }
 
   #endBoot(): BootEnd {
@@ -199,7 +213,7 @@ export class Board {
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
-    const { world, network, power, flash, keyValue, observer } = this.#options;
+    const { world, power, flash, keyValue, observer } = this.#options;
     const epoch = this.#epoch;
     const isAlive = (): boolean => this.#epoch === epoch && this.#ending === null;
     const check = (): void => {
@@ -225,7 +239,7 @@ export class Board {
       partitions: this.#options.partitions,
       running: partition,
       digest: this.#options.digest,
-      http: network.clientClass(run, isAlive, () => this.#link),
+      http: this.#options.clientClass(run, isAlive, () => this.#link),
       prng: this.#prng,
       deviceId: this.#options.deviceId,
       bootedAtMs: world.nowMs,

@@ -1,7 +1,7 @@
 /**
  * ESP-IDF's second stage bootloader on a simulated flash: boot/select.ts chooses, this drives it.
- * Every otadata change is an erase of its sector and a program of 32 bytes, two flash operations, so
- * that a power cut can fall between them (bootloader_utility.c, write_otadata).
+ * Every otadata change is an erase of its sector and a program of 32 bytes, two flash operations,
+ * so that a power cut can fall between them (bootloader_utility.c, write_otadata).
  */
 
 import { type ImageReader, type ImageResult, verifyImage } from "../../src/boot/image.js";

@@ -1,9 +1,10 @@
 /**
- * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata, the
- * journal's keys and the wire, never from the agent's own memory.
+ * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata,
+ * the journal's keys and the wire, never from the agent's own memory.
  */
-import { equalBytes } from "../../src/bytes.js";
+
 import type { Partition } from "../../src/boot/partitions.js";
+import { equalBytes } from "../../src/bytes.js";
 import { decodeConfirmed } from "../../src/journal/records.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
@@ -21,7 +22,9 @@ export interface Violation {
 export interface KnownImage {
   readonly imageHex: string;
   readonly bytes: Uint8Array;
-  /** True when it must be kept once it ran; false for one that crashes, hangs or fails its tests. */
+  /**
+   * True when it must be kept once it ran; false for one that crashes, hangs or fails its tests.
+   */
   readonly isHealthy: boolean;
 }
 

@@ -1,22 +1,19 @@
 /**
- * The OTA functions of ESP-IDF v6.0 (components/app_update/esp_ota_ops.c) on a simulated flash, with
- * the same flash operations in the same order. Without flash encryption, secure boot, anti-rollback.
+ * The OTA functions of ESP-IDF v6.0 (components/app_update/esp_ota_ops.c) on a simulated flash,
+ * with the same flash operations in the same order. Without flash encryption, secure boot and
+ * anti-rollback.
  * Errors are `EspError`; PowerCut and FlashMisuse pass through.
  */
 
-import { type ImageReader, type ImageResult, imageMagic, verifyImage } from "../../src/boot/image.js";
+import { imageMagic } from "../../src/boot/image.js";
 import {
   activeEntry,
   crcMatches,
-  decodeEntry,
-  encodeEntry,
   entryInvalid,
   entryValid,
   makeEntry,
   nextSequence,
   type OtadataEntry,
-  type OtadataPair,
-  otadataEntryBytes,
   otadataSectorBytes,
   sequenceErased,
   slotOfSequence,
@@ -32,60 +29,24 @@ import {
   isOtaPartition,
   type Partition,
   subtypeFactory,
-  subtypeOta0,
   subtypeOtadata,
   subtypeTest,
   typeApp,
   typeData,
 } from "../../src/boot/partitions.js";
 import { slotsMax } from "../../src/boot/select.js";
-import type { DigestFactory } from "../../src/crypto/digest.js";
 import type { SlotState } from "../../src/hal.js";
-import type { BootFlash } from "./bootloader.js";
+import {
+  EspError,
+  type EspErrorName,
+  type EspOtaOptions,
+  EspPartitions,
+} from "./esp-partitions.js";
 
 /** Erase size of `begin`: erase each sector just before it is written. */
 export const otaWithSequentialWrites = 0xfffffffe;
 /** Erase size of `begin`: erase the whole partition now, as 0 does. */
 export const otaSizeUnknown = 0xffffffff;
-
-export type EspErrorName =
-  | "ESP_FAIL"
-  | "ESP_ERR_INVALID_ARG"
-  | "ESP_ERR_INVALID_SIZE"
-  | "ESP_ERR_NOT_FOUND"
-  | "ESP_ERR_NOT_SUPPORTED"
-  | "ESP_ERR_OTA_PARTITION_CONFLICT"
-  | "ESP_ERR_OTA_ROLLBACK_FAILED"
-  | "ESP_ERR_OTA_ROLLBACK_INVALID_STATE"
-  | "ESP_ERR_OTA_VALIDATE_FAILED";
-
-/** An esp_err_t other than ESP_OK; the message is its name. */
-export class EspError extends Error {
-  readonly code: EspErrorName;
-
-  constructor(code: EspErrorName) {
-    super(code);
-    this.code = code;
-  }
-
-  override get name(): string {
-    return "EspError";
-  }
-}
-
-export interface EspOtaOptions {
-  readonly flash: BootFlash;
-  /** The table as the app sees it; of equal rows the first counts. */
-  readonly partitions: readonly Partition[];
-  /** The partition this app runs from; an element of `partitions`. */
-  readonly running: Partition;
-  readonly digest: DigestFactory;
-  readonly chipId: number;
-  /** major * 100 + minor. */
-  readonly chipRevision: number;
-  /** CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE; default true. */
-  readonly rollback?: boolean;
-}
 
 interface OtaUpdate {
   readonly partition: Partition;
@@ -94,15 +55,13 @@ interface OtaUpdate {
 }
 
 /** One boot of an app: open updates do not outlive it. */
-export class EspOta {
-  private readonly options: EspOtaOptions;
+export class EspOta extends EspPartitions {
   private readonly rollback: boolean;
   private readonly updates = new Map<number, OtaUpdate>();
   private lastHandle = 0;
-  private readonly work = new Uint8Array(4096);
 
   constructor(options: EspOtaOptions) {
-    this.options = options;
+    super(options);
     this.rollback = options.rollback !== false;
   }
 
@@ -190,7 +149,7 @@ export class EspOta {
     const active = activeEntry(pair);
     const current = active === -1 ? null : pair[active].sequence;
     const sequence = nextSequence(current, slot, count);
-    // v6.0 rewrites the active entry in place when it already selects the slot (commit 996a9ca25fc).
+    // v6.0 rewrites the active entry in place when it selects the slot already (996a9ca25fc).
     const inPlace = active === -1 ? 0 : active;
     const sector = active === -1 || sequence === current ? inPlace : other(active);
     const state = this.rollback ? stateNew : stateUndefined;
@@ -244,7 +203,7 @@ export class EspOta {
     return this.options.running;
   }
 
-  /** esp_ota_get_next_update_partition(NULL): the next OTA slot after the running one, or the first. */
+  /** esp_ota_get_next_update_partition(NULL): the OTA slot after the running one. */
   getNextUpdatePartition(): Partition | null {
     let first: Partition | null = null;
     let next = false;
@@ -309,78 +268,6 @@ export class EspOta {
     const update = this.updates.get(handle);
     if (update === undefined) throw new EspError(missing);
     return update;
-  }
-
-  private find(type: number, subtype: number): Partition | null {
-    const { partitions } = this.options;
-    return partitions.find((each) => each.type === type && each.subtype === subtype) ?? null;
-  }
-
-  private slot(index: number): Partition | null {
-    return this.find(typeApp, subtypeOta0 + index);
-  }
-
-  /** esp_ota_get_app_partition_count: slots without a gap from ota_0. */
-  private slotCount(): number {
-    let count = 0;
-    while (count < slotsMax && this.slot(count) !== null) count++;
-    return count;
-  }
-
-  private otadata(): Partition {
-    const otadata = this.find(typeData, subtypeOtadata);
-    if (otadata === null) throw new EspError("ESP_ERR_NOT_FOUND");
-    return otadata;
-  }
-
-  private entries(): OtadataPair {
-    const { offset } = this.otadata();
-    const bytes = new Uint8Array(2 * otadataEntryBytes);
-    this.options.flash.read(offset, bytes, 0, otadataEntryBytes);
-    const second = offset + otadataSectorBytes;
-    this.options.flash.read(second, bytes, otadataEntryBytes, otadataEntryBytes);
-    return [decodeEntry(bytes, 0), decodeEntry(bytes, otadataEntryBytes)];
-  }
-
-  /** rewrite_ota_seq: erase the sector, write 32 bytes; the crc is made anew. */
-  private rewrite(sector: 0 | 1, entry: OtadataEntry): void {
-    const address = this.otadata().offset + sector * otadataSectorBytes;
-    this.options.flash.eraseBlock(address);
-    this.options.flash.write(address, encodeEntry(entry), 0, otadataEntryBytes);
-  }
-
-  private verify(partition: Partition): ImageResult {
-    const { flash, digest, chipId, chipRevision } = this.options;
-    const read: ImageReader = (offset, into, start, length) =>
-      flash.read(partition.offset + offset, into, start, length);
-    return verifyImage(read, partition.sizeBytes, { chipId, chipRevision }, digest, {
-      work: this.work,
-      address: partition.offset,
-    });
-  }
-
-  /** esp_partition_erase_range. */
-  private erase(partition: Partition, offset: number, length: number): void {
-    if (offset > partition.sizeBytes || length > partition.sizeBytes - offset) {
-      throw new EspError("ESP_ERR_INVALID_SIZE");
-    }
-    for (let done = 0; done < length; done += otadataSectorBytes) {
-      this.options.flash.eraseBlock(partition.offset + offset + done);
-    }
-  }
-
-  /** esp_partition_write. */
-  private program(
-    partition: Partition,
-    offset: number,
-    from: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    if (offset > partition.sizeBytes || length > partition.sizeBytes - offset) {
-      throw new EspError("ESP_ERR_INVALID_SIZE");
-    }
-    this.options.flash.write(partition.offset + offset, from, start, length);
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * THE FAULT MODEL
  *
- * Erasing sets a block of 4096 bytes to FF; programming only clears bits. Both may be interrupted by
- * the supply, before, inside or after the operation (tear.ts):
+ * Erasing sets a block of 4096 bytes to FF; programming only clears bits. Both may be interrupted
+ * by the supply, before, inside or after the operation (tear.ts):
  * - a torn program has cleared some of the bits that it was to clear: a prefix of its bytes, or a
  *   random subset of the bits in any order, for cells of one page charge in parallel;
  * - a torn erase has set some of the bits that it was to set: none, those of a prefix of the block,
@@ -19,8 +19,8 @@
  * Not modelled: reads disturbing neighbours, wear making blocks slower or bad, a cut that harms a
  * block other than the one in work, brown-out corrupting the data of the bus before it is written.
  *
- * Calls that no real driver makes (out of range, misaligned, programming a 0 to 1) are errors of the
- * programmer: they throw FlashMisuse, however harmless the chip would find them.
+ * Calls that no real driver makes (out of range, misaligned, programming a 0 to 1) are errors of
+ * the programmer: they throw FlashMisuse, however harmless the chip would find them.
  */
 
 import { BadBits } from "./bad-bits.js";
@@ -73,7 +73,8 @@ export class Flash {
 
   private readonly power: Power;
   private readonly alignMask: number;
-  private readonly words: Uint32Array;
+  /** Signed, for unsigned words above 2^31 leave the engines' small integers. */
+  private readonly words: Int32Array;
   private readonly chance: Prng;
   private readonly bad: BadBits;
   /** Blocks that differ from `saved`, as flags and as a list. */
@@ -83,7 +84,7 @@ export class Flash {
   private saved: readonly SavedBlock[] | null = null;
   /** Word view of the buffer last written from: spares one view per write. */
   private sourceBuffer: ArrayBufferLike | null = null;
-  private sourceWords: Uint32Array;
+  private sourceWords: Int32Array;
 
   constructor(options: FlashOptions) {
     const { sizeBytes } = options;
@@ -95,7 +96,7 @@ export class Flash {
     this.power = options.power;
     this.alignMask = (options.writeAlignBytes ?? 4) - 1;
     this.bytes = new Uint8Array(sizeBytes).fill(0xff);
-    this.words = new Uint32Array(this.bytes.buffer);
+    this.words = new Int32Array(this.bytes.buffer);
     this.sourceWords = this.words;
     this.erases = new Uint32Array(blocks);
     this.programs = new Uint32Array(blocks);
@@ -148,7 +149,7 @@ export class Flash {
       const erased = new Uint8Array(blockBytes).fill(0xff);
       this.tear(address, erased, erased, tear);
     } else {
-      this.words.fill(0xffffffff, block * blockWords, (block + 1) * blockWords);
+      this.words.fill(-1, block * blockWords, (block + 1) * blockWords);
       this.bad.replaceBlock(block, null);
     }
     this.bad.force(this.bytes);
@@ -196,7 +197,7 @@ export class Flash {
     return { blocks, chance: this.chance.state };
   }
 
-  /** Goes back to a snapshot of this chip, wear included. Costs a copy of the blocks that differ. */
+  /** Goes back to a snapshot of this chip, wear included; copies the blocks that differ. */
   restore(snapshot: FlashSnapshot): void {
     const same = this.saved === snapshot.blocks;
     const count = same ? this.dirtyCount : snapshot.blocks.length;
@@ -238,7 +239,7 @@ export class Flash {
     this.dirtyCount = 0;
   }
 
-  /** Clears bits; false when `from` has a 1 where the cell has a 0 (the cells are then undefined). */
+  /** Clears bits; false when a 0 was to become 1: the cells are then undefined. */
   private programFast(address: number, from: Uint8Array, start: number, length: number): boolean {
     const source = from.byteOffset + start;
     let wrong = 0;
@@ -263,10 +264,10 @@ export class Flash {
     return wrong === 0;
   }
 
-  private wordsOf(from: Uint8Array): Uint32Array {
+  private wordsOf(from: Uint8Array): Int32Array {
     if (this.sourceBuffer !== from.buffer) {
       this.sourceBuffer = from.buffer;
-      this.sourceWords = new Uint32Array(from.buffer, 0, from.buffer.byteLength >>> 2);
+      this.sourceWords = new Int32Array(from.buffer, 0, from.buffer.byteLength >>> 2);
     }
     return this.sourceWords;
   }

@@ -1,17 +1,18 @@
 /**
  * The simulated network: requests go to a handler (the real update server's code) in virtual time.
- * Offers the ECMA-419 HTTP client class with the habits of Moddable's (moddable.md 4.2): answers come
- * in window-sized pieces, a piece must be drained before the next one comes, nothing times out, a body
- * that ends early is an error, and callbacks stop at close.
+ * Offers the ECMA-419 HTTP client class with the habits of Moddable's (moddable.md 4.2): answers
+ * come in window-sized pieces, a piece must be drained before the next one comes, nothing times
+ * out, a body that ends early is an error, and callbacks stop at close.
  */
+
+import type { Body } from "../../src/server/body.js";
+import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import type {
   ClientRequest,
   ClientRequestOptions,
   HttpClientClass,
   HttpClientInstance,
 } from "../esp32/platform.js";
-import type { Body } from "../../src/server/body.js";
-import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import type { World } from "./world.js";
 
 /** What one exchange looked like from outside, for checkers and timelines. */

@@ -1,4 +1,6 @@
 /** The ECMA-419 classes and ESP-IDF functions of one boot of the simulated board. */
+
+import type { Partition } from "../../src/boot/partitions.js";
 import type {
   DigestClass,
   FlashPartition,
@@ -6,8 +8,8 @@ import type {
   KeyValueDomain,
   Platform,
 } from "../esp32/platform.js";
-import type { Partition } from "../../src/boot/partitions.js";
-import { type EspOta, EspError } from "./esp-ota.js";
+import type { EspOta } from "./esp-ota.js";
+import { EspError } from "./esp-partitions.js";
 import type { Flash } from "./flash.js";
 import type { KeyValueStore } from "./key-value.js";
 import type { Prng } from "./prng.js";
@@ -196,4 +198,3 @@ export function createPlatform(services: BootServices): Platform {
     },
   };
 }
-

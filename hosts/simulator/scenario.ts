@@ -19,7 +19,9 @@ export interface PromiseVerdict {
 export interface ScenarioResult {
   readonly simulation: Simulation;
   readonly verdicts: readonly PromiseVerdict[];
-  /** True when every promise held and the run ended as the behaviour of the new firmware demands. */
+  /**
+   * True when every promise held and the run ended as the behaviour of the new firmware demands.
+   */
   readonly passed: boolean;
   /** "updated" or "failed" as reported for the new release; "none" without a report. */
   readonly result: string;
@@ -65,7 +67,8 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
 
   checkers.refusalBegins(simulation.payloadBytes());
   simulation.publish(options.forged);
-  const refusals = (): number => simulation.reports().filter((one) => one.result === "refused").length;
+  const refusals = (): number =>
+    simulation.reports().filter((one) => one.result === "refused").length;
   settle("forged offer", () => refusals() > 0);
   simulation.withdraw(options.forged.name);
   checkers.refusalEnds(simulation.payloadBytes());

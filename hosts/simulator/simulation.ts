@@ -13,7 +13,7 @@ import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
 import { createHal } from "../esp32/hal.js";
 import type { DigestClass } from "../esp32/platform.js";
-import { Board, type BootRecord, type Firmware, type RunEnd } from "./board.js";
+import { Board, type BoardOptions, type BootRecord, type Firmware, type RunEnd } from "./board.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
@@ -57,6 +57,9 @@ export interface SimulationOptions {
   readonly layout?: Layout;
   /** Faults of supply and flash, counted from the first operation of the run. */
   readonly cuts?: readonly Cut[];
+  readonly serverUrl?: string;
+  /** Another way to the server than the simulated network, for example a real socket. */
+  readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
@@ -114,19 +117,19 @@ export class Simulation {
     });
     this.flash.load(partitionTableAddress, encodePartitions(this.layout.partitions, natives.md5));
     this.flash.load(slots[0].offset, installed.image);
-    this.#know(installed);
+    this.know(installed);
     this.board = this.#makeBoard(seed);
     this.power.plan(options.cuts ?? []);
   }
 
   #makeBoard(seed: number): Board {
-    const { natives, chipId, deviceId } = this.#options;
+    const { natives, chipId, deviceId, clientClass } = this.#options;
     return new Board({
       world: this.world,
       power: this.power,
       flash: this.flash,
       keyValue: this.keyValue,
-      network: this.network,
+      clientClass: clientClass ?? this.network.clientClass.bind(this.network),
       partitions: this.layout.partitions,
       chipId,
       digest: natives.digest,
@@ -149,7 +152,7 @@ export class Simulation {
 
   /** Puts a release on the server. Devices learn of it at their next poll. */
   publish(release: SimulatedRelease): void {
-    this.#know(release);
+    this.know(release);
     const payloads = new Map([[release.uri, release.image]]);
     this.store.add(release.name, release.envelope, payloads);
     this.#note(`server: ${release.name} is published`);
@@ -160,7 +163,9 @@ export class Simulation {
     this.#note(`server: ${name} is withdrawn`);
   }
 
-  /** Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots. */
+  /**
+   * Runs until `until` holds, at most for `durationMs` of virtual time and `bootsMax` more boots.
+   */
   run(until: () => boolean, durationMs: number, bootsMax = 64): RunEnd {
     return this.board.run({
       until,
@@ -206,7 +211,8 @@ export class Simulation {
     return equalBytes(this.flash.bytes.subarray(offset, offset + image.length), image);
   }
 
-  #know(release: SimulatedRelease): void {
+  /** Tells board and checkers what the image of a release does and whether it is to be kept. */
+  know(release: SimulatedRelease): void {
     const imageHex = hex(release.image.subarray(release.image.length - 32));
     const isHealthy = release.behaviour === "healthy";
     this.#images.set(imageHex, { imageHex, bytes: release.image, isHealthy });
@@ -241,19 +247,21 @@ export class Simulation {
   }
 
   #agentOptions(selfTest: SelfTest): AgentOptions {
-    const { trustAnchor, vendor, deviceClass, agent } = this.#options;
+    const { trustAnchor, vendor, deviceClass, agent, serverUrl } = this.#options;
     return {
       vendor,
       deviceClass,
       trustAnchors: [trustAnchor],
-      serverUrl: "http://updates.example.com",
+      serverUrl: serverUrl ?? "http://updates.example.com",
       selfTests: [selfTest],
       pollIntervalMs,
       trialTimeoutMs,
       onProgress: (progress) => {
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
-          this.#note(`agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`);
+          this.#note(
+            `agent: ${progress.state}${progress.reason === "" ? "" : `, ${progress.reason}`}`,
+          );
         }
         this.#options.onProgress?.(progress);
       },

@@ -8,10 +8,10 @@ import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentContext } from "./context.js";
-import { type Device, adoptRunning, gatherFacts, readDevice, repairBootRecord } from "./device.js";
+import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
 import { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
-import { type AgentOptions, defaults } from "./options.js";
+import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
 import { type Outcome, reconcile } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
@@ -46,7 +46,9 @@ export class Agent implements AgentContext {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
     const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
     if (server === null) {
-      throw new RangeError("serverUrl must be http://host[:port][/base], vendor and class printable");
+      throw new RangeError(
+        "serverUrl must be http://host[:port][/base], vendor and class printable",
+      );
     }
     const anchors = options.trustAnchors;
     const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
@@ -144,7 +146,7 @@ export class Agent implements AgentContext {
         this.#pending = null;
         if (transition === null) continue;
         this.#state = transition.to;
-        this.tell(0, 0);
+        this.tell("", 0, 0);
         this.#runAll(transition.actions);
       }
     } finally {
@@ -223,9 +225,11 @@ export class Agent implements AgentContext {
     }
   }
 
-  tell(bytes: number, totalBytes: number): void {
+  tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
     try {
-      this.options.onProgress?.({ state: this.#state, bytes, totalBytes, reason: this.#reason });
+      const state = this.#state;
+      const reason = this.#reason;
+      this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
     } catch {
       this.hal.log("onProgress threw; the update goes on");
     }

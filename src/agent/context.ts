@@ -6,7 +6,7 @@ import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
 import type { Journal } from "./journal.js";
 import type { AgentEvent, AgentState } from "./machine.js";
-import type { AgentOptions } from "./options.js";
+import type { AgentOptions, Progress } from "./options.js";
 import type { HttpTarget } from "./url.js";
 
 export interface AgentContext {
@@ -29,8 +29,8 @@ export interface AgentContext {
   post(event: AgentEvent, reason?: Reason | ""): void;
   /** Runs a callback from outside; no exception gets out of it. */
   enter(run: () => void): void;
-  /** Tells the application how far the download is. */
-  tell(bytes: number, totalBytes: number): void;
+  /** Tells the application how far the work on the image is. */
+  tell(activity: Progress["activity"], bytes: number, totalBytes: number): void;
 }
 
 /** The attempt in the journal. Throws when there is none: a fault of the agent. */

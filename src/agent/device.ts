@@ -1,11 +1,13 @@
-/** What this device is and what it finds at boot: the inputs of the checks and of reconciliation. */
+/**
+ * What this device is and what it finds at boot: the inputs of the checks and of reconciliation.
+ */
 import type { Hal } from "../hal.js";
 import { type Attempt, type Confirmed, phases } from "../journal/records.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Journal } from "./journal.js";
 import type { AgentOptions } from "./options.js";
 import type { Facts, Running } from "./reconcile.js";
-import { SlotDigest, chipIdOf, hasIdentity, identityOf, measureImage } from "./slots.js";
+import { chipIdOf, hasIdentity, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {

@@ -1,6 +1,6 @@
 /**
- * Payload to flash: one 4096-byte buffer, one block at a time. The receive window is the only queue,
- * so a slow flash slows the sender (back-pressure).
+ * Payload to flash: one 4096-byte buffer, one block at a time. The receive window is the only
+ * queue, so a slow flash slows the sender (back-pressure).
  *
  * The first 16 bytes of the image are held back in RAM and in the progress record and programmed
  * only after the digest of everything read back is right. Until then the slot has no image header,
@@ -14,7 +14,7 @@ import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
-import { type HttpTarget, decimal } from "./url.js";
+import { decimal, type HttpTarget } from "./url.js";
 
 /** How a download ended: whole, to be tried again, or with bytes that are not the image. */
 export type DownloadEnd = "written" | "interrupted" | "damaged";
@@ -190,7 +190,9 @@ export class Download implements ExchangeHandler {
   }
 }
 
-/** True for "bytes first-last/size" that runs from `offset` to the end of `size` (RFC 9110 14.4). */
+/**
+ * True for "bytes first-last/size" that runs from `offset` to the end of `size` (RFC 9110 14.4).
+ */
 function isRange(contentRange: string | undefined, offset: number, size: number): boolean {
   return contentRange === `bytes ${offset}-${size - 1}/${size}`;
 }

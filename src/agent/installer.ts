@@ -1,8 +1,8 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
-import type { Hal } from "../hal.js";
 import { heldHeadBytes } from "../limits.js";
-import { SlotDigest, identityOf, isHeadOpen } from "./slots.js";
+import type { AgentContext } from "./context.js";
+import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
 
 /** The image that should lie in a slot. */
 export interface ExpectedImage {
@@ -12,40 +12,36 @@ export interface ExpectedImage {
 }
 
 export class Installer {
-  readonly #hal: Hal;
-  readonly #buffer: Uint8Array;
+  readonly #context: AgentContext;
   #running: SlotDigest | null = null;
   /** Digest that was read back right in this boot; staging asks for it. */
   #verified: Uint8Array | null = null;
 
-  constructor(hal: Hal, buffer: Uint8Array) {
-    this.#hal = hal;
-    this.#buffer = buffer;
+  constructor(context: AgentContext) {
+    this.#context = context;
   }
 
   /**
-   * Reads the slot back and compares; `head` stands for the first 16 bytes while they are held back.
-   * `done` gets the image's identity, or null when the bytes are not the signed ones.
+   * Reads the slot back and compares; `head` stands for the first 16 bytes while they are held
+   * back. `done` gets the image's identity, or null when the bytes are not the signed ones.
    */
   verify(
     image: ExpectedImage,
     head: Uint8Array | null,
     done: (identity: Uint8Array | null) => void,
   ): void {
-    const slot = this.#hal.boot.openSlot(image.slot);
+    const context = this.#context;
+    const slot = context.hal.boot.openSlot(image.slot);
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
-    this.#running = new SlotDigest(
-      this.#hal,
-      slot,
-      image.imageSizeBytes,
-      held,
-      this.#buffer,
-    );
-    this.#running.start((digest) => {
+    const { hal, buffer } = context;
+    const total = image.imageSizeBytes;
+    const told = (bytes: number): void => context.tell("read-back", bytes, total);
+    this.#running = new SlotDigest(hal, slot, total, held, buffer);
+    this.#running.start(told, (digest) => {
       this.#running = null;
       if (digest === null || !equalBytes(digest, image.imageDigest)) return done(null);
       this.#verified = digest;
-      done(identityOf(slot, image.imageSizeBytes));
+      done(identityOf(slot, total));
     });
   }
 
@@ -58,14 +54,14 @@ export class Installer {
    * platform refuses; must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
-    const slot = this.#hal.boot.openSlot(image.slot);
+    const slot = this.#context.hal.boot.openSlot(image.slot);
     if (head !== null && isHeadOpen(slot, head)) {
       slot.write(0, head, 0, heldHeadBytes);
       const written = new Uint8Array(heldHeadBytes);
       slot.read(0, written, 0, heldHeadBytes);
       if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
     }
-    this.#hal.boot.stage(image.slot);
+    this.#context.hal.boot.stage(image.slot);
   }
 
   cancel(): void {

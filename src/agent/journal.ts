@@ -4,8 +4,6 @@ import type { Hal } from "../hal.js";
 import {
   type Attempt,
   type Confirmed,
-  type KnownBad,
-  type Progress,
   decodeAttempt,
   decodeConfirmed,
   decodeKnownBad,
@@ -15,6 +13,8 @@ import {
   encodeConfirmed,
   encodeKnownBad,
   encodeProgress,
+  type KnownBad,
+  type Progress,
 } from "../journal/records.js";
 import { knownBadMax, recordBytesMax } from "../limits.js";
 

@@ -12,7 +12,9 @@ export type SelfTest = (done: (passed: boolean) => void) => void;
 /** What the application is told as the update moves on. */
 export interface Progress {
   readonly state: AgentState;
-  /** Payload bytes in the slot, and of how many; 0 of 0 outside a download. */
+  /** What is being done with the bytes: fetched into the slot, or read back from it. */
+  readonly activity: "" | "download" | "read-back";
+  /** Bytes done, and of how many; 0 of 0 when nothing is counted. */
   readonly bytes: number;
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */
@@ -77,5 +79,7 @@ export const defaults = Object.freeze({
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */
 export const damagesMax = 3;
-/** Reports that may go undelivered before the result is dropped (the server answers, but not 2xx). */
+/**
+ * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
+ */
 export const reportTriesMax = 20;

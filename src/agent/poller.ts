@@ -1,11 +1,11 @@
 /** Polling: asks for the offer, authenticates it, judges it, and says which event that is. */
 import { equalBytes, hex } from "../bytes.js";
-import { verifyEd25519 } from "../crypto/ed25519.js";
 import { digestOf } from "../crypto/digest.js";
+import { verifyEd25519 } from "../crypto/ed25519.js";
 import { emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
-import { type Release, parseManifest } from "../suit/manifest.js";
+import { parseManifest, type Release } from "../suit/manifest.js";
 import { type Judgement, judge } from "./checks.js";
 import { type AgentContext, newReportId } from "./context.js";
 import { type OfferAnswer, OfferRequest } from "./offer.js";
@@ -109,8 +109,7 @@ export class Poller {
   #judged(release: Release, judgement: Judgement, length: number): void {
     const context = this.#context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
-    const isSame =
-      attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
+    const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
     switch (judgement) {
       case "accept":
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");

@@ -78,8 +78,8 @@ export function reconcile(facts: Facts): Outcome {
       return oldRunsAfterStage(facts);
     case phases.confirming:
     case phases.updated:
-      // ESP-IDF erases the active entry before it rewrites it (esp32-boot C.5): a cut there lets the
-      // old image run although the new one is good. It is staged again from its own slot.
+      // ESP-IDF erases the active entry before it rewrites it (esp32-boot C.5): a cut there lets
+      // the old image run although the new one is good. It is staged again from its own slot.
       return isCrash(facts.resetReason) && facts.targetState === "aborted"
         ? outcome("staged", "trialReverted", crashReason(facts.resetReason))
         : stageAgain(facts, "stage-lost");

@@ -5,7 +5,7 @@ import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { defaults, reportTriesMax } from "./options.js";
 import type { Refusal } from "./poller.js";
-import { type Delivery, type Result, ReportDelivery, capabilities } from "./report.js";
+import { capabilities, type Delivery, ReportDelivery, type Result } from "./report.js";
 
 export class Reporter {
   readonly #context: AgentContext;

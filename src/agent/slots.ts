@@ -60,8 +60,8 @@ export function chipIdOf(slot: SlotFlash): number {
 }
 
 /**
- * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While the
- * head of the image is still held back, `head` stands for the first 16 bytes.
+ * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While
+ * the head of the image is still held back, `head` stands for the first 16 bytes.
  */
 export class SlotDigest {
   readonly #hal: Hal;
@@ -87,13 +87,18 @@ export class SlotDigest {
     this.#buffer = buffer;
   }
 
-  /** Calls `done` with the digest, or null when the flash failed; from a timer, never at once. */
-  start(done: (digest: Uint8Array | null) => void): void {
+  /**
+   * Calls `told` with the bytes read so far, and `done` with the digest, or null when the flash
+   * failed; from a timer, never at once.
+   */
+  start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
     this.#timer = this.#hal.timers.set(() => {
       this.#timer = null;
       let digest: Uint8Array | null = null;
       try {
-        if (!this.#turn()) return this.start(done);
+        const isLast = this.#turn();
+        told(this.#offset);
+        if (!isLast) return this.start(told, done);
         digest = this.#close();
       } catch {
         digest = null;

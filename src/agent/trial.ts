@@ -1,6 +1,7 @@
 /**
- * The trial: the first run of an image that nothing vouches for yet. It passes when the running bytes
- * have the signed digest, every self-test passed, the update server was reached from this image (DESIGN
+ * The trial: the first run of an image that nothing vouches for yet. It passes when the running
+ * bytes have the signed digest, every self-test passed, the update server was reached from this
+ * image (DESIGN
  * 3.7: the update path outlives the update), and it has run for a while. A hardware watchdog and a
  * deadline bound it.
  */
@@ -106,6 +107,9 @@ export class Trial {
   /** Feeds from a timer: proof that the event loop of the new image turns. */
   #feed(): void {
     this.#hal.watchdog.feed();
-    this.#feeder = this.#hal.timers.set(() => this.#feed(), Math.floor(this.#watchdogTimeoutMs / 4));
+    this.#feeder = this.#hal.timers.set(
+      () => this.#feed(),
+      Math.floor(this.#watchdogTimeoutMs / 4),
+    );
   }
 }

@@ -15,7 +15,7 @@ export class Updater {
 
   constructor(context: AgentContext) {
     this.#context = context;
-    this.#installer = new Installer(context.hal, context.buffer);
+    this.#installer = new Installer(context);
   }
 
   close(): void {
@@ -91,7 +91,7 @@ export class Updater {
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
-      written: (bytes) => context.tell(bytes, total),
+      written: (bytes) => context.tell("download", bytes, total),
       ended: (end, reason, retryMs) => context.enter(() => this.#ended(end, reason, retryMs)),
     });
     const headers = new Map([["daruma-device", hal.deviceId()]]);

@@ -24,7 +24,9 @@ export function parseHttpUrl(url: string): HttpTarget | null {
   return isPrintable(url) ? { hostname, port, path } : null;
 }
 
-/** Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported. */
+/**
+ * Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported.
+ */
 export function resolveUri(base: HttpTarget, reference: string): HttpTarget | null {
   if (reference === "" || reference.length > uriBytesMax || !isPrintable(reference)) return null;
   if (reference.startsWith(scheme)) return parseHttpUrl(reference);
@@ -54,7 +56,9 @@ function hasScheme(reference: string): boolean {
 }
 
 function hasDotSegment(reference: string): boolean {
-  return reference.startsWith("../") || reference.startsWith("./") || reference.indexOf("/../") >= 0;
+  return (
+    reference.startsWith("../") || reference.startsWith("./") || reference.indexOf("/../") >= 0
+  );
 }
 
 /** Visible ASCII only: a space or a control character could split a request line. */

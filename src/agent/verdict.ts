@@ -16,7 +16,7 @@ export class Verdict {
 
   constructor(context: AgentContext) {
     this.#context = context;
-    this.#installer = new Installer(context.hal, context.buffer);
+    this.#installer = new Installer(context);
   }
 
   /** Arms the trial, checks the running bytes once more (SUIT validate), then tests and polls. */
@@ -113,8 +113,8 @@ export class Verdict {
   }
 
   /**
-   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending entry),
-   * the platform's own mark does it all the same: the other slot becomes the active one.
+   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
+   * entry), the platform's own mark does it all the same: the other slot becomes the active one.
    */
   reject(): void {
     const context = this.#context;

@@ -11,7 +11,7 @@ import { readManifest } from "../suit/manifest.js";
 /** Bytes are in lower-case hexadecimal; made for JSON. */
 export interface EnvelopeDescription {
   readonly sizeBytes: number;
-  /** Why a device would refuse it without asking whose signatures these are; null if it would not. */
+  /** Why a device would refuse it, whoever signed it; null if it would not. */
   readonly problem: Reason | null;
   /** Null when the envelope is not well formed. */
   readonly manifest: ManifestDescription | null;

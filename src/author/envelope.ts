@@ -21,6 +21,7 @@ export type PackErrorCode =
   | "class"
   | "digest"
   | "size"
+  | "chip"
   | "uri"
   | "signers"
   | "too-big"
@@ -61,7 +62,7 @@ export interface ManifestInput {
   readonly imageDigest: Uint8Array;
   /** 1..2^53-1. */
   readonly imageSizeBytes: number;
-  /** Chip id of the image header, 0..65535; left out, devices learn it from the payload only. */
+  /** Chip id of the image header, 0..65535; left out or -1, devices learn it from the payload. */
   readonly chipId?: number;
   /** 1..256 printable ASCII characters without a space. */
   readonly uri: string;
@@ -122,7 +123,8 @@ export function buildManifest(input: ManifestInput): Uint8Array {
     ],
   ]);
   const source = new Map<number, unknown>([[label.parameterUri, input.uri]]);
-  if (input.chipId !== undefined) source.set(label.parameterImageChip, input.chipId);
+  const chipId = input.chipId ?? -1;
+  if (chipId >= 0) source.set(label.parameterImageChip, chipId);
   const install = [
     ...[label.directiveOverrideParameters, source],
     ...[label.directiveFetch, label.policyDirective],
@@ -205,6 +207,10 @@ function checkInput(input: ManifestInput): void {
   if (input.imageDigest.length !== 32) throw new PackError("digest", "a SHA-256 has 32 bytes");
   if (!Number.isSafeInteger(input.imageSizeBytes) || input.imageSizeBytes < 1) {
     throw new PackError("size", "the image size must be from 1 to 2^53 - 1 bytes");
+  }
+  const chipId = input.chipId ?? -1;
+  if (!Number.isInteger(chipId) || chipId < -1 || chipId > 0xffff) {
+    throw new PackError("chip", "a chip id is a number from 0 to 65535");
   }
   if (input.uri.length < 1 || input.uri.length > uriBytesMax || !/^[!-~]+$/.test(input.uri)) {
     throw new PackError(

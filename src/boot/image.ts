@@ -18,7 +18,7 @@
  * byte. Then, if appended, the SHA-256 over everything before it.
  *
  * Not modelled: the check that a RAM segment does not overwrite the bootloader itself, the eFuse
- * block revision, secure boot signatures; and the alignment rule on chips without ranges (chips.ts).
+ * block revision, secure boot signatures; and the alignment rule on chips without ranges.
  */
 
 import { asciiText, readU16, readU32 } from "../bytes.js";

@@ -7,9 +7,10 @@
  * |--------|-------|------------------------------------------------------------------------|
  * | 0      | 4     | sequence: slot = (sequence - 1) mod slot count; FFFFFFFF = no entry    |
  * | 4      | 20    | label: unused, written FF, copied through when an entry is rewritten   |
- * | 24     | 4     | state: 0 new, 1 pending-verify, 2 valid, 3 invalid, 4 aborted, else undefined |
+ * | 24     | 4     | state: 0 new, 1 pending-verify, 2 valid, 3 invalid, 4 aborted          |
  * | 28     | 4     | crc of the sequence only: the state is NOT covered                     |
  *
+ * Any other state word, FFFFFFFF among them, is undefined.
  * Decoding is total: any 32 bytes are an entry, and the functions below say what it is worth.
  */
 

@@ -63,7 +63,7 @@ export interface TableOptions {
   readonly md5: Md5;
   /**
    * The rule of apps built with CONFIG_PARTITION_TABLE_MD5 (esp_partition, load_partitions): the
-   * table ends at its MD5 row, which must exist. The bootloader does not ask for one; default false.
+   * table ends at its MD5 row, which must exist. The bootloader does not ask; default false.
    */
   readonly md5Required?: boolean;
 }
@@ -110,7 +110,7 @@ export interface BootLayout {
   readonly test: Partition | null;
   /** By slot index, always 16 long. */
   readonly slots: readonly (Partition | null)[];
-  /** OTA rows in the table; slots that are doubled or not contiguous make it wrong, as on a chip. */
+  /** OTA rows in the table; doubled slots make it wrong, as on a chip. */
   readonly appCount: number;
 }
 

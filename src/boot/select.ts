@@ -3,14 +3,17 @@
  * (bootloader_utility.c: bootloader_utility_get_selected_boot_partition, load_boot_image,
  * set_actual_ota_seq; without anti-rollback). The rules, evaluated in this order:
  *
- * | # | when                                                  | start at       | and                     |
- * |---|-------------------------------------------------------|----------------|-------------------------|
- * | 1 | no otadata partition                                  | factory        |                         |
- * | 2 | rollback on: any entry is pending-verify              | (go on)        | it becomes aborted      |
- * | 3 | both entries invalid, or no slots: factory present    | factory        |                         |
- * | 4 | same, no factory                                      | slot 0         | initial contents: 1/valid is written for the slot that boots |
- * | 5 | an entry is active                                    | its slot       | rollback on: new becomes pending-verify |
- * | 6 | else (only wrong crcs)                                | factory, then all slots | nothing is repaired |
+ * | # | when                                        | start at           | and                |
+ * |---|---------------------------------------------|--------------------|--------------------|
+ * | 1 | no otadata partition                        | factory            |                    |
+ * | 2 | rollback on, an entry is pending-verify     | (go on)            | it becomes aborted |
+ * | 3 | both entries invalid, or no slots; factory  | factory            |                    |
+ * | 4 | same, no factory                            | slot 0             | see below          |
+ * | 5 | an entry is active                          | its slot           | see below          |
+ * | 6 | else (only wrong crcs)                      | factory, all slots | no repair          |
+ *
+ * In 4, when both entries are erased or have wrong crcs, an entry for the slot that boots is
+ * written to sector 0 as valid. In 5, with rollback on, new becomes pending-verify.
  */
 
 import {

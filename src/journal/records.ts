@@ -1,8 +1,9 @@
 /**
  * The journal's records: what survives a restart. Four keys in key-value storage, each replaced
- * whole or not at all. All integers little endian; the last four bytes of a record are the crc-32 of
- * all before them. A newer agent may append fields before the crc and raise the version; an older
- * one reads the fields it knows (so both directions of an update can read the other's records).
+ * whole or not at all. All integers little endian; the last four bytes of a record are the crc-32
+ * of all before them. A newer agent may append fields before the crc and raise the version; an
+ * older one reads the fields it knows (so both directions of an update can read the other's
+ * records).
  *
  *   key "attempt": the update under way, or whose result is not yet delivered
  *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8 (bit 0: repair)

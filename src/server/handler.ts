@@ -119,8 +119,8 @@ export class UpdateServer {
       }
       this.#reportKeys.add(key);
     }
-    // RFC 9110 8.6 would leave the length out of a 204, but the client of the Moddable SDK waits for
-    // a body until it has read a length.
+    // RFC 9110 8.6 would leave the length out of a 204, but the client of the Moddable SDK waits
+    // for a body until it has read a length.
     return respond(204, new Map(), bytesBody(new Uint8Array(0)));
   }
 

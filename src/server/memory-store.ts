@@ -10,7 +10,7 @@ export class MemoryStore implements ReleaseStore {
   readonly #digest: DigestFactory;
   readonly #describe: DescribeEnvelope;
   readonly #releases = new Map<string, StoredRelease>();
-  readonly #payloads = new Map<string, Uint8Array>();
+  readonly #payloads = new Map<string, { readonly bytes: Uint8Array; readonly etag: string }>();
   readonly #pins = new Map<string, string>();
   readonly #reports: StoredReport[] = [];
 
@@ -28,7 +28,9 @@ export class MemoryStore implements ReleaseStore {
     if (info === null) throw new RangeError(`${name} is not an envelope`);
     const etag = etagOfBytes(this.#digest, envelope);
     this.#releases.set(name, { name, envelope, etag, info });
-    for (const [uriPath, bytes] of payloads) this.#payloads.set(`${name}\n${uriPath}`, bytes);
+    for (const [uriPath, bytes] of payloads) {
+      this.#payloads.set(`${name}\n${uriPath}`, { bytes, etag: etagOfBytes(this.#digest, bytes) });
+    }
   }
 
   /** Withdraws a release. */
@@ -51,9 +53,8 @@ export class MemoryStore implements ReleaseStore {
   }
 
   openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
-    const bytes = this.#payloads.get(`${release.name}\n${uriPath}`);
-    if (bytes === undefined) return null;
-    return { body: bytesBody(bytes), etag: etagOfBytes(this.#digest, bytes) };
+    const payload = this.#payloads.get(`${release.name}\n${uriPath}`);
+    return payload === undefined ? null : { body: bytesBody(payload.bytes), etag: payload.etag };
   }
 
   appendReport(report: StoredReport): void {

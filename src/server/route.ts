@@ -1,6 +1,6 @@
 /** From a request's path to what is meant by it. Refuses before anything is looked up. */
 
-/** What a path asks for. `vendor` and `deviceClass` are the two names as the operator wrote them. */
+/** What a path asks for. `vendor` and `deviceClass` are the names that the operator gave. */
 export type Route =
   | { readonly kind: "offer" | "reports"; readonly vendor: string; readonly deviceClass: string }
   | {

@@ -2,7 +2,8 @@
  * The SUIT envelope: finds the signature blocks and the manifest, and decides whether the manifest
  * is authentic. Nothing inside the manifest is read here.
  *
- *     107({ 2: << [ << [-16, digest] >>, 1 to 4 times << 18([<< {1: alg} >>, {}, null, sig]) >> ] >>,
+ *     107({ 2: << [ << [-16, digest] >>,
+ *                   1 to 4 times << 18([<< {1: alg} >>, {4: key id}, null, signature]) >> ] >>,
  *           3: << manifest >> })
  */
 
@@ -71,8 +72,9 @@ class Authentic {
 export type AuthenticManifest = Authentic;
 
 /**
- * Checks `envelope[0, lengthBytes)` and one of its signatures against the trust anchors (raw 32-byte
- * public keys; at most 8 are looked at). Returns the manifest, or why it is not believed:
+ * Checks `envelope[0, lengthBytes)` and its signatures against the trust anchors (raw 32-byte
+ * public keys; at most 8 are looked at). One good signature is enough. Returns the manifest, or why
+ * it is not believed:
  *
  *     envelope-too-big     more than `envelopeBytesMax` bytes
  *     envelope-malformed   not an envelope of the profile in deterministic CBOR
@@ -144,7 +146,6 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   reader.expect(first === envelopeAuthentication);
   const authenticationEnd = reader.enter();
   const itemCount = reader.array(1 + signaturesMax);
-  reader.expect(itemCount >= 1);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;

@@ -1,4 +1,4 @@
-/** Vendor and class identifiers: name-based UUIDs (RFC 9562 5.5, draft-ietf-suit-manifest-37 8.4.8.2). */
+/** Vendor and class identifiers of draft-ietf-suit-manifest-37: name-based UUIDs (RFC 9562 5.5). */
 
 import { asciiBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";

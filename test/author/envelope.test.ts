@@ -81,6 +81,7 @@ test("any valid input reads back", () => {
       fc.record({
         sequenceNumber: positive,
         imageSizeBytes: positive,
+        chipId: fc.constantFrom(-1, 0, 5, 23, 24, 255, 256, 0xffff),
         versionText: fc
           .tuple(numbers, suffix)
           .map(([list, end]) => `${list.join(".")}${end}`)
@@ -138,6 +139,9 @@ test("refuses what is no release, by name", () => {
     ["digest", { imageDigest: new Uint8Array(31) }],
     ["size", { imageSizeBytes: 0 }],
     ["size", { imageSizeBytes: 2 ** 53 }],
+    ["chip", { chipId: 0x10000 }],
+    ["chip", { chipId: -2 }],
+    ["chip", { chipId: 1.5 }],
     ...["", "http://a/b c", "http://a/\u00e9", "http://a/\n", "x".repeat(257)].map(
       (uri): [PackErrorCode, Partial<ReleaseInput>] => ["uri", { uri }],
     ),

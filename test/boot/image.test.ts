@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildImage } from "../../src/author/esp-image.js";
@@ -18,7 +18,12 @@ import { type ImageKind, imageOf } from "../helpers/images.js";
 
 const test = suite("image");
 
-function verify(image: Uint8Array, options: { skipValidate?: boolean; limit?: number; address?: number } = {}, chipId = 0, chipRevision = 300): ImageResult {
+function verify(
+  image: Uint8Array,
+  options: { skipValidate?: boolean; limit?: number; address?: number } = {},
+  chipId = 0,
+  chipRevision = 300,
+): ImageResult {
   const limit = options.limit ?? image.length;
   const { skipValidate = false, address = 0 } = options;
   return verifyImage(
@@ -90,7 +95,13 @@ test("segment headers are held to their rules", () => {
 });
 
 test("revisions outside the image's range are refused, unset ones never", () => {
-  const image = { chipId: 0, version: "1", projectName: "p", minChipRevision: 100, maxChipRevision: 199 };
+  const image = {
+    chipId: 0,
+    version: "1",
+    projectName: "p",
+    minChipRevision: 100,
+    maxChipRevision: 199,
+  };
   const header = parseImageHeader(buildImage(image, digest));
   assert.ok(header.ok);
   assert.is(checkChip(header.header, { chipId: 0, chipRevision: 99 }), "chip-revision");

@@ -68,7 +68,10 @@ test("sequences map to slots in unsigned arithmetic", () => {
 });
 
 test("the next sequence selects the slot and is the smallest that does not fall", () => {
-  const numbers = { seq: fc.integer({ min: 1, max: 0xfffffff0 }), count: fc.integer({ min: 1, max: 16 }) };
+  const numbers = {
+    seq: fc.integer({ min: 1, max: 0xfffffff0 }),
+    count: fc.integer({ min: 1, max: 16 }),
+  };
   fc.assert(
     fc.property(numbers.seq, numbers.count, fc.nat(15), (current, count, any) => {
       const slot = any % count;

@@ -1,11 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  decodeEntry,
-  makeEntry,
-  type OtadataEntry,
-  stateName,
-} from "../../src/boot/otadata.js";
+import { decodeEntry, makeEntry, type OtadataEntry, stateName } from "../../src/boot/otadata.js";
 import { candidateOrder, chooseStart } from "../../src/boot/select.js";
 
 const test = suite("bootloader choice");
@@ -66,7 +61,12 @@ test("without rollback nothing is rewritten", () => {
 test("without otadata, factory is first; without slots too", () => {
   const input = { appCount: 2, factoryPresent: false, rollback: true };
   assert.is(chooseStart({ ...input, entries: null }).startIndex, -1);
-  const none = chooseStart({ appCount: 0, factoryPresent: true, rollback: true, entries: [entry(1, valid), blank] });
+  const none = chooseStart({
+    appCount: 0,
+    factoryPresent: true,
+    rollback: true,
+    entries: [entry(1, valid), blank],
+  });
   assert.is(none.startIndex, -1);
 });
 

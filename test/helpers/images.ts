@@ -1,8 +1,8 @@
 /** The images and flashes of test/vectors/bootloader.json. */
 
 import { readFileSync } from "node:fs";
-import { bootLayout, parsePartitions } from "../../src/boot/partitions.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import { bootLayout, parsePartitions } from "../../src/boot/partitions.js";
 import { digest } from "./digest.js";
 
 export type ImageKind =
@@ -47,7 +47,7 @@ export function fromHex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "hex"));
 }
 
-/** An image of that kind: 2048 bytes, except "blank", which is FF, and "trunc", FF from 0x300 on. */
+/** An image of that kind: 2048 bytes; "blank" is FF, "trunc" FF from 0x300 on. */
 export function imageOf(kind: ImageKind, fillSeed = 1): Uint8Array {
   const image = buildImage(
     {
@@ -78,10 +78,10 @@ export function caseFlash(bootCase: BootCase, boot = 0): Uint8Array {
   const flash = new Uint8Array(flashBytes).fill(0xff);
   flash.set(fromHex(bootCase.partitionTable), 0x8000);
   // Read with any size and MD5, for some cases have a table that the bootloader refuses.
-  const table = parsePartitions(
-    flash.subarray(0x8000, 0x9000),
-    { flashBytes: 0xffffffff, md5: (bytes) => flash.slice(0x8010 + bytes.length, 0x8020 + bytes.length) },
-  );
+  const table = parsePartitions(flash.subarray(0x8000, 0x9000), {
+    flashBytes: 0xffffffff,
+    md5: (bytes) => flash.slice(0x8010 + bytes.length, 0x8020 + bytes.length),
+  });
   if (!table.ok) throw new Error(`${bootCase.name}: ${table.code}`);
   let seed = 1;
   for (const partition of table.partitions) {

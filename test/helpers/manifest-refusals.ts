@@ -141,7 +141,16 @@ function malformedMaps(): Case[] {
     ...[0, 1, 2, 3].map((at): Case => [`parameter ${at} twice`, inShared(twice, at)]),
     ...[0, 1, 2].map((at): Case => [`parameter ${at} too late`, inShared(swapped, at)]),
     ["URI missing", { installParameters: new Entries() }],
+    ["chip id without a URI", { installParameters: new Entries([-258, 0]) }],
+    ["chip id above 65535", { installParameters: new Entries([21, uri], [-258, 0x10000]) }],
+    ["chip id below 0", { installParameters: new Entries([21, uri], [-258, -1]) }],
+    ["chip id twice", { installParameters: new Entries([21, uri], [-258, 0], [-258, 0]) }],
     ["URI twice", { installParameters: new Entries([21, uri], [21, uri]) }],
+    [
+      "URI in place of the size",
+      { parameters: new Entries(...sharedEntries().slice(0, 3), [21, uri]) },
+    ],
+    ["size in place of the URI", { installParameters: new Entries([14, 1000]) }],
     ["URI in shared", { parameters: new Entries(...sharedEntries(), [21, uri]) }],
     [
       "image digest in install",

@@ -155,6 +155,7 @@ function authenticationCases(): RefusalCase[] {
     ["SHA-512/256 digest", digested([-17, digest])],
     ["digest of 31 bytes", digested([-16, digest.subarray(0, 31)])],
     ["digest with a third item", digested([-16, digest, 0])],
+    ["digest as an array of one", digested(new Raw("812f", cbor(digest)))],
     ["digest algorithm not shortest", digested([new Raw("380f"), digest])],
     [
       "digest with trailing bytes",

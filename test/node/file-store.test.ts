@@ -155,7 +155,7 @@ test("a payload's tag follows its content", (context) => {
   writeFileSync(join(context.dir, "app.bin"), "two!");
   const changed = store.openPayload(release, "app.bin");
   assert.is.not(changed?.etag, first?.etag);
-  assert.is(changed?.etag, '"' + digestHex("two!") + '"');
+  assert.is(changed?.etag, `"${digestHex("two!")}"`);
   for (const opened of [first, again, changed]) opened?.body.close();
 });
 

@@ -45,7 +45,8 @@ test("programming clears bits and never sets one, by words and by bytes", () => 
       const { flash } = make(1);
       flash.write(0, filled(17, first), start, 16);
       const write = () => flash.write(0, filled(17, second), start, 16);
-      if ((second & ~first) !== 0) return assert.throws(write, (e: unknown) => e instanceof FlashMisuse);
+      if ((second & ~first) !== 0)
+        return assert.throws(write, (e: unknown) => e instanceof FlashMisuse);
       write();
       assert.ok(flash.bytes.subarray(0, 16).every((byte) => byte === (first & second)));
     }),
@@ -76,7 +77,10 @@ test("a torn program leaves every bit old or new, and touches nothing else", () 
     fc.property(tears, fc.uint8Array({ minLength: 64, maxLength: 64 }), (tear, data) => {
       const { flash, power } = make(2);
       power.plan([{ operation: 0, tear }]);
-      assert.throws(() => flash.write(32, data, 0, 64), (e: unknown) => e instanceof PowerCut);
+      assert.throws(
+        () => flash.write(32, data, 0, 64),
+        (e: unknown) => e instanceof PowerCut,
+      );
       for (let i = 0; i < flash.bytes.length; i++) {
         const next = i >= 32 && i < 96 ? data[i - 32] : 0xff;
         // Old was FF: a cell lies between new and old when it has no bit less than new.
@@ -95,7 +99,10 @@ test("a torn erase leaves every bit old or set, and touches no other block", () 
       const { flash, power } = make(2);
       flash.load(0, filled(2 * blockBytes, value));
       power.plan([{ operation: 0, tear }]);
-      assert.throws(() => flash.eraseBlock(0), (e: unknown) => e instanceof PowerCut);
+      assert.throws(
+        () => flash.eraseBlock(0),
+        (e: unknown) => e instanceof PowerCut,
+      );
       assert.ok(flash.bytes.subarray(0, blockBytes).every((byte) => (value & ~byte) === 0));
       assert.ok(flash.bytes.subarray(blockBytes).every((byte) => byte === value));
     }),

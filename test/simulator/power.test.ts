@@ -12,7 +12,10 @@ test("operations are counted by kind, and cut at the planned index", () => {
   assert.is(power.begin("program"), null);
   assert.equal(power.begin("key-value"), { kind: "after" });
   assert.throws(() => power.fail(), isCut);
-  assert.equal([power.operations, power.erases, power.programs, power.keyValueWrites], [3, 1, 1, 1]);
+  assert.equal(
+    [power.operations, power.erases, power.programs, power.keyValueWrites],
+    [3, 1, 1, 1],
+  );
 });
 
 test("a cut is latched until the supply is back", () => {
@@ -45,7 +48,14 @@ test("a plan may cut several boots, one after the other", () => {
 test("a plan must rise", () => {
   const tear = { kind: "before" } as const;
   const power = new Power();
-  assert.throws(() => power.plan([{ operation: 1, tear }, { operation: 1, tear }]), RangeError);
+  assert.throws(
+    () =>
+      power.plan([
+        { operation: 1, tear },
+        { operation: 1, tear },
+      ]),
+    RangeError,
+  );
 });
 
 test.run();

@@ -52,6 +52,7 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
     className: options.class,
     imageDigest,
     imageSizeBytes: image.bytes.length,
+    chipId: image.chipId,
     uri: options.uri,
   });
   const parts = readEnvelope(envelope, envelope.length);

@@ -1,0 +1,106 @@
+/** `daruma simulate`: one whole update on the simulated board, judged by the promises. */
+import { writeFileSync } from "node:fs";
+import type { Command } from "commander";
+import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
+import { checkImage } from "../app-image.js";
+import { CliError } from "../errors.js";
+import { printResult, renderSimulation } from "../render.js";
+import { standardRun } from "../simulator.js";
+
+const behaviours: readonly Behaviour[] = ["healthy", "crash", "hang", "fail-test", "no-network"];
+
+export interface SimulateOptions {
+  readonly old: string;
+  readonly new: string;
+  readonly firmware: string;
+  readonly seed: number;
+  readonly flashOut?: string;
+}
+
+export interface SimulateResult {
+  readonly passed: boolean;
+  readonly firmware: string;
+  readonly seed: number;
+  readonly result: string;
+  readonly reason: string;
+  readonly newImageRuns: boolean;
+  readonly boots: number;
+  readonly durationMs: number;
+  readonly payloadBytes: number;
+  readonly keyValueWrites: number;
+  readonly promises: readonly { promise: string; held: boolean; text: string }[];
+  readonly timeline: readonly TimelineLine[];
+}
+
+/** Runs it. Throws CliError for images that cannot be used. */
+export function simulate(options: SimulateOptions): SimulateResult {
+  const behaviour = behaviours.find((one) => one === options.firmware);
+  if (behaviour === undefined) {
+    const known = behaviours.join(", ");
+    throw new CliError("usage", `--firmware ${options.firmware} is none of ${known}`, 2);
+  }
+  const oldImage = checkImage(options.old);
+  const newImage = checkImage(options.new);
+  if (oldImage.chipId !== newImage.chipId) {
+    const chips = `${oldImage.chip} and ${newImage.chip}`;
+    throw new CliError("chip-mismatch", `the images are for two chips, ${chips}; give two of one`);
+  }
+  if (Buffer.compare(oldImage.bytes, newImage.bytes) === 0) {
+    throw new CliError("same-image", "--old and --new hold the same image; there is no update");
+  }
+  const run = standardRun({
+    oldImage: oldImage.bytes,
+    newImage: newImage.bytes,
+    behaviour,
+    seed: options.seed,
+  });
+  if (options.flashOut !== undefined) {
+    writeFileSync(options.flashOut, run.simulation.flash.bytes);
+  }
+  return {
+    passed: run.passed,
+    firmware: behaviour,
+    seed: options.seed,
+    result: run.result,
+    reason: run.reason,
+    newImageRuns: run.newImageRuns,
+    boots: run.boots,
+    durationMs: run.durationMs,
+    payloadBytes: run.payloadBytes,
+    keyValueWrites: run.keyValueWrites,
+    promises: run.verdicts,
+    timeline: run.simulation.timeline,
+  };
+}
+
+export function registerSimulate(program: Command): void {
+  program
+    .command("simulate")
+    .description("run a whole update on the simulated board, in virtual time")
+    .requiredOption("--old <image>", "image that the device runs")
+    .requiredOption("--new <image>", "image of the new release")
+    .option("--firmware <kind>", `what the new image does: ${behaviours.join(", ")}`, "healthy")
+    .option("--seed <number>", "seed of all chance in the run", seedOf, 1)
+    .option("--flash-out <file>", "write the flash as it is at the end")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ daruma simulate --old v1.bin --new v2.bin
+  $ daruma simulate --old v1.bin --new v2.bin --firmware crash --flash-out flash.bin
+  $ daruma boot flash.bin
+`,
+    )
+    .action((options: SimulateOptions & { json?: boolean }) => {
+      const result = simulate(options);
+      printResult(result, options.json === true, renderSimulation);
+      if (!result.passed) process.exitCode = 1;
+    });
+}
+
+function seedOf(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 0xffffffff) return value;
+  throw new CliError("usage", `--seed ${text} is not a whole number from 0 to 4294967295`, 2);
+}

@@ -1,0 +1,205 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
+
+const test = suite<{ dir: string }>("node/cli");
+
+const cli = fileURLToPath(new URL("../../hosts/node/cli.js", import.meta.url));
+
+interface Run {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function daruma(dir: string, ...args: string[]): Run {
+  const run = spawnSync(process.execPath, [cli, ...args], {
+    cwd: dir,
+    encoding: "utf8",
+    timeout: 20000,
+  });
+  return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+const packArgs = [
+  ...["pack", "--image", "app.bin", "--key", "release.key.pem", "--sequence", "12"],
+  ...["--version", "1.4.0", "--vendor", "example.com", "--class", "lamp-v2"],
+  ...["--uri", "app.bin", "--out", "app.suit"],
+];
+const trust = ["--trust", "release.pub.pem"];
+
+function refusal(run: Run, code: string, exitCode = 1): void {
+  assert.is(run.code, exitCode, run.out + run.err);
+  const parsed = JSON.parse(run.out);
+  assert.is(parsed.ok, false);
+  assert.is(parsed.code, code, parsed.message);
+  assert.ok(parsed.message.length > 20);
+}
+
+test.before.each((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), "daruma-cli-"));
+  writeFileSync(join(context.dir, "app.bin"), imageOf("ok"));
+});
+test.after.each((context) => rmSync(context.dir, { recursive: true, force: true }));
+
+test("help has examples, everywhere", ({ dir }) => {
+  for (const command of ["", "keygen", "pack", "inspect", "verify", "serve", "boot"]) {
+    const run = daruma(dir, ...(command === "" ? [] : [command]), "--help");
+    assert.is(run.code, 0, command);
+    assert.match(run.out, `Examples:\n  $ daruma ${command}`);
+    assert.match(run.out, command === "" ? "Commands:" : "--json");
+  }
+  assert.match(daruma(dir, "--daruma-version").out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test("wrong usage exits 2", ({ dir }) => {
+  const wrong = [
+    ["--bogus"],
+    ["bogus"],
+    ["keygen"],
+    ["keygen", "--out", "x", "--bogus"],
+    ["serve", "--dir", ".", "--port", "99999"],
+    ["verify", "a.suit"],
+    ["boot"],
+    [...packArgs, "--sequence", "0"],
+    [...packArgs, "--sequence", "1.5"],
+  ];
+  for (const args of wrong) refusal(daruma(dir, ...args, "--json"), "usage", 2);
+  const told = daruma(dir, "keygen", "--bogus");
+  assert.is(told.code, 2);
+  assert.is(told.out, "");
+  assert.match(told.err, /^daruma: /);
+  assert.is(daruma(dir).code, 2);
+});
+
+test("keygen, pack, inspect, verify", ({ dir }) => {
+  const keys = daruma(dir, "keygen", "--out", ".", "--json");
+  assert.is(keys.code, 0, keys.err);
+  assert.is(statSync(join(dir, "release.key.pem")).mode & 0o777, 0o600);
+  refusal(daruma(dir, "keygen", "--out", ".", "--json"), "key-exists");
+  const packed = JSON.parse(daruma(dir, ...packArgs, "--json").out);
+  assert.is(packed.ok, true);
+  assert.is(packed.chip, "esp32");
+  assert.is(packed.versionText, "1.4.0");
+  const described = JSON.parse(daruma(dir, "inspect", "app.suit", "--json").out);
+  assert.is(described.manifest.release.sequenceNumber, 12);
+  assert.is(described.manifest.digest, packed.manifestDigest);
+  assert.match(daruma(dir, "inspect", "app.suit").out, "version     1.4.0");
+  const verified = daruma(dir, "verify", "app.suit", ...trust, "--image", "app.bin", "--json");
+  assert.is(verified.code, 0, verified.out);
+  assert.equal(JSON.parse(verified.out), {
+    ok: true,
+    manifestDigest: packed.manifestDigest,
+    sequenceNumber: 12,
+    versionText: "1.4.0",
+    imageChecked: true,
+  });
+  assert.match(daruma(dir, "verify", "app.suit", ...trust).out, /^authentic: /);
+});
+
+test("the version comes from the image when none is given", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  const args = packArgs.filter((arg) => arg !== "--version" && arg !== "1.4.0");
+  const run = daruma(dir, ...args, "--json");
+  assert.is(JSON.parse(run.out).versionText, "1.0.0");
+  assert.is(run.err, "");
+  assert.match(daruma(dir, ...packArgs).err, "calls itself");
+});
+
+test("refusals of verify have the reason's code", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  daruma(dir, "keygen", "--out", "other");
+  daruma(dir, ...packArgs);
+  const verify = (...args: string[]): Run => daruma(dir, "verify", ...args, "--json");
+  const image = imageOf("ok");
+  const strange = ["--trust", "other/release.pub.pem"];
+  refusal(verify("app.suit", ...strange), "signature-untrusted");
+  assert.is(verify("app.suit", ...strange, "release.pub.pem").code, 0);
+  refusal(verify("app.suit", "--trust", "release.key.pem"), "key-private");
+  refusal(verify("absent.suit", ...trust), "file-unreadable");
+  refusal(verify("app.bin", ...trust), "envelope-malformed");
+  writeFileSync(join(dir, "big.suit"), new Uint8Array(4097));
+  refusal(verify("big.suit", ...trust), "envelope-too-big");
+  writeFileSync(join(dir, "short.bin"), image.subarray(1));
+  refusal(verify("app.suit", ...trust, "--image", "short.bin"), "payload-size-mismatch");
+  image[1000] ^= 1;
+  writeFileSync(join(dir, "changed.bin"), image);
+  refusal(verify("app.suit", ...trust, "--image", "changed.bin"), "image-digest-mismatch");
+  const envelope = readFileSync(join(dir, "app.suit"));
+  envelope[envelope.length - 1] ^= 1;
+  writeFileSync(join(dir, "changed.suit"), envelope);
+  refusal(verify("changed.suit", ...trust), "digest-mismatch");
+  refusal(daruma(dir, "inspect", "app.bin", "--json"), "envelope-malformed");
+});
+
+test("pack refuses what would not boot, and keys that cannot sign", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  for (const kind of ["blank", "magic", "flip", "sha", "sum", "trunc", "segs"] as const) {
+    writeFileSync(join(dir, "app.bin"), imageOf(kind));
+    refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
+  }
+  const trailing = new Uint8Array(imageOf("ok").length + 16);
+  trailing.set(imageOf("ok"));
+  writeFileSync(join(dir, "app.bin"), trailing);
+  refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
+  writeFileSync(join(dir, "app.bin"), imageOf("ok"));
+  refusal(daruma(dir, ...packArgs, "--key", "release.pub.pem", "--json"), "key-public");
+  refusal(daruma(dir, ...packArgs, "--vendor", "No Domain", "--json"), "pack-vendor");
+  refusal(daruma(dir, ...packArgs, "--out", "no/folder/a.suit", "--json"), "file-unwritable");
+  chmodSync(join(dir, "release.key.pem"), 0o644);
+  const warned = daruma(dir, ...packArgs, "--json");
+  assert.is(warned.code, 0);
+  assert.match(warned.err, "chmod 600");
+});
+
+test("boot tells what the bootloader does", ({ dir }) => {
+  const [first] = bootCases();
+  writeFileSync(join(dir, "flash.bin"), caseFlash(first));
+  const run = daruma(dir, "boot", "flash.bin", "flash.bin", "--json");
+  assert.is(run.code, 0, run.err);
+  const lines = run.out.trim().split("\n");
+  assert.is(lines.length, 2);
+  assert.is(JSON.parse(lines[0]).file, "flash.bin");
+  assert.match(daruma(dir, "boot", "flash.bin").out, "flash.bin:");
+  refusal(daruma(dir, "boot", "absent.bin", "--json"), "file-unreadable");
+  refusal(daruma(dir, "boot", "flash.bin", "--chip", "z80", "--json"), "unknown-chip", 2);
+});
+
+test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  daruma(dir, ...packArgs);
+  refusal(daruma(dir, "serve", "--dir", "absent", "--port", "0", "--json"), "dir-unusable");
+  const child = spawn(process.execPath, [cli, "serve", "--dir", ".", "--port", "0", "--json"], {
+    cwd: dir,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  try {
+    const line = await new Promise<string>((resolve, reject) => {
+      child.stdout.once("data", (chunk) => resolve(String(chunk)));
+      child.once("exit", () => reject(new Error("serve ended early")));
+    });
+    const { ok, url, port } = JSON.parse(line);
+    assert.is(ok, true);
+    const offer = await fetch(`${url}/example.com/lamp-v2/latest.suit`);
+    const envelope = readFileSync(join(dir, "app.suit"));
+    assert.ok(Buffer.from(await offer.arrayBuffer()).equals(envelope));
+    const payload = await fetch(`${url}/example.com/lamp-v2/app.bin`);
+    assert.ok(Buffer.from(await payload.arrayBuffer()).equals(Buffer.from(imageOf("ok"))));
+    const key = await fetch(`${url}/example.com/lamp-v2/release.key.pem`);
+    assert.is(key.status, 404);
+    await key.text();
+    const taken = daruma(dir, "serve", "--dir", ".", "--port", String(port), "--json");
+    refusal(taken, "port-unusable");
+  } finally {
+    child.kill("SIGTERM");
+  }
+  assert.is(await ended, 0);
+});
+
+test.run();

@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { BootCommandError, bootFiles, renderBoot } from "../../../hosts/node/commands/boot.js";
+import { bootCases, caseFlash } from "../../helpers/images.js";
+
+const test = suite("daruma boot");
+let folder = "";
+test.before(() => {
+  folder = mkdtempSync(join(tmpdir(), "daruma-boot-"));
+});
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+function save(name: string, bytes: Uint8Array): string {
+  const file = join(folder, name);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+function fails(code: string, call: () => unknown): void {
+  assert.throws(call, (error: unknown) => error instanceof BootCommandError && error.code === code);
+}
+
+for (const bootCase of bootCases()) {
+  test(`tells what the real bootloader does: ${bootCase.name}`, () => {
+    const before = caseFlash(bootCase);
+    const file = save("flash.bin", before);
+    const [dry] = bootFiles([file], { chip: "esp32", write: false });
+    assert.ok(readFileSync(file).equals(before), "a dry run writes nothing");
+    const expected = bootCase.boots[0];
+    assert.is(dry.slot ?? "RESET", expected.slot);
+    assert.equal([...dry.written].sort(), [...expected.sectorsWritten].sort());
+    assert.match(renderBoot(dry), dry.reset ? /resets for ever/ : new RegExp(`${dry.slot} boots`));
+    // Let it write, boot by boot: each boot finds what the last one left.
+    let chained = true;
+    bootCase.boots.forEach((boot, index) => {
+      const previous = bootCase.boots[index - 1];
+      chained &&= index === 0 || boot.otadataBefore.join() === previous.otadataAfter.join();
+      if (!chained) return;
+      const [report] = bootFiles([file], { chip: "esp32", write: true });
+      assert.is(report.slot ?? "RESET", boot.slot);
+    });
+  });
+}
+
+test("the JSON line has exactly the documented members", () => {
+  const bootCase = bootCases()[0];
+  const file = save("line.bin", caseFlash(bootCase));
+  const [report] = bootFiles([file], { chip: "esp32", write: false });
+  assert.is(
+    JSON.stringify(report),
+    `{"file":${JSON.stringify(file)},"slot":"ota_0","reset":false,"reason":"initial",` +
+      `"otadata":[{"sequence":1,"state":"valid","crcOk":true},` +
+      `{"sequence":4294967295,"state":"undefined","crcOk":false}],"written":["0xd000"]}`,
+  );
+});
+
+test("bad input gives a code, never a stack", () => {
+  const options = { chip: "esp32", write: false };
+  fails("unknown-chip", () => bootFiles([], { chip: "esp8266", write: false }));
+  fails("file-unreadable", () => bootFiles([join(folder, "absent.bin")], options));
+  fails("flash-size", () => bootFiles([save("small.bin", new Uint8Array(0x8fff))], options));
+  const [report] = bootFiles([save("least.bin", new Uint8Array(0x9000 + 3))], options);
+  assert.is(report.reason, "partition-table-invalid");
+  assert.ok(report.reset);
+});
+
+test("a file of any size is a chip of that size: a slot past its end spoils the table", () => {
+  const file = save("short.bin", caseFlash(bootCases()[0]).subarray(0, 0x200000));
+  const [report] = bootFiles([file], { chip: "esp32", write: true });
+  assert.is(report.reason, "partition-table-invalid");
+});
+
+test.run();

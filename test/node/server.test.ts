@@ -1,0 +1,178 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { nodeDigest } from "../../hosts/node/digest.js";
+import { generateKeys, loadSigner } from "../../hosts/node/keys.js";
+import { type RunningServer, type ServerLimits, startServer } from "../../hosts/node/server.js";
+import { packRelease } from "../../src/author/envelope.js";
+import { digestOf } from "../../src/crypto/digest.js";
+import { reportBytes } from "../helpers/report-bytes.js";
+
+const test = suite<{ dir: string; servers: RunningServer[] }>("node/server");
+
+const base = "/example.com/lamp-v2";
+const payload = Uint8Array.from(
+  { length: 300_000 },
+  (_, index) => (index * 31 + (index >> 8)) & 255,
+);
+
+test.before.each((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), "daruma-server-"));
+  context.servers = [];
+  mkdirSync(join(context.dir, "r"));
+  const { privateKeyPath } = generateKeys(join(context.dir, "r"));
+  const signer = loadSigner(privateKeyPath);
+  for (const [name, sequenceNumber] of Object.entries({ "a.suit": 3, "b.suit": 12 })) {
+    const release = {
+      sequenceNumber,
+      versionText: "1.4.0",
+      vendor: "example.com",
+      className: "lamp-v2",
+      imageDigest: digestOf(nodeDigest, "SHA256", payload),
+      imageSizeBytes: payload.length,
+      uri: "app.bin",
+    };
+    writeFileSync(join(context.dir, "r", name), packRelease(release, [signer], nodeDigest));
+  }
+  writeFileSync(join(context.dir, "r/app.bin"), payload);
+});
+test.after.each(async (context) => {
+  for (const server of context.servers) await server.close();
+  rmSync(context.dir, { recursive: true, force: true });
+});
+
+async function start(
+  context: { dir: string; servers: RunningServer[] },
+  limits: Partial<ServerLimits> = {},
+): Promise<RunningServer> {
+  const server = await startServer({ dir: context.dir, limits });
+  context.servers.push(server);
+  return server;
+}
+
+/** Sends raw bytes; resolves with all that came back once the server closed. */
+function raw(port: number, text: string, endAfterMs = 3000): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    const timer = setTimeout(() => {
+      answer += "(still open)";
+      socket.destroy();
+    }, endAfterMs);
+    socket.on("data", (chunk) => {
+      answer += chunk.toString("latin1");
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearTimeout(timer);
+      resolve(answer);
+    });
+  });
+}
+
+test("offer, pin, payload and ranges over a socket", async (context) => {
+  const { url } = await start(context);
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const newest = await fetch(`${url}${base}/latest.suit`);
+  assert.is(newest.status, 200);
+  assert.is(newest.headers.get("content-type"), "application/suit-envelope+cose");
+  writeFileSync(join(context.dir, "devices.json"), '{"d1": "r/a.suit"}');
+  const headers = { "daruma-device": "d1" };
+  const pinned = await fetch(`${url}${base}/latest.suit`, { headers });
+  assert.is.not(pinned.headers.get("etag"), newest.headers.get("etag"));
+  const whole = await fetch(`${url}${base}/app.bin`);
+  assert.ok(Buffer.from(await whole.arrayBuffer()).equals(payload));
+  const etag = whole.headers.get("etag") ?? "";
+  const range = { range: "bytes=299990-", "if-range": etag };
+  const part = await fetch(`${url}${base}/app.bin`, { headers: range });
+  assert.is(part.status, 206);
+  assert.is(part.headers.get("content-range"), "bytes 299990-299999/300000");
+  assert.ok(Buffer.from(await part.arrayBuffer()).equals(payload.subarray(299990)));
+  const head = await fetch(`${url}${base}/app.bin`, { method: "HEAD" });
+  assert.is(head.headers.get("content-length"), "300000");
+  const fresh = await fetch(`${url}${base}/app.bin`, { headers: { "if-none-match": etag } });
+  assert.is(fresh.status, 304);
+});
+
+test("reports are stored once and survive a restart", async (context) => {
+  const first = await start(context);
+  const post = (url: string, body: Uint8Array): Promise<Response> =>
+    fetch(`${url}${base}/reports`, { method: "POST", body: Buffer.from(body) });
+  assert.is((await post(first.url, reportBytes())).status, 204);
+  assert.is((await post(first.url, reportBytes())).status, 204);
+  assert.is((await post(first.url, new Uint8Array(50))).status, 400);
+  assert.is((await post(first.url, new Uint8Array(4097))).status, 413);
+  await first.close();
+  const second = await start(context);
+  assert.is((await post(second.url, reportBytes())).status, 204);
+  const status = await (await fetch(`${second.url}/status.json`)).text();
+  assert.is(JSON.parse(status).reportsStored, 1);
+  assert.match(await (await fetch(`${second.url}/status`)).text(), "lamp-0001");
+});
+
+test("keys, neighbours and paths outside are not served", async (context) => {
+  const { port } = await start(context);
+  const paths = [
+    `${base}/release.key.pem`,
+    `${base}/a.suit`,
+    `${base}/../../../etc/passwd`,
+    `${base}/..%2f..%2fetc%2fpasswd`,
+    `${base}/%2e%2e/devices.json`,
+    "/../../etc/passwd",
+    "//etc/passwd",
+    "/r/app.bin",
+    "/reports.jsonl",
+  ];
+  for (const path of paths) {
+    const answer = await raw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 40[04] /, path);
+    assert.not.match(answer, "PRIVATE");
+    assert.not.match(answer, "root:");
+  }
+});
+
+test("garbage, huge headers and false lengths end the connection", async (context) => {
+  const { port, url } = await start(context);
+  const huge = `GET / HTTP/1.1\r\nHost: x\r\nX: ${"a".repeat(20000)}\r\n\r\n`;
+  const post = `POST ${base}/reports HTTP/1.1\r\nHost: x\r\n`;
+  const both = `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
+  const garbage = ["\0\x01\x02\xff\r\n\r\n", "GET\r\n\r\n", huge, both];
+  for (const text of garbage) {
+    const answer = await raw(port, text);
+    assert.match(answer, /^HTTP\/1\.1 4\d\d /);
+    assert.not.match(answer, "still open");
+  }
+  const flood = `${post}Content-Length: 99999999\r\n\r\n${"x".repeat(9000)}`;
+  const refused = await raw(port, flood);
+  assert.match(refused, /^HTTP\/1\.1 413 /);
+  assert.is((await fetch(`${url}/status`)).status, 200);
+});
+
+test("slow clients are cut", async (context) => {
+  const limits = { headersTimeoutMs: 200, requestTimeoutMs: 200, idleTimeoutMs: 400 };
+  const { port } = await start(context, limits);
+  const slowHead = await raw(port, "GET / HTTP/1.1\r\nHost: x\r\nX: ");
+  assert.not.match(slowHead, "still open");
+  const slowBody = `POST ${base}/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc`;
+  assert.not.match(await raw(port, slowBody), "still open");
+});
+
+test("the absolute form of a target is taken", async (context) => {
+  const { port } = await start(context);
+  const head = `GET http://x${base}/latest.suit HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+  assert.match(await raw(port, head), /^HTTP\/1\.1 200 /);
+});
+
+test("a directory or a port that cannot be used rejects", async (context) => {
+  const { port } = await start(context);
+  const failures = [
+    startServer({ dir: join(context.dir, "absent") }),
+    startServer({ dir: context.dir, port }),
+  ];
+  for (const outcome of await Promise.allSettled(failures)) assert.is(outcome.status, "rejected");
+});
+
+test.run();
