@@ -106,6 +106,8 @@ export interface StandardRun {
   readonly behaviour: Behaviour;
   readonly seed: number;
   readonly onTimeline?: ScenarioOptions["onTimeline"];
+  /** Faults, and another CPU for the firmware. */
+  readonly more?: Pick<ScenarioOptions, "cuts" | "firmware" | "intercept">;
 }
 
 /** The run of `daruma simulate`. Throws RangeError for images that cannot be used. */
@@ -138,6 +140,7 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
     forged,
     agent: { verifySignature: cachedVerifier() },
     ...(run.onTimeline === undefined ? {} : { onTimeline: run.onTimeline }),
+    ...run.more,
   });
 }
 

@@ -48,8 +48,14 @@ static void request(txMachine* the, txAnswer* answer)
 	double a = fxToNumber(the, mxArgv(1));
 	double b = fxToNumber(the, mxArgv(2));
 	void* from = bytesOf(the, argument(the, 3), &length, 0);
+	txUnsigned room;
 	if (!gxHasBoard)
 		mxUnknownError("no board");
+	/* The board has to know how much is asked for. */
+	if (!from && bytesOf(the, argument(the, 4), &room, 0)) {
+		from = &room;
+		length = sizeof(room);
+	}
 	boardRequest(fxToInteger(the, mxArgv(0)), a, b, from, length, answer);
 	if (answer->status == answerError)
 		throwAnswer(the, answer);
@@ -68,7 +74,6 @@ static void boardCall(txMachine* the)
 	}
 	mxResult->kind = XS_NUMBER_KIND;
 	mxResult->value.number = answer.value;
-	fxNumberCoerce(the, mxResult);
 	if (answer.value == (double)(txInteger)answer.value) {
 		mxResult->kind = XS_INTEGER_KIND;
 		mxResult->value.integer = (txInteger)answer.value;

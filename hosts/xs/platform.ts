@@ -1,0 +1,167 @@
+/**
+ * The platform of one boot on XS. What a device keeps in flash or in native memory is the board's,
+ * in another process; this machine's heap holds what a device's heap would hold.
+ */
+import type {
+  DigestInstance,
+  FlashPartition,
+  HttpClientClass,
+  KeyValueDomain,
+  Natives,
+  Platform,
+} from "../esp32/platform.js";
+import { BoardClient, type ClientOptions, type OpenRequests } from "./http.js";
+import { events, nativeNames, operations } from "./operations.js";
+
+class BoardPartition implements FlashPartition {
+  readonly #handle: number;
+
+  constructor(handle: number) {
+    this.#handle = handle;
+  }
+
+  read(into: Uint8Array, offset: number): void {
+    boardCall(operations.flashRead, this.#handle, offset, undefined, into);
+  }
+
+  write(from: Uint8Array, offset: number): void {
+    boardCall(operations.flashWrite, this.#handle, offset, from);
+  }
+
+  eraseBlock(start: number, end = start + 1): void {
+    for (let block = start; block < end; block++) {
+      boardCall(operations.flashErase, this.#handle, block);
+    }
+  }
+
+  status(): { size: number; blockLength: number; blocks: number } {
+    const size = boardCall(operations.flashSize, this.#handle, 0);
+    const blockLength = boardCall(operations.flashBlock, this.#handle, 0);
+    return { size, blockLength, blocks: size / blockLength };
+  }
+
+  close(): void {
+    boardCall(operations.flashClose, this.#handle, 0);
+  }
+}
+
+class BoardDomain implements KeyValueDomain {
+  readonly #handle: number;
+
+  constructor(handle: number) {
+    this.#handle = handle;
+  }
+
+  read(key: string): ArrayBuffer | undefined {
+    return boardBytes(operations.keyRead, this.#handle, 0, key);
+  }
+
+  write(key: string, value: Uint8Array): void {
+    boardCall(operations.keyName, this.#handle, 0, key);
+    boardCall(operations.keyWrite, this.#handle, 0, value);
+  }
+
+  delete(key: string): void {
+    boardCall(operations.keyDelete, this.#handle, 0, key);
+  }
+
+  close(): void {}
+}
+
+export class HostDigest implements DigestInstance {
+  readonly #digest: number;
+
+  constructor(algorithm: string) {
+    this.#digest = digestOpen(algorithm);
+  }
+
+  write(bytes: Uint8Array): void {
+    digestFeed(this.#digest, bytes);
+  }
+
+  close(): ArrayBuffer {
+    return digestEnd(this.#digest);
+  }
+}
+
+/** The platform and the function that takes the board's events. */
+export interface BoardPlatform {
+  readonly platform: Platform;
+  readonly dispatch: (kind: number, id: number, value: number, text: string | undefined) => void;
+}
+
+function call(name: (typeof nativeNames)[number], argument = 0): number {
+  return boardCall(operations.native, nativeNames.indexOf(name), argument);
+}
+
+function natives(): Natives {
+  return {
+    daruma_running_slot: () => call("daruma_running_slot"),
+    daruma_slot_count: () => call("daruma_slot_count"),
+    daruma_stage: (slot) => call("daruma_stage", slot),
+    daruma_mark_invalid: () => call("daruma_mark_invalid"),
+    daruma_watchdog_arm: (timeoutMs) => call("daruma_watchdog_arm", timeoutMs),
+    daruma_watchdog_feed: () => call("daruma_watchdog_feed"),
+    daruma_watchdog_disarm: () => call("daruma_watchdog_disarm"),
+    daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
+    esp_ota_mark_app_valid_cancel_rollback: () => call("esp_ota_mark_app_valid_cancel_rollback"),
+    esp_reset_reason: () => call("esp_reset_reason"),
+    esp_random: () => call("esp_random"),
+    esp_restart: () => {
+      hostMark("restart");
+      call("esp_restart");
+    },
+  };
+}
+
+export function createBoardPlatform(): BoardPlatform {
+  const requests: OpenRequests = new Map();
+  const timers = new Map<number, () => void>();
+  class Client extends BoardClient {
+    constructor(options: ClientOptions) {
+      super(requests, options);
+    }
+  }
+  const http: HttpClientClass = Client;
+  const platform: Platform = {
+    flash: {
+      open: ({ path, mode }) =>
+        new BoardPartition(boardCall(operations.flashOpen, mode === "r+" ? 1 : 0, 0, path)),
+    },
+    keyValue: { open: ({ path }) => new BoardDomain(boardCall(operations.keyOpen, 0, 0, path)) },
+    http,
+    digest: HostDigest,
+    timer: {
+      set: (callback, delayMs) => {
+        const id = boardCall(operations.timerSet, delayMs, 0);
+        timers.set(id, callback);
+        return id;
+      },
+      clear: (id) => {
+        if (typeof id !== "number") return;
+        timers.delete(id);
+        boardCall(operations.timerClear, id, 0);
+      },
+    },
+    ticks: () => boardCall(operations.ticks, 0, 0),
+    natives: natives(),
+    trace: (line) => {
+      boardCall(operations.trace, 0, 0, line);
+    },
+  };
+  const dispatch: BoardPlatform["dispatch"] = (kind, id, value, text) => {
+    if (kind === events.timer) {
+      const callback = timers.get(id);
+      timers.delete(id);
+      return callback?.();
+    }
+    const request = requests.get(id);
+    if (request === undefined) return;
+    if (kind === events.headers) request.headersReceived(value, text ?? "");
+    else if (kind === events.readable) request.readable(value);
+    else if (kind === events.writable) request.writable(value);
+    else if (kind === events.done) request.done(value !== 0);
+    else if (kind === events.error) request.failed();
+  };
+  return { platform, dispatch };
+}
