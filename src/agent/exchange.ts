@@ -46,10 +46,18 @@ export class Exchange {
     this.#startedMs = this.#activeMs = hal.timers.nowMs();
   }
 
-  /** Opens the connection. Failure to do so arrives as `ended(true)`, never as an exception. */
+  /**
+   * Opens the connection, from a timer: the end of one exchange often starts the next one, and both
+   * in one chain of calls need more than the 384 slots of stack of the smallest ESP32 build.
+   * Failure to open arrives as `ended(true)`, never as an exception.
+   */
   start(): void {
-    this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
-    this.#open();
+    this.#timer = this.#hal.timers.set(() => {
+      this.#timer = null;
+      if (this.#closed) return;
+      this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
+      this.#open();
+    }, 0);
   }
 
   /** Moves up to `length` readable bytes into `into[start, ...)`; returns how many. */

@@ -31,8 +31,29 @@ static void exceptionText(txMachine* the, char* text, size_t size)
 	}
 }
 
+/* Who called whom, innermost first, with the slots that each call holds. */
+static void printCalls(txMachine* the)
+{
+	txSlot* inner = the->stack;
+	fprintf(stderr, "daruma-xs: stack overflow, %ld slots in use; innermost call first:\n",
+		(long)(the->stackTop - the->stack));
+	for (txSlot* frame = the->frame; frame; frame = frame->next) {
+		txSlot* function = frame + 3;
+		const char* name = "?";
+		if (function->kind == XS_REFERENCE_KIND)
+			for (txSlot* property = function->value.reference; property; property = property->next)
+				if (property->ID == mxID(_name) && property->value.string &&
+					(property->kind == XS_STRING_KIND || property->kind == XS_STRING_X_KIND))
+					name = property->value.string;
+		fprintf(stderr, "  %-24s %ld\n", name, (long)(frame + 5 - inner));
+		inner = frame + 5;
+	}
+}
+
 void fxAbort(txMachine* the, int status)
 {
+	if (status == XS_STACK_OVERFLOW_EXIT && the->isDevice)
+		printCalls(the);
 	char text[256];
 	txAnswer answer;
 	const char* name = status >= 0 && status <= 8 ? gxAbortNames[status] : "abort";
