@@ -4,11 +4,15 @@
  */
 import type {
   DigestInstance,
+  FlashClass,
   FlashPartition,
   HttpClientClass,
+  KeyValueClass,
   KeyValueDomain,
   Natives,
   Platform,
+  TimerId,
+  TimerModule,
 } from "../esp32/platform.js";
 import { BoardClient, type ClientOptions, type OpenRequests } from "./http.js";
 import { events, nativeNames, operations } from "./operations.js";
@@ -94,65 +98,72 @@ function call(name: (typeof nativeNames)[number], argument = 0): number {
   return boardCall(operations.native, nativeNames.indexOf(name), argument);
 }
 
-function natives(): Natives {
-  return {
-    daruma_running_slot: () => call("daruma_running_slot"),
-    daruma_slot_count: () => call("daruma_slot_count"),
-    daruma_stage: (slot) => call("daruma_stage", slot),
-    daruma_mark_invalid: () => call("daruma_mark_invalid"),
-    daruma_watchdog_arm: (timeoutMs) => call("daruma_watchdog_arm", timeoutMs),
-    daruma_watchdog_feed: () => call("daruma_watchdog_feed"),
-    daruma_watchdog_disarm: () => call("daruma_watchdog_disarm"),
-    daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
-    esp_ota_mark_app_valid_cancel_rollback: () => call("esp_ota_mark_app_valid_cancel_rollback"),
-    esp_reset_reason: () => call("esp_reset_reason"),
-    esp_random: () => call("esp_random"),
-    esp_restart: () => {
-      hostMark("restart");
-      call("esp_restart");
-    },
-  };
+// Everything below that needs no state is made when the module is preloaded: it lies in flash, as the
+// native functions of a device do.
+const natives: Natives = Object.freeze({
+  daruma_running_slot: () => call("daruma_running_slot"),
+  daruma_slot_count: () => call("daruma_slot_count"),
+  daruma_stage: (slot: number) => call("daruma_stage", slot),
+  daruma_mark_invalid: () => call("daruma_mark_invalid"),
+  daruma_watchdog_arm: (timeoutMs: number) => call("daruma_watchdog_arm", timeoutMs),
+  daruma_watchdog_feed: () => call("daruma_watchdog_feed"),
+  daruma_watchdog_disarm: () => call("daruma_watchdog_disarm"),
+  daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
+  esp_ota_mark_app_valid_cancel_rollback: () => call("esp_ota_mark_app_valid_cancel_rollback"),
+  esp_reset_reason: () => call("esp_reset_reason"),
+  esp_random: () => call("esp_random"),
+  esp_restart: () => {
+    hostMark("restart");
+    call("esp_restart");
+  },
+});
+
+const flash: FlashClass = Object.freeze({
+  open: ({ path, mode }: Parameters<FlashClass["open"]>[0]) =>
+    new BoardPartition(boardCall(operations.flashOpen, mode === "r+" ? 1 : 0, 0, path)),
+});
+
+const keyValue: KeyValueClass = Object.freeze({
+  open: ({ path }: Parameters<KeyValueClass["open"]>[0]) =>
+    new BoardDomain(boardCall(operations.keyOpen, 0, 0, path)),
+});
+
+/** Callbacks by number: what a device keeps in native memory, and the roots that hold them. */
+class BoardTimers implements TimerModule {
+  readonly callbacks = new Map<number, () => void>();
+
+  set(callback: () => void, delayMs: number): TimerId {
+    const id = boardCall(operations.timerSet, delayMs, 0);
+    this.callbacks.set(id, callback);
+    return id;
+  }
+
+  clear(id: TimerId): void {
+    if (typeof id !== "number") return;
+    this.callbacks.delete(id);
+    boardCall(operations.timerClear, id, 0);
+  }
 }
+
+const ticks = (): number => boardCall(operations.ticks, 0, 0);
+const trace = (line: string): void => {
+  boardCall(operations.trace, 0, 0, line);
+};
 
 export function createBoardPlatform(): BoardPlatform {
   const requests: OpenRequests = new Map();
-  const timers = new Map<number, () => void>();
+  const timer = new BoardTimers();
   class Client extends BoardClient {
     constructor(options: ClientOptions) {
       super(requests, options);
     }
   }
   const http: HttpClientClass = Client;
-  const platform: Platform = {
-    flash: {
-      open: ({ path, mode }) =>
-        new BoardPartition(boardCall(operations.flashOpen, mode === "r+" ? 1 : 0, 0, path)),
-    },
-    keyValue: { open: ({ path }) => new BoardDomain(boardCall(operations.keyOpen, 0, 0, path)) },
-    http,
-    digest: HostDigest,
-    timer: {
-      set: (callback, delayMs) => {
-        const id = boardCall(operations.timerSet, delayMs, 0);
-        timers.set(id, callback);
-        return id;
-      },
-      clear: (id) => {
-        if (typeof id !== "number") return;
-        timers.delete(id);
-        boardCall(operations.timerClear, id, 0);
-      },
-    },
-    ticks: () => boardCall(operations.ticks, 0, 0),
-    natives: natives(),
-    trace: (line) => {
-      boardCall(operations.trace, 0, 0, line);
-    },
-  };
+  const platform = { flash, keyValue, http, digest: HostDigest, timer, ticks, natives, trace };
   const dispatch: BoardPlatform["dispatch"] = (kind, id, value, text) => {
     if (kind === events.timer) {
-      const callback = timers.get(id);
-      timers.delete(id);
+      const callback = timer.callbacks.get(id);
+      timer.callbacks.delete(id);
       return callback?.();
     }
     const request = requests.get(id);
