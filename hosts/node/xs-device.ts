@@ -36,7 +36,7 @@ export interface PhaseMark {
 
 export interface XsCpuOptions {
   readonly creation?: Creation;
-  /** Compiled module below dist; hosts/xs/device.js by default. */
+  /** Compiled module; dist/hosts/xs/device.js by default. */
   readonly module?: string;
   /** Collect before every request, so that peaks are exact. Slow. */
   readonly collectOften?: boolean;
@@ -62,7 +62,7 @@ export class XsCpu {
     return (device) => {
       this.close();
       this.boots++;
-      const { creation = esp32Creation, module = "hosts/xs/device.js" } = this.#options;
+      const { creation = esp32Creation, module = "dist/hosts/xs/device.js" } = this.#options;
       const more = ["--board", ...(this.#options.collectOften === true ? ["--collect-often"] : [])];
       const line = [
         ...(this.#options.prefix?.(this.boots) ?? []),

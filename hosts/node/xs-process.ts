@@ -50,9 +50,9 @@ export function xsProgram(): XsProgram {
   throw new Error("the XS host is not built: npm run build:xs");
 }
 
-/** The compiled module that a machine starts from, by its path below dist. */
+/** The compiled module that a machine starts from, by its path below the project's root. */
 export function xsModule(path: string): string {
-  return join(root, "dist", path);
+  return join(root, path);
 }
 
 /** Arguments that make a machine of `creation` run `module`. */
