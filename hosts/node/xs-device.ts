@@ -4,8 +4,13 @@
  * holds what a device's heap would hold. A power cut kills the process.
  */
 import type { AgentOptions } from "../../src/agent/options.js";
-import type { FlashPartition, HttpClientInstance, TimerId } from "../esp32/platform.js";
-import type { ClientRequest, KeyValueDomain } from "../esp32/platform.js";
+import type {
+  ClientRequest,
+  FlashPartition,
+  HttpClientInstance,
+  KeyValueDomain,
+  TimerId,
+} from "../esp32/platform.js";
 import { BootEnded, type BootedDevice, type Firmware } from "../simulator/board.js";
 import { PowerCut } from "../simulator/power.js";
 import type { Behaviour } from "../simulator/simulation.js";
@@ -40,6 +45,8 @@ export interface XsCpuOptions {
   readonly module?: string;
   /** Collect before every request, so that peaks are exact. Slow. */
   readonly collectOften?: boolean;
+  /** Says nothing when the machine aborts. */
+  readonly quiet?: boolean;
   /** Command in front of the host, for example valgrind, given the number of the boot. */
   readonly prefix?: (boot: number) => readonly string[];
 }
@@ -69,7 +76,7 @@ export class XsCpu {
         xsProgram().path,
         ...xsArguments(creation, xsModule(module), more),
       ];
-      const started = new XsProcess(line[0], line.slice(1));
+      const started = new XsProcess(line[0], line.slice(1), this.#options.quiet);
       this.#process = started;
       new XsBoot(started, device, behaviour, options, this).serve();
     };

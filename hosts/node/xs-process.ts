@@ -4,7 +4,16 @@
  * pipes to a child can only be read by its event loop.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -83,7 +92,7 @@ export class XsProcess {
   readonly #frame = Buffer.alloc(headBytes + bodyBytesMax);
   #over = false;
 
-  constructor(command: string, parameters: readonly string[]) {
+  constructor(command: string, parameters: readonly string[], quiet = false) {
     const folder = mkdtempSync(join(tmpdir(), "daruma-xs-"));
     const paths = [join(folder, "to"), join(folder, "from")];
     execFileSync("mkfifo", paths);
@@ -94,7 +103,8 @@ export class XsProcess {
     this.#read = openSync(paths[1], O_RDONLY);
     const childRead = openSync(paths[0], O_RDONLY);
     const childWrite = openSync(paths[1], O_WRONLY);
-    this.#child = spawn(command, parameters, { stdio: [childRead, childWrite, "inherit"] });
+    const errors = quiet ? "ignore" : "inherit";
+    this.#child = spawn(command, parameters, { stdio: [childRead, childWrite, errors] });
     this.#child.on("error", () => undefined);
     this.#child.unref();
     for (const descriptor of [...held, childRead, childWrite]) closeSync(descriptor);
@@ -135,7 +145,9 @@ export class XsProcess {
 
   #fill(start: number, length: number): boolean {
     for (let done = 0; done < length; ) {
-      const got = this.#over ? 0 : readSync(this.#read, this.#frame, start + done, length - done, null);
+      const got = this.#over
+        ? 0
+        : readSync(this.#read, this.#frame, start + done, length - done, null);
       if (got === 0) return false;
       done += got;
     }

@@ -1,9 +1,5 @@
 /** The ECMA-419 HTTP client over the board: sockets, headers and bodies lie outside this machine. */
-import type {
-  ClientRequest,
-  ClientRequestOptions,
-  HttpClientInstance,
-} from "../esp32/platform.js";
+import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
 import { operations } from "./operations.js";
 
 /** Requests that are open, by number: what the board's events refer to. */
