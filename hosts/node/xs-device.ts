@@ -47,6 +47,8 @@ export interface XsCpuOptions {
   readonly collectOften?: boolean;
   /** Says nothing when the machine aborts. */
   readonly quiet?: boolean;
+  /** Gives up after an abort: boots that follow crash at once. */
+  readonly stopAtAbort?: boolean;
   /** Command in front of the host, for example valgrind, given the number of the boot. */
   readonly prefix?: (boot: number) => readonly string[];
 }
@@ -68,6 +70,7 @@ export class XsCpu {
   readonly firmware = (behaviour: Behaviour, options: AgentOptions): Firmware => {
     return (device) => {
       this.close();
+      if (this.#options.stopAtAbort === true && this.aborts.length > 0) device.crash();
       this.boots++;
       const { creation = esp32Creation, module = "dist/hosts/xs/device.js" } = this.#options;
       const more = ["--board", ...(this.#options.collectOften === true ? ["--collect-often"] : [])];

@@ -237,7 +237,11 @@ export class Simulation {
   /** The firmware: an agent around one of the known behaviours. */
   #firmware(behaviour: Behaviour): Firmware {
     const elsewhere = this.#options.firmware;
-    if (elsewhere !== undefined) return elsewhere(behaviour, this.#agentOptions(() => undefined));
+    if (elsewhere !== undefined)
+      return elsewhere(
+        behaviour,
+        this.#agentOptions(() => undefined),
+      );
     return (device) => {
       const { timer } = device.platform;
       if (behaviour === "crash") timer.set(() => device.crash(), 1500);

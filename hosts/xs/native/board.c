@@ -5,13 +5,6 @@
  */
 #include "host.h"
 #include <errno.h>
-#ifdef WITH_VALGRIND
-#include <valgrind/callgrind.h>
-#else
-/* Without valgrind's header its requests are left out; the counts are then not available. */
-#define CALLGRIND_TOGGLE_COLLECT
-#define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
-#endif
 
 int gxHasBoard = 0;
 /* Both sides send at most one envelope or one flash block, and headers. */

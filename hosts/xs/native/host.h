@@ -4,6 +4,13 @@
 
 #include "xsAll.h"
 #include "xsScript.h"
+#ifdef WITH_VALGRIND
+#include <valgrind/callgrind.h>
+#else
+/* Without valgrind's header its requests are left out; the counts are then not available. */
+#define CALLGRIND_TOGGLE_COLLECT
+#define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
+#endif
 
 /* Exit codes: 70 and the number of the XS abort, so that a caller can tell them apart. */
 enum { exitUsage = 64, exitAbortBase = 70 };

@@ -4,11 +4,6 @@
  * with the heap of a real board. Its default export runs, then events come from the board, if any.
  */
 #include "host.h"
-#ifdef WITH_VALGRIND
-#include <valgrind/callgrind.h>
-#else
-#define CALLGRIND_TOGGLE_COLLECT
-#endif
 
 static const char* gxAbortNames[] = { "debugger", "memory full", "stack overflow", "fatal check",
 	"dead strip", "unhandled exception", "no more keys", "too much computation",
