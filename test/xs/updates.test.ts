@@ -21,6 +21,7 @@ interface Compared {
   readonly result: string;
   readonly reason: string;
   readonly passed: boolean;
+  readonly boots: number;
   readonly cpu: XsCpu;
 }
 
@@ -45,7 +46,7 @@ function compare(
     assert.is(onXs.passed, onNode.passed);
     // A cut in the bootloader is a boot that never reaches the firmware.
     assert.ok(cpu.boots > 1 && cpu.boots <= onXs.boots);
-    return { result: onXs.result, reason: onXs.reason, passed: onXs.passed, cpu };
+    return { result: onXs.result, reason: onXs.reason, passed: onXs.passed, boots: onXs.boots, cpu };
   } finally {
     cpu.close();
   }
@@ -84,11 +85,11 @@ test("an image that loses the network rejects itself", () => {
 
 test("a power cut kills the process, and the update goes on as it does on Node", () => {
   // Through the whole update: journal, erase, program, otadata, confirm.
-  for (const [index, operation] of [0, 3, 11, 24, 28, 29, 31, 33].entries()) {
+  for (const [index, operation] of [0, 11, 24, 29, 33].entries()) {
     const tear: Tear = index % 2 === 0 ? { kind: "before" } : { kind: "bits", seed: 5, share: 128 };
-    const { result, cpu } = compare("healthy", [{ operation, tear }]);
+    const { result, boots } = compare("healthy", [{ operation, tear }]);
     assert.is(result, "updated", `cut at ${operation}, ${tear.kind}`);
-    assert.ok(cpu.boots > 2, `the cut at ${operation} fell into the run`);
+    assert.ok(boots > 2, `the cut at ${operation} fell into the run`);
   }
 });
 
@@ -114,7 +115,7 @@ test("a machine that is too small ends in an abort that the board sees", () => {
     [{ chunkBytes: 78_848, heapSlots: 500, stackSlots: 384 }, "memory full"],
     [{ chunkBytes: 78_848, heapSlots: 4928, stackSlots: 250 }, "stack overflow"],
   ] as const) {
-    const cpu = new XsCpu({ creation, quiet: true });
+    const cpu = new XsCpu({ creation, quiet: true, stopAtAbort: true });
     const run: StandardRun = { oldImage, newImage, behaviour: "healthy", seed: 7 };
     const { passed } = standardRun({ ...run, more: { firmware: cpu.firmware } });
     cpu.close();
