@@ -1,4 +1,5 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
+import { viewOf } from "../../src/bytes.js";
 import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 import type {
   BootControl,
@@ -71,7 +72,7 @@ class PlatformDigest implements Digest {
   }
 
   write(bytes: Uint8Array, start: number, length: number): void {
-    this.#digest.write(bytes.subarray(start, start + length));
+    this.#digest.write(viewOf(bytes, start, length));
   }
 
   close(): Uint8Array {

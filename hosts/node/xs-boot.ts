@@ -10,7 +10,7 @@ import type {
 import { BootEnded, type BootedDevice } from "../simulator/board.js";
 import { PowerCut } from "../simulator/power.js";
 import type { Behaviour } from "../simulator/simulation.js";
-import { events, nativeNames, operations } from "../xs/operations.js";
+import { events, functions, operations } from "../xs/operations.js";
 import type { XsProcess, XsRequest } from "./xs-process.js";
 
 /** What happens in a boot beside the board's work. */
@@ -22,6 +22,8 @@ export interface BootListener {
 }
 
 const nothing = new Uint8Array(0);
+/** Names of `functions`, by number. */
+const functionNames = Object.keys(functions) as (keyof typeof functions)[];
 const answerOk = 0;
 const answerError = 1;
 const answerNone = 2;
@@ -133,7 +135,7 @@ export class XsBoot {
         platform.timer.clear(this.#timers[a]);
         return 0;
       case operations.native:
-        return platform.natives[nativeNames[a]](b) ?? 0;
+        return platform.natives[functionNames[a]](b) ?? 0;
       case operations.deviceId:
         return Buffer.from(platform.natives.daruma_device_id());
     }

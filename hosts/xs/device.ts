@@ -12,22 +12,31 @@ function optionText(index: number): string {
   return boardText(operations.optionText, index, 0) ?? "";
 }
 
-/** Tells the board how far the agent is, and ends a phase of the measurement where one ends. */
+/**
+ * Tells the board what the agent does, and ends a phase of the measurement where one ends. Counts
+ * of bytes within a phase are not told: a device that does so pays for it itself.
+ */
 class ProgressTeller {
   #state = "boot";
   #activity = "";
   #reason = "";
 
   tell(progress: Progress): void {
-    const { state, activity, reason, bytes, totalBytes } = progress;
+    const state = progress.state;
+    const activity = progress.activity;
+    const reason = progress.reason;
     const isPhase = state !== this.#state || activity !== this.#activity;
-    const isNew = isPhase || reason !== this.#reason;
+    if (!isPhase && reason === this.#reason) return;
     if (isPhase) hostMark(this.#activity === "" ? this.#state : `${this.#state}:${this.#activity}`);
     this.#state = state;
     this.#activity = activity;
     this.#reason = reason;
-    const text = isNew ? `${state} ${activity} ${reason}` : undefined;
-    boardCall(operations.progress, bytes, totalBytes, text);
+    boardCall(
+      operations.progress,
+      progress.bytes,
+      progress.totalBytes,
+      `${state} ${activity} ${reason}`,
+    );
   }
 }
 

@@ -48,20 +48,20 @@ export const events = Object.freeze({
   error: 6,
 });
 
-/** ESP-IDF functions without a body, by index. */
-export const nativeNames = Object.freeze([
-  "daruma_running_slot",
-  "daruma_slot_count",
-  "daruma_stage",
-  "daruma_mark_invalid",
-  "daruma_watchdog_arm",
-  "daruma_watchdog_feed",
-  "daruma_watchdog_disarm",
-  "esp_ota_mark_app_valid_cancel_rollback",
-  "esp_reset_reason",
-  "esp_random",
-  "esp_restart",
-] as const);
+/** ESP-IDF functions without a body, by number. */
+export const functions = Object.freeze({
+  daruma_running_slot: 0,
+  daruma_slot_count: 1,
+  daruma_stage: 2,
+  daruma_mark_invalid: 3,
+  daruma_watchdog_arm: 4,
+  daruma_watchdog_feed: 5,
+  daruma_watchdog_disarm: 6,
+  esp_ota_mark_app_valid_cancel_rollback: 7,
+  esp_reset_reason: 8,
+  esp_random: 9,
+  esp_restart: 10,
+} as const);
 
 /** What the board tells the firmware, by index: texts, numbers, bytes. */
 export const optionTexts = Object.freeze({ behaviour: 0, vendor: 1, deviceClass: 2, serverUrl: 3 });

@@ -15,7 +15,7 @@ import type {
   TimerModule,
 } from "../esp32/platform.js";
 import { BoardClient, type ClientOptions, type OpenRequests } from "./http.js";
-import { events, nativeNames, operations } from "./operations.js";
+import { events, functions, operations } from "./operations.js";
 
 class BoardPartition implements FlashPartition {
   readonly #handle: number;
@@ -32,9 +32,11 @@ class BoardPartition implements FlashPartition {
     boardCall(operations.flashWrite, this.#handle, offset, from);
   }
 
-  eraseBlock(start: number, end = start + 1): void {
-    for (let block = start; block < end; block++) {
-      boardCall(operations.flashErase, this.#handle, block);
+  eraseBlock(start: number, end?: number): void {
+    const handle = this.#handle;
+    boardCall(operations.flashErase, handle, start);
+    for (let block = start + 1; end !== undefined && block < end; block++) {
+      boardCall(operations.flashErase, handle, block);
     }
   }
 
@@ -94,27 +96,28 @@ export interface BoardPlatform {
   readonly dispatch: (kind: number, id: number, value: number, text: string | undefined) => void;
 }
 
-function call(name: (typeof nativeNames)[number], argument = 0): number {
-  return boardCall(operations.native, nativeNames.indexOf(name), argument);
+function call(index: number, argument = 0): number {
+  return boardCall(operations.native, index, argument);
 }
 
 // Everything below that needs no state is made when the module is preloaded: it lies in flash, as the
 // native functions of a device do.
 const natives: Natives = Object.freeze({
-  daruma_running_slot: () => call("daruma_running_slot"),
-  daruma_slot_count: () => call("daruma_slot_count"),
-  daruma_stage: (slot: number) => call("daruma_stage", slot),
-  daruma_mark_invalid: () => call("daruma_mark_invalid"),
-  daruma_watchdog_arm: (timeoutMs: number) => call("daruma_watchdog_arm", timeoutMs),
-  daruma_watchdog_feed: () => call("daruma_watchdog_feed"),
-  daruma_watchdog_disarm: () => call("daruma_watchdog_disarm"),
+  daruma_running_slot: () => call(functions.daruma_running_slot),
+  daruma_slot_count: () => call(functions.daruma_slot_count),
+  daruma_stage: (slot: number) => call(functions.daruma_stage, slot),
+  daruma_mark_invalid: () => call(functions.daruma_mark_invalid),
+  daruma_watchdog_arm: (timeoutMs: number) => call(functions.daruma_watchdog_arm, timeoutMs),
+  daruma_watchdog_feed: () => call(functions.daruma_watchdog_feed),
+  daruma_watchdog_disarm: () => call(functions.daruma_watchdog_disarm),
   daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
-  esp_ota_mark_app_valid_cancel_rollback: () => call("esp_ota_mark_app_valid_cancel_rollback"),
-  esp_reset_reason: () => call("esp_reset_reason"),
-  esp_random: () => call("esp_random"),
+  esp_ota_mark_app_valid_cancel_rollback: () =>
+    call(functions.esp_ota_mark_app_valid_cancel_rollback),
+  esp_reset_reason: () => call(functions.esp_reset_reason),
+  esp_random: () => call(functions.esp_random),
   esp_restart: () => {
     hostMark("restart");
-    call("esp_restart");
+    call(functions.esp_restart);
   },
 });
 

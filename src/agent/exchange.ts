@@ -98,9 +98,7 @@ export class Exchange {
           if (current()) this.#guard(() => this.#headers(status, received));
         },
         onReadable: (count) => {
-          if (!current()) return;
-          this.#activeMs = this.#hal.timers.nowMs();
-          this.#guard(() => this.#handler.dataReadable(count));
+          if (current()) this.#readable(count);
         },
         onDone: (failed) => {
           if (current()) this.#end(failed);
@@ -127,6 +125,16 @@ export class Exchange {
     this.#redirects++;
     this.#target = location;
     this.#open();
+  }
+
+  /** As #guard does, without a closure: this is the one callback that comes for every window. */
+  #readable(count: number): void {
+    this.#activeMs = this.#hal.timers.nowMs();
+    try {
+      this.#handler.dataReadable(count);
+    } catch {
+      this.#end(true);
+    }
   }
 
   /** Runs the handler; an exception of it or of the host ends the exchange as failed. */

@@ -46,7 +46,13 @@ function compare(
     assert.is(onXs.passed, onNode.passed);
     // A cut in the bootloader is a boot that never reaches the firmware.
     assert.ok(cpu.boots > 1 && cpu.boots <= onXs.boots);
-    return { result: onXs.result, reason: onXs.reason, passed: onXs.passed, boots: onXs.boots, cpu };
+    return {
+      result: onXs.result,
+      reason: onXs.reason,
+      passed: onXs.passed,
+      boots: onXs.boots,
+      cpu,
+    };
   } finally {
     cpu.close();
   }
