@@ -13,7 +13,7 @@ import {
 } from "./xs-measure.js";
 import { xsProgram } from "./xs-process.js";
 
-const smallBytes = 64 * 1024;
+const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
 const repeats = 3;
 /** The agent may cost this much of the loop for each block (issue budget). */

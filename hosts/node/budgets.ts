@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { blockBytes, growsWithImage, measureUpdate, type Phase, sum } from "./xs-measure.js";
 import { type Creation, esp32Creation, xsArguments, xsModule, xsProgram } from "./xs-process.js";
 
-const smallBytes = 64 * 1024;
+const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
 
 /** DESIGN.md section 6; goals are wishes. */

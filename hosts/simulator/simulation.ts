@@ -265,6 +265,8 @@ export class Simulation {
       pollIntervalMs,
       trialTimeoutMs,
       onProgress: (progress) => {
+        // Code that runs on after a cut, in a catch, is a trait of this simulation, not of a chip.
+        if (this.power.isCut) return;
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
           this.#note(
