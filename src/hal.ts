@@ -55,8 +55,20 @@ export interface SlotFlash {
   eraseBlock(offset: number): void;
 }
 
+/**
+ * What the running app was built with. A bootloader is not replaced by an update, so the one in
+ * flash may be an older one that has less; only a trial shows what it really does.
+ */
+export interface BootFeatures {
+  /** The bootloader takes an unconfirmed image back (CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE). */
+  readonly rollback: boolean;
+  /** The bootloader checks images at every boot (no CONFIG_BOOTLOADER_SKIP_VALIDATE_*). */
+  readonly validation: boolean;
+}
+
 /** The boot record (otadata on ESP32) and the slots it speaks of. */
 export interface BootControl {
+  features(): BootFeatures;
   /** The slot this code runs from, told by the memory map and not by the boot record. */
   runningSlot(): SlotIndex;
   /** The slot of the active boot record entry; -1 when no entry is usable. */
@@ -65,7 +77,7 @@ export interface BootControl {
   slotState(slot: SlotIndex): SlotState;
   /** Number of OTA slots. */
   slotCount(): number;
-  /** Erases the entries of `slot` that are not active, so that nothing old speaks for new bytes. */
+  /** Erases the torn entries and those of `slot`, but for the active one: nothing speaks for it. */
   forget(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;
@@ -131,8 +143,11 @@ export interface Timers {
 
 /** The hardware watchdog of the trial. */
 export interface Watchdog {
-  /** Resets the chip when `feed` is not called for `timeoutMs`; replaces an earlier timeout. */
-  arm(timeoutMs: number): void;
+  /**
+   * Resets the chip when `feed` is not called for `timeoutMs`; replaces an earlier timeout. False
+   * when the host has no watchdog.
+   */
+  arm(timeoutMs: number): boolean;
   feed(): void;
   disarm(): void;
 }

@@ -13,6 +13,8 @@ export const componentPartsMax = 4;
 export const componentPartBytesMax = 32;
 /** Payload URI; printable ASCII. */
 export const uriBytesMax = 256;
+/** Location of a redirect: signed addresses of content networks have 700 to 900 characters. */
+export const locationBytesMax = 2048;
 /** Commands in one sequence. */
 export const commandsMax = 64;
 /** Entries of any map in an envelope. */

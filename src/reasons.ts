@@ -5,7 +5,7 @@
  */
 export type Reason = keyof typeof explanations;
 
-const explanations = {
+const explanations = Object.freeze({
   // The envelope, before its signature is believed.
   "envelope-too-big": "the envelope is larger than 4096 bytes",
   "envelope-malformed": "the envelope is not a SUIT envelope in deterministic CBOR",
@@ -29,6 +29,8 @@ const explanations = {
   "uri-unsupported": "the payload URI is of a kind that this device cannot fetch",
   vetoed: "the application declined the update for now",
   "trial-running": "another release is still on trial",
+  "rollback-unavailable":
+    "the bootloader cannot go back to the old image by itself, so nothing is installed",
   // Download and write.
   "image-header-mismatch": "the payload does not begin with an ESP32 image header that fits",
   "payload-size-mismatch": "the server's payload is not as long as the signed size",
@@ -54,7 +56,7 @@ const explanations = {
   repaired: "the boot record had lost the confirmed image; it runs again without a download",
   // The device itself.
   "journal-failed": "the journal could not be written",
-} as const;
+} as const);
 
 /** What happened, in one sentence without its full stop. */
 export function explain(reason: Reason): string {

@@ -16,7 +16,7 @@ import {
   stateName,
 } from "../../src/boot/otadata.js";
 import { viewOf } from "../../src/bytes.js";
-import type { BootControl, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
+import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
 /** Throws when an ESP-IDF function did not return ESP_OK. */
@@ -58,6 +58,14 @@ class Esp32BootControl implements BootControl {
     this.#natives = platform.natives;
   }
 
+  features(): BootFeatures {
+    const natives = this.#natives;
+    return {
+      rollback: natives.daruma_rollback_enabled() !== 0,
+      validation: natives.daruma_validation_enabled() !== 0,
+    };
+  }
+
   runningSlot(): SlotIndex {
     return this.#natives.daruma_running_slot();
   }
@@ -89,7 +97,9 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.#flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (i !== active && this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
+      if (i === active || pair[i].sequence === sequenceErased) continue;
+      // One that is not intact was torn, and may read as intact at another time.
+      if (!crcMatches(pair[i]) || this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
     partition.close();
   }
@@ -99,7 +109,10 @@ class Esp32BootControl implements BootControl {
     if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
-    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: "r+" }));
+    // As esp_ota_begin (C.4): while the running image is unconfirmed, the other slot holds the one
+    // to go back to, and writes to it throw.
+    const isOnTrial = this.slotState(running) === "pending-verify";
+    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
   }
 
   stage(slot: SlotIndex): void {

@@ -1,4 +1,5 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
+import { recordAbort } from "../../src/agent/abort.js";
 import { viewOf } from "../../src/bytes.js";
 import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 import type {
@@ -107,8 +108,8 @@ class TaskWatchdog implements Watchdog {
     this.#natives = natives;
   }
 
-  arm(timeoutMs: number): void {
-    this.#natives.daruma_watchdog_arm(timeoutMs);
+  arm(timeoutMs: number): boolean {
+    return this.#natives.daruma_watchdog_arm(timeoutMs) === 0;
   }
 
   feed(): void {
@@ -132,7 +133,9 @@ class Esp32Hal implements Hal {
 
   constructor(platform: Platform) {
     this.boot = createBootControl(platform);
-    this.keyValue = new NvsKeyValue(platform.keyValue);
+    const keyValue = new NvsKeyValue(platform.keyValue);
+    platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
+    this.keyValue = keyValue;
     this.http = createHttp(platform.http);
     this.timers = new EspTimers(platform);
     this.watchdog = new TaskWatchdog(platform.natives);
@@ -160,6 +163,11 @@ class Esp32Hal implements Hal {
   log(line: string): void {
     this.#platform.trace(line);
   }
+}
+
+/** Such as "unhandled exception: x is not a function". */
+function abortText(reason: string, exception: unknown): string {
+  return exception instanceof Error ? `${reason}: ${exception.message}` : reason;
 }
 
 /**

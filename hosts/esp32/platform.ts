@@ -77,7 +77,11 @@ export interface Natives {
   daruma_stage(slot: number): number;
   /** esp_ota_mark_app_invalid_rollback: marks, does not restart. */
   daruma_mark_invalid(): number;
-  /** Own user of the task watchdog, so that only `feed` counts. */
+  /** 1 when the app was built with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE. */
+  daruma_rollback_enabled(): number;
+  /** 1 when the app was built without CONFIG_BOOTLOADER_SKIP_VALIDATE_*. */
+  daruma_validation_enabled(): number;
+  /** Own user of the task watchdog, so that only `feed` counts. Not 0 without a task watchdog. */
   daruma_watchdog_arm(timeoutMs: number): number;
   daruma_watchdog_feed(): number;
   daruma_watchdog_disarm(): number;
@@ -107,4 +111,11 @@ export interface Platform {
   ticks(): number;
   readonly natives: Natives;
   trace(line: string): void;
+  /**
+   * Calls `hook` when JavaScript aborts, before the chip restarts: with XS's reason, such as
+   * "unhandled exception", and the exception if there is one. Replaces an earlier hook.
+   */
+  onAbort(hook: AbortHook): void;
 }
+
+export type AbortHook = (reason: string, exception: unknown) => void;

@@ -1,118 +1,148 @@
+/** Benches with Node's digests and throw-away keys: the stages that fault plans run on. */
+
+import type { AgentOptions } from "../../src/agent/options.js";
+import { buildImage } from "../../src/author/esp-image.js";
+import type { Partition } from "../../src/boot/partitions.js";
+import { firmwareFor } from "../simulator/behaviours.js";
+import { Bench, type BenchFirmware, type BenchOptions } from "../simulator/bench.js";
+import type { Layout } from "../simulator/layout.js";
+import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
+import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
+import type { Behaviour } from "../simulator/simulation.js";
+import type { Stage } from "../simulator/verdicts.js";
+import { cachedNatives } from "./cached-natives.js";
+import { describeForServer } from "./describe.js";
+import { nodeDigest } from "./digest.js";
+import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
+
+const vendor = "example.com";
+const deviceClass = "lamp-v2";
+const chipId = 0;
+const signer = throwAwaySigner("fault plans");
+const forger = throwAwaySigner("somebody else");
+
+/** The images of an application developer, in the place of made-up ones. */
+export interface StageImages {
+  readonly oldImage: Uint8Array;
+  readonly newImage: Uint8Array;
+  readonly oldFirmware: BenchFirmware;
+  readonly newFirmware: BenchFirmware;
+  /** False when the new firmware must not be kept. */
+  readonly newIsHealthy: boolean;
+}
+
+export interface StageOptions {
+  readonly images?: StageImages;
+  readonly agent?: Partial<AgentOptions>;
+  readonly onLine?: BenchOptions["onLine"];
+  /** Changes how answers travel, for network faults. */
+  readonly intercept?: BenchOptions["intercept"];
+}
+
 /**
- * `npm run bench`: what the agent costs on XS beside the loop that a user would otherwise write, in
- * i386 instructions counted by callgrind: same engine, same image, same network. Digest, flash and
- * sockets are native on a device and count for neither side.
+ * Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions.
  */
-import {
-  blockBytes,
-  growsWithImage,
-  measureLoop,
-  measureUpdate,
-  type Phase,
-  sum,
-} from "./xs-measure.js";
-import { xsProgram } from "./xs-process.js";
-
-const smallBytes = 128 * 1024;
-const largeBytes = 256 * 1024;
-const repeats = 3;
-/** The agent may cost this much of the loop for each block (issue budget). */
-const ratioMax = 2;
-/**
- * CoreMark under callgrind against CoreMark on one ESP32 core of 240 MHz gives 166 to 172 million
- * i386 instructions a second from cache; code in QIO flash runs 1.5 to 2.8 times slower.
- */
-const esp32PerSecond = { slow: 60e6, fast: 115e6 };
-
-function need(phases: Phase[] | null, what: string): Phase[] {
-  if (phases === null) throw new Error(`${what} did not get through`);
-  return phases;
+function layoutOf(imageBytes: number): Layout {
+  const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
+  const row = (
+    label: string,
+    type: number,
+    subtype: number,
+    offset: number,
+    sizeBytes: number,
+  ) => ({
+    label,
+    type,
+    subtype,
+    offset,
+    sizeBytes,
+    flags: 0,
+  });
+  const partitions: Partition[] = [
+    row("nvs", 1, 2, 0x9000, 0x4000),
+    row("otadata", 1, 0, 0xd000, 0x2000),
+    row("ota_0", 0, 0x10, 0x10000, slotBytes),
+    row("ota_1", 0, 0x11, 0x10000 + slotBytes, slotBytes),
+  ];
+  return { flashBytes: 0x10000 + 2 * slotBytes, partitions };
 }
 
-function milliseconds(instructions: number): string {
-  const fast = (1000 * instructions) / esp32PerSecond.fast;
-  const slow = (1000 * instructions) / esp32PerSecond.slow;
-  const digits = slow < 10 ? 2 : 0;
-  return `${fast.toFixed(digits)}..${slow.toFixed(digits)} ms`;
+function behaviourOf(ending: Ending): Behaviour | "brown-out" {
+  return ending === "refused" || ending === "installed" ? "healthy" : ending;
 }
 
-const number = (value: number): string => Math.round(value).toLocaleString("en-US");
-
-function sameThreeTimes(): Phase[] {
-  const runs = Array.from({ length: repeats }, () =>
-    need(measureUpdate(smallBytes, true), "the update"),
-  );
-  const texts = runs.map((phases) => phases.map(({ instructions }) => instructions).join(" "));
-  const isSame = texts.every((text) => text === texts[0]);
-  console.log(`callgrind counts of ${repeats} runs: ${isSame ? "equal" : "DIFFERENT"}`);
-  if (!isSame) {
-    console.log(texts.join("\n"));
-    process.exitCode = 1;
-  }
-  return runs[0];
+function imageFor(version: number, sizeBytes: number): Uint8Array {
+  const text = `${version}`;
+  const options = { chipId, version: text, projectName: "app", sizeBytes, fillSeed: version };
+  return buildImage(options, nodeDigest);
 }
 
-function printPhases(phases: readonly Phase[]): void {
-  console.log(`\none update of ${largeBytes / 1024} KB, phase by phase; a phase may come again`);
-  console.log("boot phase                 instructions     meter  GCs  ESP32 240 MHz, estimate");
-  for (const { boot, phase, instructions, meter, collections } of phases) {
-    const counts = `${number(instructions).padStart(13)} ${number(meter).padStart(9)}`;
-    const tail = `${String(collections).padStart(4)}  ${milliseconds(instructions)}`;
-    console.log(`${String(boot).padEnd(4)} ${phase.padEnd(20)} ${counts} ${tail}`);
-  }
-  const largest = [...phases].sort((a, b) => b.instructions - a.instructions).slice(0, 3);
-  const all = sum(phases, "instructions");
-  const costs = largest.map(
-    ({ boot, phase, instructions }) =>
-      `${phase} of boot ${boot} (${((100 * instructions) / all).toFixed(0)} %)`,
-  );
-  console.log(`the three largest costs: ${costs.join(", ")}`);
+/** Makes the bench of a plan and brings its device to the start. */
+export function makeStage(
+  plan: Pick<Plan, "ending" | "start" | "seed" | "imageBytes">,
+  options: StageOptions = {},
+): Stage {
+  const own = options.images;
+  const size = plan.imageBytes;
+  const oldImage = own?.oldImage ?? imageFor(1, defaultImageBytes);
+  const olderImage = imageFor(2, defaultImageBytes);
+  const running = plan.start === "second" ? olderImage : oldImage;
+  const newImage = plan.ending === "installed" ? running : (own?.newImage ?? imageFor(3, size));
+  const newerImage = imageFor(4, size);
+  const release = (image: Uint8Array, sequenceNumber: number, key = signer) =>
+    makeRelease({
+      image,
+      signer: key,
+      sequenceNumber,
+      versionText: `${sequenceNumber}`,
+      vendor,
+      deviceClass,
+    });
+  const isKept = plan.ending === "healthy" || plan.ending === "refused";
+  const healthy = firmwareFor("healthy");
+  const oldFirmware = own?.oldFirmware ?? healthy;
+  const images = [
+    { bytes: oldImage, isHealthy: true, firmware: oldFirmware },
+    { bytes: olderImage, isHealthy: true, firmware: healthy },
+    ...(plan.ending === "installed"
+      ? []
+      : [
+          {
+            bytes: newImage,
+            isHealthy: own?.newIsHealthy ?? isKept,
+            firmware: own?.newFirmware ?? firmwareFor(behaviourOf(plan.ending)),
+          },
+        ]),
+    { bytes: newerImage, isHealthy: true, firmware: healthy },
+  ];
+  const bench = new Bench({
+    natives: cachedNatives,
+    describe: describeForServer,
+    trustAnchor: signer.publicKey,
+    vendor,
+    deviceClass,
+    chipId,
+    layout: layoutOf(Math.max(...images.map((one) => one.bytes.length))),
+    seed: plan.seed,
+    images,
+    releases: [
+      release(oldImage, 1),
+      release(olderImage, 2),
+      release(newImage, 3, plan.ending === "refused" ? forger : signer),
+      release(newerImage, 4),
+    ],
+    agent: { verifySignature: verifier, ...options.agent },
+    ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
+  });
+  const start = prepare(bench, plan.start);
+  if (start.offered !== releaseRoles.wanted) throw new RangeError("a plan is about one release");
+  return { bench, ending: plan.ending, start };
 }
 
-function main(): void {
-  console.log(`XS 13.3, ${xsProgram().bits} bit; instructions without digest, flash and sockets`);
-  const smallUpdate = sameThreeTimes();
-  const largeUpdate = need(measureUpdate(largeBytes, true), "the update");
-  const smallLoop = need(measureLoop(smallBytes, true), "the loop");
-  const largeLoop = need(measureLoop(largeBytes, true), "the loop");
-  printPhases(largeUpdate);
+const verifier = cachedVerifier();
 
-  const blocks = (largeBytes - smallBytes) / blockBytes;
-  const isLoop = ({ phase }: Phase): boolean => phase === "loop";
-  const isDownload = ({ phase }: Phase): boolean => phase === "writing:download";
-  const isReadBack = ({ phase }: Phase): boolean => phase.endsWith(":read-back");
-  const perBlock = (
-    large: readonly Phase[],
-    small: readonly Phase[],
-    takes: (phase: Phase) => boolean,
-  ): number => (sum(large, "instructions", takes) - sum(small, "instructions", takes)) / blocks;
-  const loop = perBlock(largeLoop, smallLoop, isLoop);
-  const download = perBlock(largeUpdate, smallUpdate, isDownload);
-  const readBack = perBlock(largeUpdate, smallUpdate, isReadBack);
-  const whole = perBlock(largeUpdate, smallUpdate, growsWithImage);
-  console.log("\nper further block of 4 KB         instructions   ratio  ESP32, estimate");
-  for (const [what, count] of [
-    ["plain loop", loop],
-    ["agent: download and write", download],
-    ["agent: read-back, twice", readBack],
-    ["agent: with boot-time digest", whole],
-  ] as const) {
-    const ratio = `${(count / loop).toFixed(2)}x`.padStart(7);
-    console.log(
-      `${what.padEnd(30)} ${number(count).padStart(15)} ${ratio}  ${milliseconds(count)}`,
-    );
-  }
-  const wholeLoop = sum(largeLoop, "instructions", isLoop);
-  const wholeUpdate = sum(largeUpdate, "instructions");
-  const kilobytes = largeBytes / 1024;
-  console.log(
-    `\nwhole run: loop ${number(wholeLoop / kilobytes)} instructions per KB, agent ` +
-      `${number(wholeUpdate / kilobytes)} (${(wholeUpdate / wholeLoop).toFixed(1)}x: signatures ` +
-      "are verified once per offer, whatever the size of the image)",
-  );
-  const isMet = download / loop <= ratioMax;
-  console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);
-  if (!isMet) process.exitCode = 1;
+/** Replays a plan line. Throws RangeError for a line that `printPlan` did not make. */
+export function replay(line: string, options: StageOptions = {}): PlanResult {
+  return runPlan(parsePlan(line), (plan) => makeStage(plan, options));
 }
-
-main();

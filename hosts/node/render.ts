@@ -8,13 +8,22 @@ import type { VerifyResult } from "./commands/verify.js";
 import type { CliError } from "./errors.js";
 import type { KeyFiles } from "./keys.js";
 
+/**
+ * `text` without what a terminal would obey: names in an image or a flash are not the operator's
+ * own. JSON needs no such care, as it escapes control characters itself.
+ */
+function printable(text: string): string {
+  return text.replace(/[^\P{C}\n]/gu, "?");
+}
+
 /** Prints a result: `{"ok":true,...}` on one line with --json, else the text of `render`. */
 export function printResult<T extends object>(
   result: T,
   json: boolean,
   render: (result: T) => string,
 ): void {
-  process.stdout.write(`${json ? JSON.stringify({ ok: true, ...result }) : render(result)}\n`);
+  const text = json ? JSON.stringify({ ok: true, ...result }) : printable(render(result));
+  process.stdout.write(`${text}\n`);
 }
 
 /** Prints a refusal to stderr, or as JSON to stdout with --json. */
@@ -23,18 +32,18 @@ export function printError(error: CliError, json: boolean): void {
     const line = JSON.stringify({ ok: false, code: error.code, message: error.message });
     process.stdout.write(`${line}\n`);
   } else {
-    process.stderr.write(`daruma: ${error.message}\n`);
+    process.stderr.write(`daruma: ${printable(error.message)}\n`);
   }
 }
 
 /** A warning never changes the result; it goes to stderr so that stdout stays parseable. */
 export function printWarning(message: string): void {
-  process.stderr.write(`daruma: warning: ${message}\n`);
+  process.stderr.write(`daruma: warning: ${printable(message)}\n`);
 }
 
 /** One file's boot; JSON is the report alone, one line a file, for line-wise tools. */
 export function printBoot(report: BootReport, json: boolean): void {
-  process.stdout.write(`${json ? JSON.stringify(report) : renderBoot(report)}\n`);
+  process.stdout.write(`${json ? JSON.stringify(report) : printable(renderBoot(report))}\n`);
 }
 
 export function renderKeygen(files: Pick<KeyFiles, "privateKeyPath" | "publicKeyPath">): string {

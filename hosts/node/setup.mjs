@@ -1,5 +1,6 @@
 // Makes a bare clone ready: installs the locked packages when they are missing or older than the
-// lock file, then compiles. Plain JavaScript, because nothing is compiled or installed before it.
+// lock file, compiles, and copies what a device build needs of other packages. Plain JavaScript,
+// because nothing is compiled or installed before it.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,3 +25,4 @@ function installed() {
 // No install scripts: the XS sources come with a build of their own that is not needed here.
 if (!installed()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
 run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
+run(process.execPath, [join(root, "hosts", "node", "vendor.mjs")]);

@@ -108,6 +108,8 @@ export interface StandardRun {
   readonly onTimeline?: ScenarioOptions["onTimeline"];
   /** Faults, and another CPU for the firmware. */
   readonly more?: Pick<ScenarioOptions, "cuts" | "firmware" | "intercept">;
+  /** Overrides of the agent's options, for example a verifier. */
+  readonly agent?: ScenarioOptions["agent"];
 }
 
 /** The run of `daruma simulate`. Throws RangeError for images that cannot be used. */
@@ -115,7 +117,9 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
   const vendor = "example.com";
   const deviceClass = "lamp-v2";
   const signer = throwAwaySigner(`seed ${run.seed}`);
-  const forger = throwAwaySigner(`forger ${run.seed}`);
+  // Names the trust anchor's key: a stranger's would be refused without verifying anything.
+  const { sign } = throwAwaySigner(`forger ${run.seed}`);
+  const forger = { publicKey: signer.publicKey, sign };
   const header = parseImageHeader(run.oldImage);
   if (!header.ok) throw new RangeError(`the old image is not an ESP32 image: ${header.code}`);
   const common = { vendor, deviceClass };
@@ -138,7 +142,7 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
     }),
     next: makeRelease({ ...next, signer, sequenceNumber: 2 }),
     forged,
-    agent: { verifySignature: cachedVerifier() },
+    agent: { verifySignature: cachedVerifier(), ...run.agent },
     ...(run.onTimeline === undefined ? {} : { onTimeline: run.onTimeline }),
     ...run.more,
   });

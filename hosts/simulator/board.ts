@@ -4,11 +4,11 @@
  * no firmware can act beyond its end, whatever it catches.
  */
 
-import { chipById } from "../../src/boot/chips.js";
 import type { Md5, Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
-import type { DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
+import type { AbortHook, DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
+import { appFeatures, type BoardBuild, bootloaderOptions, revisionOf } from "./board-build.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
@@ -41,6 +41,8 @@ export interface BootedDevice {
   crash(): never;
   /** Blocks the event loop for ever; the task watchdog bites, if one is armed. */
   hang(): never;
+  /** Draws more than the supply gives: ends the boot with reset reason "brown-out". */
+  brownOut(): never;
   /** Takes this image's own way to the network down, or up again. */
   setLink(up: boolean): void;
 }
@@ -79,8 +81,12 @@ export interface BoardOptions {
   readonly seed: number;
   /** The firmware of an image, chosen by its content. */
   readonly firmwareOf: (imageHex: string) => Firmware;
+  readonly build?: BoardBuild;
   /** What happens, for timelines and checkers. */
   readonly observer: BoardObserver;
+  /** Boots that this board has behind it already, and why the first one of this run begins. */
+  readonly bootsBefore?: number;
+  readonly firstReason?: BootEnd;
 }
 
 export interface BoardObserver {
@@ -109,20 +115,23 @@ const bootMs = 400;
 export class Board {
   readonly #options: BoardOptions;
   readonly #prng: Prng;
-  #boots = 0;
+  #boots: number;
   /** Raised at every end of a boot: events of an older boot find another number. */
   #epoch = 0;
   #running = false;
   /** Reset reason of the next boot. */
-  #reason: BootEnd = "power-on";
+  #reason: BootEnd;
   #ending: { reason: BootEnd; note: string } | null = null;
   #link = true;
   #watchdogMs = 0;
   #watchdog: WorldEvent | null = null;
+  #abortHook: AbortHook | null = null;
 
   constructor(options: BoardOptions) {
     this.#options = options;
     this.#prng = new Prng(options.seed);
+    this.#boots = options.bootsBefore ?? 0;
+    this.#reason = options.firstReason ?? "power-on";
   }
 
   get boots(): number {
@@ -167,6 +176,7 @@ export class Board {
     const { reason, note } = this.#ending ?? { reason: "power-on" as const, note: "" };
     this.#ending = null;
     this.#running = false;
+    this.#abortHook = null;
     this.#epoch++;
     this.#disarm();
     power.restore();
@@ -183,9 +193,12 @@ export class Board {
     world.advance(bootMs);
     let result: BootResult;
     try {
-      const { digestFactory, md5, chipId } = this.#options;
-      const chipRevision = revisionOf(chipId);
-      result = runBootloader(flash, { digest: digestFactory, md5 }, { chipId, chipRevision });
+      const { digestFactory, md5, chipId, build = {} } = this.#options;
+      result = runBootloader(
+        flash,
+        { digest: digestFactory, md5 },
+        bootloaderOptions(chipId, build),
+      );
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
       this.#ending = { reason: "power-on", note: "power cut in the bootloader" };
@@ -213,7 +226,7 @@ export class Board {
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
-    const { world, power, flash, keyValue, observer } = this.#options;
+    const { world, power, flash, keyValue, observer, build = {} } = this.#options;
     const epoch = this.#epoch;
     const isAlive = (): boolean => this.#epoch === epoch && this.#ending === null;
     const check = (): void => {
@@ -230,6 +243,7 @@ export class Board {
       digest: this.#options.digestFactory,
       chipId: this.#options.chipId,
       chipRevision: revisionOf(this.#options.chipId),
+      rollback: build.appRollback !== false,
     });
     const platform = createPlatform({
       world,
@@ -258,6 +272,11 @@ export class Board {
       watchdogDisarm: () => this.#disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      onAbort: (hook) => {
+        this.#abortHook = hook;
+      },
+      features: appFeatures(build),
+      hasWatchdog: build.taskWatchdog !== false,
     });
     return {
       platform,
@@ -273,6 +292,10 @@ export class Board {
         if (this.#watchdog === null) this.#arm(taskWatchdogMs);
         throw new BootEnded("hang");
       },
+      brownOut: () => {
+        this.#end("brown-out", "the supply broke down");
+        throw new BootEnded("brown-out");
+      },
       setLink: (up) => {
         this.#link = up;
       },
@@ -286,13 +309,21 @@ export class Board {
       callback();
     } catch (error) {
       const isEnd = error instanceof BootEnded || error instanceof PowerCut;
-      if (!isEnd && !power.isCut) {
-        const text = error instanceof Error ? error.message : "unknown";
-        this.#end("software", `uncaught exception: ${text}`);
-      }
+      if (!isEnd && !power.isCut) this.#abort(error);
     }
     // Latched: whatever the firmware caught, a cut supply ends the boot.
     if (power.isCut) this.#end("power-on", "power cut");
+  }
+
+  /** fxAbort of XS on ESP32: the hook first, whose own exceptions are dropped, then esp_restart. */
+  #abort(error: unknown): void {
+    try {
+      this.#abortHook?.("unhandled exception", error);
+    } catch {
+      // xsPlatform.c catches what the hook throws; a power cut in it is seen below.
+    }
+    const text = error instanceof Error ? error.message : "unknown";
+    this.#end("software", `uncaught exception: ${text}`);
   }
 
   #end(reason: BootEnd, note: string): void {
@@ -311,9 +342,4 @@ export class Board {
     if (this.#watchdog !== null) this.#options.world.cancel(this.#watchdog);
     this.#watchdog = null;
   }
-}
-
-/** The revision of silicon that is sold today; that of the ESP32 for a chip we do not know. */
-function revisionOf(chipId: number): number {
-  return chipById(chipId)?.revision ?? 300;
 }

@@ -3,14 +3,15 @@
  * the journal's keys and the wire, never from the agent's own memory.
  */
 
+import { activeEntry, slotOfSequence, stateValid } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { equalBytes } from "../../src/bytes.js";
+import { equalBytes, readU32 } from "../../src/bytes.js";
 import { decodeConfirmed } from "../../src/journal/records.js";
-import type { StoredReport } from "../../src/server/report.js";
+import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
 
-export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8";
+export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
 export interface Violation {
   readonly promise: PromiseId;
@@ -28,15 +29,33 @@ export interface KnownImage {
   readonly isHealthy: boolean;
 }
 
+/** What the checkers carry from one boot to the next. */
+export interface CheckersState {
+  readonly confirmedSlot: number;
+  readonly confirmedHex: string;
+  readonly marking: string;
+  readonly superseded: readonly string[];
+  readonly floor: number;
+}
+
 export class Checkers {
+  /**
+   * True where a fault may damage the confirmed image itself: going back to an older one is right.
+   */
+  mayFallBack = false;
   readonly violations: Violation[] = [];
   readonly #flash: Flash;
   readonly #slots: readonly Partition[];
   readonly #images: ReadonlyMap<string, KnownImage>;
   readonly #nowMs: () => number;
+  readonly #otadata: Partition | null;
   /** Slots whose image was confirmed; the last one is the one that P2 and P5 speak of. */
   #confirmedSlot: number;
   #confirmedHex = "";
+  /** Image whose boot record entry was being marked valid: a cut may hide that it was done. */
+  #marking = "";
+  /** Images that were confirmed before the last one. */
+  #superseded: readonly string[] = [];
   #runningHex = "";
   #runningSlot = -1;
   #floor = 0;
@@ -49,12 +68,38 @@ export class Checkers {
     images: ReadonlyMap<string, KnownImage>,
     nowMs: () => number,
     factorySlot: number,
+    otadata?: Partition,
   ) {
     this.#flash = flash;
     this.#slots = slots;
     this.#images = images;
     this.#nowMs = nowMs;
     this.#confirmedSlot = factorySlot;
+    this.#otadata = otadata ?? null;
+  }
+
+  save(): CheckersState {
+    return {
+      confirmedSlot: this.#confirmedSlot,
+      confirmedHex: this.#confirmedHex,
+      marking: this.#marking,
+      superseded: this.#superseded,
+      floor: this.#floor,
+    };
+  }
+
+  /** Goes on from `state`; violations and operations are counted anew. */
+  load(state: CheckersState): void {
+    this.#confirmedSlot = state.confirmedSlot;
+    this.#confirmedHex = state.confirmedHex;
+    this.#marking = state.marking;
+    this.#superseded = state.superseded;
+    this.#floor = state.floor;
+    this.#runningHex = "";
+    this.#runningSlot = -1;
+    this.#refusedWindow = null;
+    this.#flashOperations = 0;
+    this.violations.length = 0;
   }
 
   #violated(promise: PromiseId, text: string): void {
@@ -78,21 +123,60 @@ export class Checkers {
     if (known === undefined || !equalBytes(bytes, known.bytes)) {
       this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
     }
+    this.#becamePermanent(record);
   }
 
-  /** P2: called before each erase and program of flash. */
-  flashChanging(address: number): void {
+  /**
+   * P3: a boot by an entry in state valid is for good, so somebody must have confirmed that image.
+   */
+  #becamePermanent(record: BootRecord): void {
+    const pair = record.result.otadataAfter;
+    const active = pair === null ? -1 : activeEntry(pair);
+    if (pair === null || active === -1 || this.#runningHex === this.#confirmedHex) return;
+    const { sequence, stateWord } = pair[active];
+    if (stateWord !== stateValid || slotOfSequence(sequence, this.#slots.length) !== record.slot) {
+      return;
+    }
+    if (this.#superseded.includes(this.#runningHex)) return;
+    if (this.#marking === this.#runningHex) this.confirmed(record.slot);
+    else this.#violated("P3", `boot ${record.number}: valid, though it was never confirmed`);
+  }
+
+  /** P2: called before each erase and program of flash; `programmed` has a program's bytes. */
+  flashChanging(address: number, programmed: Uint8Array | null = null): void {
     this.#flashOperations++;
+    if (programmed !== null) this.#recordChanging(address, programmed);
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
-    if (slot >= 0 && slot === this.#confirmedSlot) {
-      this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
-    }
+    if (slot < 0 || slot !== this.#confirmedSlot) return;
+    // What rotted in the slot is not the confirmed image any more, and may be replaced.
+    if (this.mayFallBack && !this.#holdsConfirmed(this.#slots[slot])) return;
+    this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
+  }
+
+  #holdsConfirmed({ offset }: Partition): boolean {
+    const bytes = this.#images.get(this.#confirmedHex)?.bytes;
+    if (bytes === undefined) return false;
+    return equalBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
+  }
+
+  /** Sees an entry being marked valid, before that is done and however it ends. */
+  #recordChanging(address: number, programmed: Uint8Array): void {
+    const otadata = this.#otadata;
+    if (otadata === null || programmed.length !== 32 || this.#runningHex === "") return;
+    if (address < otadata.offset || address >= otadata.offset + otadata.sizeBytes) return;
+    if (readU32(programmed, 24) === stateValid) this.#marking = this.#runningHex;
   }
 
   /** P3, P5: the platform made the running image permanent. */
   confirmed(slot: number): void {
+    if (this.#runningHex !== this.#confirmedHex) {
+      if (this.#superseded.includes(this.#runningHex) && !this.mayFallBack) {
+        this.#violated("P5", `slot ${slot}: an older image was made permanent again`);
+      }
+      this.#superseded = [...this.#superseded, this.#confirmedHex];
+    }
     this.#confirmedSlot = slot;
     this.#confirmedHex = this.#runningHex;
     if (this.#images.get(this.#runningHex)?.isHealthy === false) {
@@ -137,6 +221,20 @@ export class Checkers {
   /** P6: the run did not settle within its bounds. */
   unsettled(text: string): void {
     this.#violated("P6", text);
+  }
+
+  /** P7: a report on the wire repeats the one that has its id, or is the first with it. */
+  delivered(report: Report, stored: readonly StoredReport[]): void {
+    for (const known of stored) {
+      if (known.reportId !== report.reportId) continue;
+      const isSame =
+        known.manifestDigest === report.manifestDigest &&
+        known.result === report.result &&
+        known.reason === report.reason;
+      if (isSame) continue;
+      const results = `${known.result}, ${known.reason} and ${report.result}, ${report.reason}`;
+      this.#violated("P7", `report ${report.reportId} tells two results: ${results}`);
+    }
   }
 
   /** P7: each attempt has one final result. `attempts` are manifest digests that must have one. */

@@ -51,6 +51,8 @@ interface SavedBlock {
 export interface FlashSnapshot {
   readonly blocks: readonly SavedBlock[];
   readonly chance: number;
+  /** True after a fault that reported success: software may then program over what is there. */
+  readonly deceived: boolean;
 }
 
 export interface FlashOptions {
@@ -82,6 +84,8 @@ export class Flash {
   private readonly dirtyList: Uint32Array;
   private dirtyCount = 0;
   private saved: readonly SavedBlock[] | null = null;
+  /** After a fault that reported success, software cannot know what it programs over. */
+  private deceived = false;
   /** Word view of the buffer last written from: spares one view per write. */
   private sourceBuffer: ArrayBufferLike | null = null;
   private sourceWords: Int32Array;
@@ -128,8 +132,10 @@ export class Flash {
       this.touch(block);
       this.programs[block]++;
     }
+    if (tear !== null && !this.power.cutsSupply) this.deceived = true;
     if (tear === null && this.bad.count === 0) {
-      if (!this.programFast(address, from, start, length)) throw setsBits(address, length);
+      const clears = this.programFast(address, from, start, length);
+      if (!clears && !this.deceived) throw setsBits(address, length);
       return;
     }
     this.programSlow(address, from, start, length, tear);
@@ -146,6 +152,7 @@ export class Flash {
     this.touch(block);
     this.erases[block]++;
     if (tear !== null) {
+      if (!this.power.cutsSupply) this.deceived = true;
       const erased = new Uint8Array(blockBytes).fill(0xff);
       this.tear(address, erased, erased, tear);
     } else {
@@ -194,7 +201,7 @@ export class Flash {
     }
     this.saved = blocks;
     this.clean();
-    return { blocks, chance: this.chance.state };
+    return { blocks, chance: this.chance.state, deceived: this.deceived };
   }
 
   /** Goes back to a snapshot of this chip, wear included; copies the blocks that differ. */
@@ -213,6 +220,7 @@ export class Flash {
     this.saved = snapshot.blocks;
     this.clean();
     this.chance.state = snapshot.chance;
+    this.deceived = snapshot.deceived;
     this.bad.force(this.bytes);
   }
 
@@ -285,7 +293,8 @@ export class Flash {
       const value = from[start + i];
       const old = this.bytes[address + i];
       // Software cannot know a weak or stuck bit: only firm zeros are the programmer's error.
-      if ((value & ~old & ~this.bad.unsure(address + i)) !== 0) throw setsBits(address, length);
+      const known = this.deceived ? 0 : ~this.bad.unsure(address + i);
+      if ((value & ~old & known) !== 0) throw setsBits(address, length);
       next[i] = old & value;
       driven[i] = ~value;
     }

@@ -19,19 +19,35 @@ import type { World } from "./world.js";
 export interface WireRecord {
   readonly method: string;
   readonly path: string;
+  /** 0 when the connection was refused. */
   readonly status: number;
+  readonly hostname: string;
+  readonly atMs: number;
   bodyBytes: number;
   /** The request body, for reports. */
   readonly sent: Uint8Array;
+  readonly headers: ReadonlyMap<string, string>;
 }
+
+/** Hosts that no name server knows (RFC 6761 6.4). */
+const unresolvedSuffix = ".invalid";
 
 /** How an answer travels. A fault plan changes these per exchange. */
 export interface Delivery {
+  /** The server's answer, or what arrives instead. The server is asked when this is first read. */
   response: ServerResponse;
-  /** Before the headers arrive. */
+  /** False: the connection is refused, and a server that was not asked yet never is. */
+  connects: boolean;
+  /** Before the headers arrive; Infinity when they never do. */
   latencyMs: number;
+  /** True: the connection breaks after `latencyMs`, in place of the headers. */
+  breaksBeforeHeaders: boolean;
+  /** The server's answer to another request; has its effects on the server. */
+  ask(request: ServerRequest): ServerResponse;
   /** Payload bytes per virtual millisecond. */
   bytesPerMs: number;
+  /** Most bytes that arrive at once; never more than the receive window. */
+  pieceBytesMax: number;
   /** Bytes after which the connection breaks; Infinity when it does not. */
   breakAfterBytes: number;
   /** Bytes after which nothing more comes though the connection stays open. */
@@ -42,7 +58,7 @@ export interface NetworkOptions {
   readonly handler: (request: ServerRequest) => ServerResponse;
   /** Receive window in bytes; 8192 as on ESP32 with Moddable. */
   readonly windowBytes?: number;
-  /** Changes how an answer travels; called once per request that reaches the server. */
+  /** Changes how an answer travels; called once per request that finds its way to the server. */
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
 }
 
@@ -66,26 +82,29 @@ export class Network {
     return this.#options.windowBytes ?? 8192;
   }
 
-  /** Takes a request to the server and notes it; null when the network is down. */
-  exchange(request: ServerRequest): { delivery: Delivery; record: WireRecord } | null {
-    if (!this.up) return null;
-    const delivery: Delivery = {
-      response: this.#options.handler(request),
-      latencyMs: 20,
-      bytesPerMs: 100,
-      breakAfterBytes: Number.POSITIVE_INFINITY,
-      stallAfterBytes: Number.POSITIVE_INFINITY,
-    };
+  /**
+   * Takes a request to the server and notes it; null when the network is down or the connection is
+   * refused. Every host name leads to the one server, but those that end in ".invalid".
+   */
+  exchange(
+    request: ServerRequest,
+    hostname: string,
+  ): { delivery: Delivery; record: WireRecord } | null {
+    if (!this.up || hostname.endsWith(unresolvedSuffix)) return null;
+    const delivery = new Travel(this.#options.handler, request);
     this.#options.intercept?.(request, delivery);
     const record = {
       method: request.method,
       path: request.path,
-      status: delivery.response.status,
+      status: delivery.connects ? delivery.response.status : 0,
+      hostname,
+      atMs: this.#world.nowMs,
       bodyBytes: 0,
       sent: request.body,
+      headers: request.headers,
     };
     this.records.push(record);
-    return { delivery, record };
+    return delivery.connects ? { delivery, record } : null;
   }
 
   /**
@@ -99,6 +118,7 @@ export class Network {
   ): HttpClientClass {
     const network = this;
     return class SimulatedHttpClient implements HttpClientInstance {
+      readonly #host: string;
       readonly #onError: ((error: unknown) => void) | undefined;
       #request: SimulatedRequest | null = null;
 
@@ -107,6 +127,7 @@ export class Network {
         readonly port: number;
         onError?(error: unknown): void;
       }) {
+        this.#host = options.host;
         this.#onError = options.onError;
       }
 
@@ -117,9 +138,14 @@ export class Network {
             if (isAlive() && this.#request !== null) run(callback);
           });
         };
-        this.#request = new SimulatedRequest(network, options, later, hasLink, (error) => {
-          this.#onError?.(error);
-        });
+        this.#request = new SimulatedRequest(
+          network,
+          this.#host,
+          options,
+          later,
+          hasLink,
+          (error) => this.#onError?.(error),
+        );
         this.#request.start();
         return this.#request;
       }
@@ -131,8 +157,40 @@ export class Network {
   }
 }
 
+class Travel implements Delivery {
+  readonly #handler: (request: ServerRequest) => ServerResponse;
+  readonly #request: ServerRequest;
+  #response: ServerResponse | null = null;
+  connects = true;
+  latencyMs = 20;
+  breaksBeforeHeaders = false;
+  bytesPerMs = 100;
+  pieceBytesMax = Number.POSITIVE_INFINITY;
+  breakAfterBytes = Number.POSITIVE_INFINITY;
+  stallAfterBytes = Number.POSITIVE_INFINITY;
+
+  constructor(handler: (request: ServerRequest) => ServerResponse, request: ServerRequest) {
+    this.#handler = handler;
+    this.#request = request;
+  }
+
+  get response(): ServerResponse {
+    this.#response ??= this.#handler(this.#request);
+    return this.#response;
+  }
+
+  set response(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  ask(request: ServerRequest): ServerResponse {
+    return this.#handler(request);
+  }
+}
+
 class SimulatedRequest implements ClientRequest {
   readonly #network: Network;
+  readonly #hostname: string;
   readonly #options: ClientRequestOptions;
   readonly #later: (delayMs: number, callback: () => void) => void;
   readonly #hasLink: () => boolean;
@@ -149,12 +207,14 @@ class SimulatedRequest implements ClientRequest {
 
   constructor(
     network: Network,
+    hostname: string,
     options: ClientRequestOptions,
     later: (delayMs: number, callback: () => void) => void,
     hasLink: () => boolean,
     onError: (error: unknown) => void,
   ) {
     this.#network = network;
+    this.#hostname = hostname;
     this.#options = options;
     this.#later = later;
     this.#hasLink = hasLink;
@@ -178,19 +238,17 @@ class SimulatedRequest implements ClientRequest {
       body.set(part, offset);
       offset += part.length;
     }
-    const exchange = this.#network.exchange({
-      method: this.#options.method,
-      path: this.#options.path,
-      headers: this.#options.headers,
-      body,
-    });
+    const { method, path, headers } = this.#options;
+    const exchange = this.#network.exchange({ method, path, headers, body }, this.#hostname);
     if (exchange === null) return this.#later(1000, () => this.#fail());
     this.#delivery = exchange.delivery;
     this.#record = exchange.record;
     this.#body = exchange.delivery.response.body;
-    this.#later(exchange.delivery.latencyMs, () => {
-      const { status, headers } = exchange.delivery.response;
-      this.#options.onHeaders.call(this, status, headers);
+    const { latencyMs, response } = exchange.delivery;
+    if (latencyMs === Number.POSITIVE_INFINITY) return;
+    this.#later(latencyMs, () => {
+      if (exchange.delivery.breaksBeforeHeaders) return this.#fail();
+      this.#options.onHeaders.call(this, response.status, response.headers);
       this.#next();
     });
   }
@@ -213,7 +271,7 @@ class SimulatedRequest implements ClientRequest {
       return;
     }
     const limit = Math.min(body.lengthBytes, delivery.breakAfterBytes, delivery.stallAfterBytes);
-    const piece = Math.min(this.#network.windowBytes, limit - this.#offset);
+    const piece = Math.min(this.#network.windowBytes, delivery.pieceBytesMax, limit - this.#offset);
     this.#later(piece / delivery.bytesPerMs, () => {
       if (!this.#network.up || !this.#hasLink()) return this.#fail();
       this.#window = piece;

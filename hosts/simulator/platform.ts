@@ -1,7 +1,9 @@
 /** The ECMA-419 classes and ESP-IDF functions of one boot of the simulated board. */
 
 import type { Partition } from "../../src/boot/partitions.js";
+import type { BootFeatures } from "../../src/hal.js";
 import type {
+  AbortHook,
   DigestClass,
   FlashPartition,
   HttpClientClass,
@@ -42,6 +44,10 @@ export interface BootServices {
   /** Called after esp_ota_mark_app_valid returned ESP_OK. */
   confirmed(): void;
   trace(line: string): void;
+  onAbort(hook: AbortHook): void;
+  /** How the app of this boot was built. */
+  readonly features: BootFeatures;
+  readonly hasWatchdog: boolean;
 }
 
 const blockBytes = 4096;
@@ -173,6 +179,7 @@ export function createPlatform(services: BootServices): Platform {
       services.check();
       services.trace(line);
     },
+    onAbort: (hook) => services.onAbort(hook),
     natives: {
       daruma_running_slot: () => slots.indexOf(services.running),
       daruma_slot_count: () => slots.length,
@@ -188,7 +195,10 @@ export function createPlatform(services: BootServices): Platform {
           ota.markAppValid();
           services.confirmed();
         }),
-      daruma_watchdog_arm: (timeoutMs) => call(() => services.watchdogArm(timeoutMs)),
+      daruma_rollback_enabled: () => (services.features.rollback ? 1 : 0),
+      daruma_validation_enabled: () => (services.features.validation ? 1 : 0),
+      daruma_watchdog_arm: (timeoutMs) =>
+        services.hasWatchdog ? call(() => services.watchdogArm(timeoutMs)) : espFail,
       daruma_watchdog_feed: () => call(() => services.watchdogFeed()),
       daruma_watchdog_disarm: () => call(() => services.watchdogDisarm()),
       daruma_device_id: () => services.deviceId,

@@ -13,12 +13,21 @@ import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
 import { createHal } from "../esp32/hal.js";
 import type { DigestClass } from "../esp32/platform.js";
-import { Board, type BoardOptions, type BootRecord, type Firmware, type RunEnd } from "./board.js";
+import {
+  Board,
+  type BoardOptions,
+  type BootedDevice,
+  type BootRecord,
+  type Firmware,
+  type RunEnd,
+} from "./board.js";
+import type { BoardBuild } from "./board-build.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
 import { type Delivery, Network, type WireRecord } from "./network.js";
+import { networkTargetOf } from "./network-faults.js";
 import { Power } from "./power.js";
 import type { Cut } from "./tear.js";
 import { World } from "./world.js";
@@ -58,6 +67,9 @@ export interface SimulationOptions {
   /** Faults of supply and flash, counted from the first operation of the run. */
   readonly cuts?: readonly Cut[];
   readonly serverUrl?: string;
+  readonly build?: BoardBuild;
+  /** What a firmware does with its HAL and options; by default it starts an agent. */
+  readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
@@ -68,6 +80,13 @@ export interface SimulationOptions {
   readonly onTimeline?: (line: TimelineLine) => void;
   readonly onProgress?: (progress: Progress) => void;
 }
+
+/** The main of a simulated firmware: `behaviour` is what its image was published with. */
+export type Application = (
+  device: BootedDevice,
+  options: AgentOptions,
+  behaviour: Behaviour,
+) => void;
 
 export interface TimelineLine {
   readonly atMs: number;
@@ -103,7 +122,9 @@ export class Simulation {
     const slots = this.layout.partitions.filter((one) => one.type === 0);
     const checkersOf = (): Checkers => this.checkers;
     this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    this.checkers = new Checkers(this.flash, slots, this.#images, () => this.world.nowMs, 0);
+    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const nowMs = (): number => this.world.nowMs;
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
     this.keyValue = new KeyValueStore(this.power);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain === "daruma") this.checkers.journalChanged(key, value);
@@ -125,7 +146,7 @@ export class Simulation {
   }
 
   #makeBoard(seed: number): Board {
-    const { natives, chipId, deviceId, clientClass } = this.#options;
+    const { natives, chipId, deviceId, clientClass, build } = this.#options;
     return new Board({
       world: this.world,
       power: this.power,
@@ -133,6 +154,7 @@ export class Simulation {
       keyValue: this.keyValue,
       clientClass: clientClass ?? this.network.clientClass.bind(this.network),
       partitions: this.layout.partitions,
+      ...(build === undefined ? {} : { build }),
       chipId,
       digest: natives.digest,
       digestFactory: natives.digestFactory,
@@ -184,7 +206,7 @@ export class Simulation {
   payloadBytes(): number {
     let bytes = 0;
     for (const { path, bodyBytes } of this.network.records) {
-      if (!isControlPath(path)) bytes += bodyBytes;
+      if (networkTargetOf(path) === "payload") bytes += bodyBytes;
     }
     return bytes;
   }
@@ -250,7 +272,8 @@ export class Simulation {
       const selfTest: SelfTest = (done) => {
         timer.set(() => done(behaviour !== "fail-test"), 200);
       };
-      new Agent(createHal(device.platform), this.#agentOptions(selfTest)).start();
+      const main = this.#options.application ?? startAgent;
+      main(device, this.#agentOptions(selfTest), behaviour);
     };
   }
 
@@ -280,6 +303,10 @@ export class Simulation {
   }
 }
 
+const startAgent: Application = (device, options) => {
+  new Agent(createHal(device.platform), options).start();
+};
+
 /** Flash whose changes the checkers see before they happen. */
 class WatchedFlash extends Flash {
   readonly #checkers: () => Checkers;
@@ -290,7 +317,7 @@ class WatchedFlash extends Flash {
   }
 
   override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address);
+    this.#checkers().flashChanging(address, from.subarray(start, start + length));
     super.write(address, from, start, length);
   }
 
@@ -298,9 +325,4 @@ class WatchedFlash extends Flash {
     this.#checkers().flashChanging(address);
     super.eraseBlock(address);
   }
-}
-
-/** True for offers and reports: everything else that a device asks for is payload. */
-function isControlPath(path: string): boolean {
-  return path.endsWith("/latest.suit") || path.endsWith("/reports");
 }

@@ -36,3 +36,5 @@ declare function hostMark(phase: string): void;
 declare function hostPrint(text: string): void;
 /** Collects garbage; returns the slots that are live. */
 declare function hostCollect(): number;
+/** The function that is called as the machine goes down, as Moddable's abortHook. */
+declare function hostOnAbort(hook: (reason: string, exception: unknown) => void): void;

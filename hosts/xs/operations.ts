@@ -61,6 +61,8 @@ export const functions = Object.freeze({
   esp_reset_reason: 8,
   esp_random: 9,
   esp_restart: 10,
+  daruma_rollback_enabled: 11,
+  daruma_validation_enabled: 12,
 } as const);
 
 /** What the board tells the firmware, by index: texts, numbers, bytes. */

@@ -3,6 +3,7 @@
  * in another process; this machine's heap holds what a device's heap would hold.
  */
 import type {
+  AbortHook,
   DigestInstance,
   FlashClass,
   FlashPartition,
@@ -107,6 +108,8 @@ const natives: Natives = Object.freeze({
   daruma_slot_count: () => call(functions.daruma_slot_count),
   daruma_stage: (slot: number) => call(functions.daruma_stage, slot),
   daruma_mark_invalid: () => call(functions.daruma_mark_invalid),
+  daruma_rollback_enabled: () => call(functions.daruma_rollback_enabled),
+  daruma_validation_enabled: () => call(functions.daruma_validation_enabled),
   daruma_watchdog_arm: (timeoutMs: number) => call(functions.daruma_watchdog_arm, timeoutMs),
   daruma_watchdog_feed: () => call(functions.daruma_watchdog_feed),
   daruma_watchdog_disarm: () => call(functions.daruma_watchdog_disarm),
@@ -149,6 +152,7 @@ class BoardTimers implements TimerModule {
 }
 
 const ticks = (): number => boardCall(operations.ticks, 0, 0);
+const onAbort = (hook: AbortHook): void => hostOnAbort(hook);
 const trace = (line: string): void => {
   boardCall(operations.trace, 0, 0, line);
 };
@@ -162,7 +166,17 @@ export function createBoardPlatform(): BoardPlatform {
     }
   }
   const http: HttpClientClass = Client;
-  const platform = { flash, keyValue, http, digest: HostDigest, timer, ticks, natives, trace };
+  const platform = {
+    flash,
+    keyValue,
+    http,
+    digest: HostDigest,
+    timer,
+    ticks,
+    natives,
+    trace,
+    onAbort,
+  };
   const dispatch: BoardPlatform["dispatch"] = (kind, id, value, text) => {
     if (kind === events.timer) {
       const callback = timer.callbacks.get(id);

@@ -4,23 +4,28 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
+import { type Attempt, phases } from "../journal/records.js";
 import { trustAnchorsMax, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import { BootCheck } from "./boot-check.js";
 import type { AgentContext } from "./context.js";
-import { adoptRunning, type Device, gatherFacts, readDevice, repairBootRecord } from "./device.js";
-import { Journal } from "./journal.js";
-import { type AgentAction, type AgentEvent, type AgentState, next } from "./machine.js";
-import { type AgentOptions, defaults, type Progress } from "./options.js";
+import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
+import type { Journal } from "./journal.js";
+import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
+import { type AgentOptions, defaults, type Progress, startsMax } from "./options.js";
 import { Poller } from "./poller.js";
-import { type Outcome, reconcile } from "./reconcile.js";
+import type { Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
 import { type HttpTarget, parseHttpUrl } from "./url.js";
 import { Verdict } from "./verdict.js";
 
-/** An update agent on one device. Make one and call `start` once per boot. */
+/**
+ * An update agent on one device. Make one and call `start` once per boot. With a boot-time check
+ * that was made before, the agent continues from it; without, it makes its own.
+ */
 export class Agent implements AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
@@ -29,6 +34,8 @@ export class Agent implements AgentContext {
   readonly buffer = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
+  failures = 0;
+  readonly #boot: BootCheck;
   readonly #poller: Poller;
   readonly #updater: Updater;
   readonly #verdict: Verdict;
@@ -38,11 +45,12 @@ export class Agent implements AgentContext {
   #reason: Reason | "" = "";
   #pending: AgentEvent | null = null;
   #dispatching = false;
+  #starts = 0;
+  #started = false;
   #timer: TimerHandle | null = null;
-  #failures = 0;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
-  constructor(hal: Hal, options: AgentOptions) {
+  constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
     const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
     const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
     if (server === null) {
@@ -58,7 +66,9 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     this.server = server;
-    this.journal = new Journal(hal);
+    // Its own check gets no self-tests: they are handed over below, once.
+    this.#boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.journal = this.#boot.journal;
     this.#poller = new Poller(this);
     this.#updater = new Updater(this);
     this.#verdict = new Verdict(this);
@@ -73,31 +83,39 @@ export class Agent implements AgentContext {
     return this.#reason;
   }
 
+  get capabilities(): number {
+    return this.#boot.probe.bits;
+  }
+
+  get mayInstall(): boolean {
+    return this.#boot.probe.canRevert || this.options.allowWithoutRollback === true;
+  }
+
   get device(): Device {
     if (this.#device === null) throw new Error("the agent was not started");
     return this.#device;
   }
 
-  /** The device's boot-time self-check, then the agent's work. Call once, early in main. */
+  /** The device's boot-time self-check, unless it was made, then the agent's work. */
   start(): void {
-    this.enter(() => {
-      const { hal, journal } = this;
-      journal.load();
-      const device = readDevice(hal, this.options);
-      this.#device = device;
-      const facts = gatherFacts(hal, journal, device.runningSlot);
-      const outcome = reconcile(facts);
-      hal.log(
-        `boot: slot ${device.runningSlot} runs ${facts.running} image, entry ` +
-          `${facts.runningState}, reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
-      );
-      this.#settle(outcome, device);
-      const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
-      if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
-      this.#state = outcome.state;
-      this.#reason = journal.attempt === null ? "" : journal.attempt.reason;
-      this.post(outcome.event, outcome.reason);
-    });
+    this.enter(() => this.#begin());
+  }
+
+  #begin(): void {
+    const { hal } = this;
+    this.#starts++;
+    const { facts, outcome } = this.#boot.check();
+    const device = readDevice(hal, this.options);
+    this.#device = device;
+    this.#settle(outcome, device);
+    const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
+    if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
+    // Nothing throws from here on: the trial is taken over once.
+    this.#verdict.takeOver(this.#boot);
+    this.#state = outcome.state;
+    this.#reason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
+    this.#started = true;
+    this.post(outcome.event, outcome.reason);
   }
 
   /** Adopts an unknown image and raises the counter that reconciliation names. */
@@ -105,14 +123,14 @@ export class Agent implements AgentContext {
     if (outcome.adopt === "trial") this.#updater.journalStranger();
     if (outcome.adopt === "confirmed") {
       adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
+      this.#boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
-    if (attempt === null) return;
-    if (outcome.counts === "restages") {
-      this.journal.attempt = { ...attempt, restages: attempt.restages + 1 };
-    } else if (outcome.counts === "powerTrials") {
-      this.journal.attempt = { ...attempt, powerTrials: attempt.powerTrials + 1 };
-    }
+    if (attempt === null || outcome.counts === "") return;
+    const counted = counting(attempt, outcome.counts);
+    // A trial that nothing guards must be known to the next boot; all else is saved with the act.
+    if (outcome.event === "trialBooted") this.journal.saveAttempt(counted);
+    else this.journal.attempt = counted;
   }
 
   enter(run: () => void): void {
@@ -127,9 +145,37 @@ export class Agent implements AgentContext {
   #fault(error: unknown): void {
     try {
       this.hal.log(`fault: ${error instanceof Error ? error.message : "unknown"}`);
-      if (this.#timer === null) this.#after("pollDue", this.#retryMs());
+      if (this.#timer !== null) return;
+      if (!this.#started) return this.#beginLater();
+      const event = resumption[this.#state];
+      this.#after(event, this.#retryMs(), event === "stageFailed" ? "stage-failed" : "");
     } catch {
       // The host itself is down; the watchdog and the next boot take over.
+    }
+  }
+
+  /**
+   * Nothing is done before reconciliation (DESIGN 3.5): without it an image on trial would pass for
+   * a confirmed one, and the next offer would be written over the only good image.
+   */
+  #beginLater(): void {
+    this.#timer = this.hal.timers.set(() => {
+      this.#timer = null;
+      this.enter(() => this.#begin());
+    }, this.#retryMs());
+    // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
+    if (this.#starts >= startsMax && this.#isUnconfirmed()) this.hal.restart();
+  }
+
+  /** By the boot record, or by the journal where that cannot be read. */
+  #isUnconfirmed(): boolean {
+    const { boot } = this.hal;
+    const runningSlot = boot.runningSlot();
+    try {
+      return boot.slotState(runningSlot) === "pending-verify";
+    } catch {
+      const attempt = this.journal.attempt;
+      return attempt?.phase === phases.staging && attempt.slot === runningSlot;
     }
   }
 
@@ -162,7 +208,8 @@ export class Agent implements AgentContext {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act (DESIGN 3.3): without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
-        this.post("journalFailed", "journal-failed");
+        // The reason of a result is kept: a crashed release must stay remembered as one.
+        this.post("journalFailed", hasResult(this.#state) ? "" : "journal-failed");
         return;
       }
     }
@@ -173,7 +220,7 @@ export class Agent implements AgentContext {
       case "fetchOffer":
         return this.#poller.fetchOffer();
       case "schedulePoll":
-        this.#failures = 0;
+        this.failures = 0;
         return this.#after("pollDue", this.#pollMs());
       case "scheduleRetry":
         return this.#after("pollDue", this.#retryMs());
@@ -183,7 +230,7 @@ export class Agent implements AgentContext {
         if (this.#poller.refusal !== null) this.#reporter.reportRefusal(this.#poller.refusal);
         return;
       case "sendReport":
-        return this.#reporter.sendReport(this.#verdict.rollbackArmed);
+        return this.#reporter.sendReport();
       case "journalWriting":
         return this.#updater.journalWriting();
       case "journalDamage":
@@ -235,12 +282,12 @@ export class Agent implements AgentContext {
     }
   }
 
-  #after(event: AgentEvent, delayMs: number): void {
+  #after(event: AgentEvent, delayMs: number, reason: Reason | "" = ""): void {
     const { timers } = this.hal;
     if (this.#timer !== null) timers.clear(this.#timer);
     this.#timer = timers.set(() => {
       this.#timer = null;
-      this.enter(() => this.post(event));
+      this.enter(() => this.post(event, reason));
     }, delayMs);
   }
 
@@ -254,12 +301,26 @@ export class Agent implements AgentContext {
     return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.#random());
   }
 
-  /** Longer after each failure in a row; never shorter than the server asked for. */
+  /**
+   * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
+   * wait for a busy server: its deadline would end a good release.
+   */
   #retryMs(): number {
     const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.retryAfterMs;
+    const asked = this.#state === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
-    this.#failures++;
-    return Math.max(retryDelayMs(this.#failures, this.#random(), capMs), asked);
+    this.failures++;
+    return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
   }
+}
+
+/** True in the states that are entered with the reason of the attempt's final result. */
+function hasResult(state: AgentState): boolean {
+  return state === "rejected" || state === "failed" || state === "updated";
+}
+
+/** The attempt with what reconciliation makes it remember. */
+function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
+  if (counts === "unguarded") return { ...attempt, unguarded: true };
+  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

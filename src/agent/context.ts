@@ -13,6 +13,10 @@ export interface AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
   readonly journal: Journal;
+  /** Bits of `capabilities`. */
+  readonly capabilities: number;
+  /** False where a bad update could not be taken back, and the application did not allow that. */
+  readonly mayInstall: boolean;
   readonly device: Device;
   /** Where this device's offers, payloads and reports are: ends with "/". */
   readonly server: HttpTarget;
@@ -25,6 +29,8 @@ export interface AgentContext {
   release: Release | null;
   /** The least pause before the next try that the server asked for. */
   retryAfterMs: number;
+  /** Tries in a row that failed; the pause before the next one grows with it. */
+  failures: number;
   /** Hands an event to the state machine. */
   post(event: AgentEvent, reason?: Reason | ""): void;
   /** Runs a callback from outside; no exception gets out of it. */

@@ -1,13 +1,10 @@
-/**
- * What this device is and what it finds at boot: the inputs of the checks and of reconciliation.
- */
+/** What this device is: the inputs of the checks, and the images it can vouch for. */
 import type { Hal } from "../hal.js";
-import { type Attempt, type Confirmed, phases } from "../journal/records.js";
+import type { Confirmed } from "../journal/records.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Journal } from "./journal.js";
 import type { AgentOptions } from "./options.js";
-import type { Facts, Running } from "./reconcile.js";
-import { chipIdOf, hasIdentity, identityOf, measureImage, SlotDigest } from "./slots.js";
+import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {
@@ -35,48 +32,6 @@ export function readDevice(hal: Hal, options: AgentOptions): Device {
     vendorId,
     classId: classIdOf(vendorId, options.deviceClass, hal.digest),
   };
-}
-
-/** The three facts that reconciliation compares: journal, boot record, identity of what runs. */
-export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Facts {
-  const attempt = journal.attempt;
-  return {
-    phase: attempt === null ? null : attempt.phase,
-    running: classify(hal, attempt, journal.confirmed, runningSlot),
-    runningState: runningSlot < 0 ? "none" : hal.boot.slotState(runningSlot),
-    targetState: attempt === null ? "none" : hal.boot.slotState(attempt.slot),
-    resetReason: hal.resetReason(),
-    targetRuns: attempt !== null && attempt.slot === runningSlot,
-    imageWritten:
-      attempt !== null &&
-      journal.progressOf(attempt.manifestDigest)?.writtenBytes === attempt.imageSizeBytes,
-    powerTrials: attempt === null ? 0 : attempt.powerTrials,
-    restages: attempt === null ? 0 : attempt.restages,
-  };
-}
-
-function classify(
-  hal: Hal,
-  attempt: Attempt | null,
-  confirmed: Confirmed | null,
-  runningSlot: number,
-): Running {
-  const slot = hal.boot.openSlot(runningSlot);
-  const isCandidate =
-    attempt !== null &&
-    attempt.phase !== phases.writing &&
-    attempt.slot === runningSlot &&
-    hasIdentity(slot, attempt.imageSizeBytes, attempt.identity);
-  if (isCandidate) return "candidate";
-  if (confirmed === null) return "unknown";
-  const { identity, imageSizeBytes, previousIdentity, previousSizeBytes } = confirmed;
-  if (confirmed.slot === runningSlot && hasIdentity(slot, imageSizeBytes, identity)) {
-    return "confirmed";
-  }
-  return confirmed.previousSlot === runningSlot &&
-    hasIdentity(slot, previousSizeBytes, previousIdentity)
-    ? "previous"
-    : "unknown";
 }
 
 /** The running image in the journal's terms; its release is not known. */

@@ -3,6 +3,7 @@
  * and no exception leaves them (on XS it would abort the machine, moddable.md 4.1).
  */
 import type { Hal, HttpHeaders, HttpRequest, TimerHandle } from "../hal.js";
+import { locationBytesMax } from "../limits.js";
 import { type HttpTarget, resolveUri } from "./url.js";
 
 /** The receiver of an exchange. `ended` is called once, and last. */
@@ -116,7 +117,7 @@ export class Exchange {
       this.#handler.headersReceived(status, headers);
       return;
     }
-    const location = resolveUri(this.#target, headers.get("location") ?? "");
+    const location = resolveUri(this.#target, headers.get("location") ?? "", locationBytesMax);
     if (location === null || this.#redirects >= redirectsMax) {
       this.#end(true);
       return;
@@ -163,7 +164,8 @@ export class Exchange {
       const stallMs = this.#activeMs + this.#request.stallTimeoutMs - nowMs;
       const totalMs = this.#startedMs + this.#request.totalTimeoutMs - nowMs;
       if (stallMs <= 0 || totalMs <= 0) this.#end(true);
-      else this.#arm(Math.min(stallMs, totalMs));
+      // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
+      else this.#arm(Math.ceil(Math.min(stallMs, totalMs)));
     }, delayMs);
   }
 }

@@ -6,11 +6,13 @@ import {
   type Confirmed,
   decodeAttempt,
   decodeConfirmed,
+  decodeFailing,
   decodeKnownBad,
   decodeProgress,
   digestPrefix,
   encodeAttempt,
   encodeConfirmed,
+  encodeFailing,
   encodeKnownBad,
   encodeProgress,
   type KnownBad,
@@ -96,5 +98,19 @@ export class Journal {
     const bad = { sequenceBelow, digests };
     this.#hal.keyValue.write("bad", this.#buffer, encodeKnownBad(bad, this.#buffer));
     this.bad = bad;
+  }
+
+  /**
+   * Counts an attempt that failed for another reason than the release itself, and returns the
+   * count. Only the newest failing release is counted. Read here and not in `load`: it is rarely
+   * there.
+   */
+  countFailure(manifestDigest: Uint8Array): number {
+    const digest = digestPrefix(manifestDigest);
+    const known = this.#read("failing", decodeFailing);
+    const before = known !== null && equalBytes(known.digest, digest) ? known.count : 0;
+    const failing = { count: Math.min(before + 1, 255), digest };
+    this.#hal.keyValue.write("failing", this.#buffer, encodeFailing(failing, this.#buffer));
+    return failing.count;
   }
 }

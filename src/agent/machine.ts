@@ -99,7 +99,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     nothingNew: go("ready", "schedulePoll"),
     offerRefused: go("ready", "reportRefusal", "schedulePoll"),
     offerAccepted: go("writing", "journalWriting", "download"),
-    offerInstalled: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
+    // The result first: once the release is recorded as confirmed, nothing asks for it any more.
+    offerInstalled: go("updated", "journalUpdated", "journalConfirmed", "sendReport"),
     // The boot record lost a confirmed image: put it back without a download.
     knownGoodLost: go("candidate", "journalRepair", "stage"),
     journalFailed: go("ready", "reportRefusal", "schedulePoll"),
@@ -120,9 +121,12 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     stageDone: go("staged", "restart"),
     stageFailed: fail,
     imageDamaged: go("writing", "journalDamage", "schedulePoll"),
+    // The bytes turned out damaged for the last time, when they were read back to be staged again.
+    downloadFailed: fail,
     journalFailed: fail,
   }),
   staged: Object.freeze({
+    stageDone: go("staged", "restart"),
     trialBooted: go("trial", "beginTrial"),
     stageLost: go("candidate", "journalStaging", "stage"),
     stageFailed: fail,
@@ -143,6 +147,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     rejectFailed: fail,
     trialBooted: go("rejected", "reject"),
     trialReverted: fail,
+    // Going back is safe without its record; staying on a rejected image is not.
+    journalFailed: go("rejected", "reject"),
   }),
   failed: Object.freeze({
     // The record comes first here too: it may be what failed before. Written once, then skipped.
@@ -158,6 +164,22 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
     stageLost: go("candidate", "journalStaging", "stage"),
   }),
+});
+
+/**
+ * The event that goes on after a pause when a fault of the host kept an action from being run: no
+ * state may be left without a timer or a request.
+ */
+export const resumption: { readonly [state in AgentState]: AgentEvent } = Object.freeze({
+  ready: "pollDue",
+  writing: "pollDue",
+  candidate: "stageFailed",
+  staged: "stageDone",
+  trial: "pollDue",
+  // Restarts: a second rejection would speak of the other image's entry (esp32-boot C.4).
+  rejected: "rejectDone",
+  failed: "reportDue",
+  updated: "reportDue",
 });
 
 /** The transition for `event`, or null: an event that means nothing in `state` is ignored. */

@@ -21,21 +21,10 @@ export interface Progress {
   readonly reason: Reason | "";
 }
 
-export interface AgentOptions {
-  /** Vendor's domain, for example "example.com": lower-case ASCII, at most 64 characters. */
-  readonly vendor: string;
-  /** Device class, for example "lamp-v2": ASCII, at most 64 characters. */
-  readonly deviceClass: string;
-  /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
-  readonly trustAnchors: readonly Uint8Array[];
-  /** Where offers come from: "http://host[:port][/base]". */
-  readonly serverUrl: string;
+/** What the boot-time self-check needs to know; all of it has defaults. */
+export interface BootOptions {
+  /** Run in every trial, in this order, before the image is confirmed. */
   readonly selfTests?: readonly SelfTest[];
-  /** Returns true to decline `release` for now; it is asked again at the next poll. */
-  readonly veto?: (release: Release) => boolean;
-  readonly onProgress?: (progress: Progress) => void;
-  /** Time between polls; default 1 h, jittered by 10 %. */
-  readonly pollIntervalMs?: number;
   /** The trial must pass within this time; default 5 min. */
   readonly trialTimeoutMs?: number;
   /**
@@ -45,6 +34,31 @@ export interface AgentOptions {
   readonly trialDwellMs?: number;
   /** Watchdog during the trial; default 30 s. */
   readonly watchdogTimeoutMs?: number;
+}
+
+/**
+ * Options of an agent. Those of `BootOptions` count only when the agent makes the boot-time check
+ * itself; `selfTests` are added to those of a check that was made before.
+ */
+export interface AgentOptions extends BootOptions {
+  /** Vendor's domain, for example "example.com": lower-case ASCII, at most 64 characters. */
+  readonly vendor: string;
+  /** Device class, for example "lamp-v2": ASCII, at most 64 characters. */
+  readonly deviceClass: string;
+  /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
+  readonly trustAnchors: readonly Uint8Array[];
+  /** Where offers come from: "http://host[:port][/base]". */
+  readonly serverUrl: string;
+  /** Returns true to decline `release` for now; it is asked again at the next poll. */
+  readonly veto?: (release: Release) => boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /**
+   * Takes updates although the bootloader is not known to revert a bad one by itself: then only the
+   * agent of the new image can go back, if it still runs. Default false.
+   */
+  readonly allowWithoutRollback?: boolean;
+  /** Time between polls; default 1 h, jittered by 10 %. */
+  readonly pollIntervalMs?: number;
   /** Silence on a connection before it is given up; default 30 s. */
   readonly stallTimeoutMs?: number;
   /**
@@ -75,11 +89,19 @@ export const defaults = Object.freeze({
   retryCapMs: 900_000,
 });
 
+/** Failed starts of the agent in one boot before an image on trial is given up. */
+export const startsMax = 5;
 /** Downloads that may end early without progress before the attempt ends. */
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */
 export const damagesMax = 3;
+/** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
+export const attemptsMax = 3;
 /**
  * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
  */
 export const reportTriesMax = 20;
+/** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
+export const unwantedReportsMax = 3;
+/** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
+export const absencesMax = 3;

@@ -9,7 +9,7 @@ import { parseManifest, type Release } from "../suit/manifest.js";
 import { type Judgement, judge } from "./checks.js";
 import { type AgentContext, newReportId } from "./context.js";
 import { type OfferAnswer, OfferRequest } from "./offer.js";
-import { defaults } from "./options.js";
+import { absencesMax, defaults } from "./options.js";
 import { identityOf } from "./slots.js";
 import { resolveUri } from "./url.js";
 
@@ -25,6 +25,8 @@ export class Poller {
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
   #request: OfferRequest | null = null;
+  /** Polls in a row that did not name the release under way. */
+  #absences = 0;
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -63,7 +65,7 @@ export class Poller {
       case "unreachable":
         return context.post("serverFailed");
       case "none":
-        if (context.state === "writing") return context.post("offerReplaced", "withdrawn");
+        if (context.state === "writing") return this.#absent();
         return context.post(context.state === "trial" ? "serverFailed" : "nothingNew");
       case "too-big":
         return this.#refuse("envelope-too-big", null, length);
@@ -102,6 +104,9 @@ export class Poller {
       knownBad: journal.bad,
     });
     if (judgement !== "accept") return judgement;
+    // Not while one is under way: what was begun under other facts is finished, not left half-way.
+    const isNew = this.#context.state === "ready";
+    if (isNew && !this.#context.mayInstall) return "rollback-unavailable";
     if (resolveUri(server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }
@@ -114,12 +119,11 @@ export class Poller {
       case "accept":
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
         context.release = release;
+        this.#absences = 0;
         return context.post("offerAccepted");
       case "nothing-new":
       case "known-bad":
-        return attempt === null
-          ? context.post("nothingNew")
-          : context.post("offerReplaced", "withdrawn");
+        return attempt === null ? context.post("nothingNew") : this.#absent();
       case "installed":
         if (attempt !== null) return context.post("offerReplaced", "superseded");
         this.#keepInstalled(release);
@@ -127,6 +131,17 @@ export class Poller {
       default:
         return this.#refuse(judgement, release, length);
     }
+  }
+
+  /**
+   * The release under way is not offered. One such answer may be a proxy's, a portal's or an old
+   * one that is replayed; the download ends when it is repeated.
+   */
+  #absent(): void {
+    this.#absences++;
+    if (this.#absences < absencesMax) return this.#context.post("serverFailed");
+    this.#absences = 0;
+    this.#context.post("offerReplaced", "withdrawn");
   }
 
   /** The offered image runs already (flashed by cable): only its release is recorded. */

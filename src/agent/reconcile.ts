@@ -25,6 +25,8 @@ export interface Facts {
   readonly imageWritten: boolean;
   readonly powerTrials: number;
   readonly restages: number;
+  /** True when a trial began that the bootloader would not end by itself. */
+  readonly unguarded: boolean;
 }
 
 export interface Outcome {
@@ -33,8 +35,8 @@ export interface Outcome {
   readonly event: AgentEvent;
   /** Final reason when the outcome ends an attempt; "" otherwise. */
   readonly reason: Reason | "";
-  /** The counter of the attempt that this outcome raises. */
-  readonly counts: "" | "powerTrials" | "restages";
+  /** What the attempt has to remember: a counter that rises, or that the trial is unguarded. */
+  readonly counts: "" | "powerTrials" | "restages" | "unguarded";
   /**
    * What becomes of a running image that the journal does not know: "confirmed" takes it as the
    * known-good one (flashed by cable); "trial" tries it first, as the bootloader asks to.
@@ -63,7 +65,12 @@ export function reconcile(facts: Facts): Outcome {
     if (facts.runningState === "pending-verify") {
       return { ...outcome("staged", "trialBooted"), adopt: "trial" };
     }
-    if (facts.phase === null) return { ...outcome("ready", "pollDue"), adopt: "confirmed" };
+    if (facts.phase === null) {
+      // The bootloader fell back to an image that was rejected: nothing else boots. It runs, and
+      // looks for an update, but nothing vouches for it.
+      const isRejected = facts.runningState === "invalid" || facts.runningState === "aborted";
+      return { ...outcome("ready", "pollDue"), adopt: isRejected ? "" : "confirmed" };
+    }
     if (facts.targetRuns) {
       return { ...outcome("writing", "offerReplaced", "superseded"), adopt: "confirmed" };
     }
@@ -106,8 +113,27 @@ function candidateRuns(facts: Facts): Outcome {
       return outcome("failed", "reportDue");
     default:
       // Also from "writing": the slot was bootable and the bootloader chose it.
-      return outcome("staged", "trialBooted");
+      return trialBoots(facts);
   }
+}
+
+/**
+ * A boot of the candidate that may be its first or not. The bootloader aborts an entry it finds
+ * pending-verify, so a trial under one is always the first. Any other state guards nothing: torn
+ * bits make "new" an unknown word (esp32-boot C.5), or the bootloader was built without rollback. A
+ * crash boots such an image again and again, so its trial is journalled before it begins.
+ */
+function trialBoots(facts: Facts): Outcome {
+  const begins = outcome("staged", "trialBooted");
+  if (facts.runningState === "pending-verify") return begins;
+  if (!facts.unguarded) return { ...begins, counts: "unguarded" };
+  if (isCrash(facts.resetReason)) {
+    return outcome("trial", "trialFailed", crashReason(facts.resetReason));
+  }
+  if (facts.powerTrials + 1 >= powerTrialsMax) {
+    return outcome("trial", "trialFailed", "power-unstable");
+  }
+  return { ...begins, counts: "powerTrials" };
 }
 
 function oldRunsAfterStage(facts: Facts): Outcome {

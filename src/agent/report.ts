@@ -2,15 +2,13 @@
 import { CborWriter } from "../cbor/writer.js";
 import type { Hal, HttpHeaders, ResetReason } from "../hal.js";
 import type { Reason } from "../reasons.js";
+import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
 import type { HttpTarget } from "./url.js";
 
 /** How an offer or an attempt ended. */
 export type Result = "updated" | "failed" | "refused";
-
-/** Bits of the capability field. */
-export const capabilities = Object.freeze({ rollbackArmed: 1 });
 
 /** The fields of a report; the CBOR map has these integer keys in this order. */
 export interface Report {
@@ -67,17 +65,21 @@ export function encodeReport(report: Report): Uint8Array {
  */
 export type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
 
+/** `retryMs` is the pause that the server asked for; 0 when it did not. */
+export type DeliveryListener = (delivery: Delivery, retryMs: number) => void;
+
 export class ReportDelivery implements ExchangeHandler {
   readonly #exchange: Exchange;
-  readonly #done: (delivery: Delivery) => void;
+  readonly #done: DeliveryListener;
   #status = 0;
+  #retryMs = 0;
 
   constructor(
     hal: Hal,
     target: HttpTarget,
     report: Report,
     stallTimeoutMs: number,
-    done: (delivery: Delivery) => void,
+    done: DeliveryListener,
   ) {
     this.#done = done;
     const body = encodeReport(report);
@@ -107,8 +109,9 @@ export class ReportDelivery implements ExchangeHandler {
     this.#exchange.close();
   }
 
-  headersReceived(status: number, _headers: HttpHeaders): void {
+  headersReceived(status: number, headers: HttpHeaders): void {
     this.#status = status;
+    this.#retryMs = retryAfterMs(headers);
   }
 
   dataReadable(): void {
@@ -118,15 +121,22 @@ export class ReportDelivery implements ExchangeHandler {
   }
 
   ended(failed: boolean): void {
-    if (failed) this.#done("unanswered");
+    if (failed) this.#done("unanswered", this.#retryMs);
     else this.#conclude();
   }
 
   #conclude(): void {
-    const status = this.#status;
-    if (status >= 200 && status < 300) this.#done("delivered");
-    // A static file host takes no reports; that must not hold up updates (RFC 9110 15.5.5, .6).
-    else if (status === 404 || status === 405 || status === 501) this.#done("unwanted");
-    else this.#done(status === 0 ? "unanswered" : "refused");
+    this.#done(deliveryOf(this.#status), this.#retryMs);
   }
+}
+
+/**
+ * A report is taken by 201, 202 or 204. Not by 200: that is how a captive portal or a proxy answers
+ * anything, and a result that it swallowed would never be told.
+ */
+function deliveryOf(status: number): Delivery {
+  if (status === 201 || status === 202 || status === 204) return "delivered";
+  // A static file host takes no reports; that must not hold up updates (RFC 9110 15.5.5, .6).
+  if (status === 404 || status === 405 || status === 501) return "unwanted";
+  return status === 0 ? "unanswered" : "refused";
 }

@@ -3,14 +3,16 @@ import { hex } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
-import { defaults, reportTriesMax } from "./options.js";
+import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
-import { capabilities, type Delivery, ReportDelivery, type Result } from "./report.js";
+import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
 export class Reporter {
   readonly #context: AgentContext;
   #delivery: ReportDelivery | null = null;
+  /** Answers that refused the report, and those of a host that takes none. */
   #tries = 0;
+  #unwanted = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   #toldRefusal = "";
 
@@ -24,7 +26,7 @@ export class Reporter {
   }
 
   /** Sends the result of the journalled attempt. */
-  sendReport(rollbackArmed: boolean): void {
+  sendReport(): void {
     const context = this.#context;
     const attempt = attemptOf(context);
     const isUpdated = attempt.phase === phases.updated;
@@ -35,17 +37,21 @@ export class Reporter {
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
-      rollbackArmed,
-      (delivery) => context.enter(() => this.#concluded(delivery)),
+      (delivery, retryMs) => context.enter(() => this.#concluded(delivery, retryMs)),
     );
   }
 
-  #concluded(delivery: Delivery): void {
+  #concluded(delivery: Delivery, retryMs: number): void {
     // An unanswered report waits for the network; a server that keeps refusing it is given up on.
     if (delivery === "refused") this.#tries++;
+    // A single 404 may be a proxy's or a portal's.
+    if (delivery === "unwanted") this.#unwanted++;
     const isOver =
-      delivery === "delivered" || delivery === "unwanted" || this.#tries >= reportTriesMax;
-    if (isOver) this.#tries = 0;
+      delivery === "delivered" ||
+      this.#unwanted >= unwantedReportsMax ||
+      this.#tries >= reportTriesMax;
+    if (isOver) this.#tries = this.#unwanted = 0;
+    this.#context.retryAfterMs = retryMs;
     this.#context.post(isOver ? "reportDelivered" : "reportFailed");
   }
 
@@ -59,7 +65,6 @@ export class Reporter {
       newReportId(this.#context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
-      false,
       (delivery) => {
         if (delivery === "delivered" || delivery === "unwanted") this.#toldRefusal = key;
       },
@@ -72,8 +77,7 @@ export class Reporter {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
-    rollbackArmed: boolean,
-    done: (delivery: Delivery) => void,
+    done: DeliveryListener,
   ): void {
     const { hal, journal, options, server } = this.#context;
     this.close();
@@ -89,7 +93,7 @@ export class Reporter {
         reason,
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
-        capabilities: rollbackArmed ? capabilities.rollbackArmed : 0,
+        capabilities: this.#context.capabilities,
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       done,

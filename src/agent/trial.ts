@@ -40,17 +40,19 @@ export class Trial {
     this.#listener = listener;
   }
 
-  /** Arms watchdog and deadline. The self-tests wait for `runTests`. */
-  arm(timeoutMs: number, dwellMs: number): void {
-    this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
-    this.#feed();
+  /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
+  arm(timeoutMs: number, dwellMs: number): boolean {
+    // The deadline first: whatever fails after it, the trial ends.
     this.#deadline = this.#hal.timers.set(() => {
       this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
     }, timeoutMs);
+    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
+    this.#feed();
     this.#dwell = this.#hal.timers.set(() => {
       this.#dwelt = true;
       this.#conclude();
     }, dwellMs);
+    return isWatched;
   }
 
   /** Runs the self-tests in order; each gets one `done`. */

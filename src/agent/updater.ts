@@ -2,10 +2,10 @@
 import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
-import { adoptRunning, measureRunning } from "./device.js";
+import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd } from "./download.js";
 import { Installer } from "./installer.js";
-import { damagesMax, defaults, triesMax } from "./options.js";
+import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
 import { resolveUri } from "./url.js";
 
 export class Updater {
@@ -88,6 +88,7 @@ export class Updater {
     this.#download = new Download(hal, release, slot, device.chipId, progress, buffer, {
       progressed: (reached) => {
         journal.saveProgress(reached);
+        context.failures = 0;
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
@@ -145,7 +146,7 @@ export class Updater {
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
     const attempt = attemptOf(this.#context);
-    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging });
+    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back (DESIGN 3.2). */
@@ -175,17 +176,45 @@ export class Updater {
     const context = this.#context;
     const { hal, device, journal, buffer } = context;
     const attempt = attemptOf(context);
-    if (attempt.phase === phases.failed) return;
-    const reason = context.reason === "" ? attempt.reason : context.reason;
-    if (attempt.repair) adoptRunning(hal, journal, device.runningSlot, buffer);
-    else if (isForGood(reason)) {
-      journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
+    const { runningSlot } = device;
+    if (attempt.phase !== phases.failed) {
+      const reason = context.reason === "" ? attempt.reason : context.reason;
+      if (attempt.repair) {
+        adoptRunning(hal, journal, runningSlot, buffer);
+        // At once: the entry of the damaged image would vouch for whatever is written there next.
+        if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
+      } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
+        journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
+      }
+      enterPhase(context, phases.failed, reason);
     }
-    enterPhase(context, phases.failed, reason);
+    // A torn entry may read differently at a later boot, and would then speak for the failed image.
+    // Only now: without its entry the attempt would look like one whose stage was lost.
+    if (attempt.slot !== runningSlot) hal.boot.forget(attempt.slot);
+  }
+
+  /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
+  #isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
+    if (!isWearing(reason)) return false;
+    return this.#context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
   }
 
   #head(attempt: Attempt): Uint8Array | null {
     return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
+  }
+}
+
+/** True when the attempt has cost flash wear and the next one may go better. */
+function isWearing(reason: Reason | ""): boolean {
+  switch (reason) {
+    case "image-digest-mismatch":
+    case "image-header-mismatch":
+    case "flash-failed":
+    case "stage-failed":
+    case "stage-lost":
+      return true;
+    default:
+      return false;
   }
 }
 

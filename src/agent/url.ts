@@ -11,8 +11,8 @@ export interface HttpTarget {
 const scheme = "http://";
 
 /** Splits an absolute http URL; null for anything else (https needs a TLS host, see Http). */
-export function parseHttpUrl(url: string): HttpTarget | null {
-  if (url.length > uriBytesMax || !url.startsWith(scheme)) return null;
+export function parseHttpUrl(url: string, bytesMax = uriBytesMax): HttpTarget | null {
+  if (url.length > bytesMax || !url.startsWith(scheme)) return null;
   const slash = url.indexOf("/", scheme.length);
   const authority = url.substring(scheme.length, slash < 0 ? url.length : slash);
   const path = slash < 0 ? "/" : url.substring(slash);
@@ -25,11 +25,16 @@ export function parseHttpUrl(url: string): HttpTarget | null {
 }
 
 /**
- * Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported.
+ * Resolves `reference` against `base` (RFC 3986 5.2, without dot segments); null if unsupported or
+ * longer than `bytesMax`.
  */
-export function resolveUri(base: HttpTarget, reference: string): HttpTarget | null {
-  if (reference === "" || reference.length > uriBytesMax || !isPrintable(reference)) return null;
-  if (reference.startsWith(scheme)) return parseHttpUrl(reference);
+export function resolveUri(
+  base: HttpTarget,
+  reference: string,
+  bytesMax = uriBytesMax,
+): HttpTarget | null {
+  if (reference === "" || reference.length > bytesMax || !isPrintable(reference)) return null;
+  if (reference.startsWith(scheme)) return parseHttpUrl(reference, bytesMax);
   if (reference.startsWith("//") || hasScheme(reference) || hasDotSegment(reference)) return null;
   const path = reference.startsWith("/")
     ? reference

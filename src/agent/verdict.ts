@@ -2,40 +2,39 @@
 import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
+import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase } from "./context.js";
 import { Installer } from "./installer.js";
-import { defaults } from "./options.js";
-import { Trial } from "./trial.js";
+import type { Trial } from "./trial.js";
 
 export class Verdict {
   readonly #context: AgentContext;
   readonly #installer: Installer;
   #trial: Trial | null = null;
-  /** True when the bootloader will revert by itself if this trial ends without a confirm. */
-  rollbackArmed = false;
 
   constructor(context: AgentContext) {
     this.#context = context;
     this.#installer = new Installer(context);
   }
 
-  /** Arms the trial, checks the running bytes once more (SUIT validate), then tests and polls. */
+  /** Takes over the trial that the boot-time check armed; null when there is none. */
+  takeOver(boot: BootCheck): void {
+    const context = this.#context;
+    this.#trial = boot.handOver(
+      {
+        passed: () => context.enter(() => context.post("trialPassed")),
+        failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
+      },
+      context.options.selfTests ?? [],
+    );
+  }
+
+  /** Checks the running bytes once more (SUIT validate), then tests and polls. */
   beginTrial(): void {
     const context = this.#context;
-    const { hal, options, device } = context;
-    const attempt = attemptOf(context);
-    this.rollbackArmed = hal.boot.slotState(device.runningSlot) === "pending-verify";
-    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
-    const trial = new Trial(hal, options.selfTests ?? [], watchdogMs, {
-      passed: () => context.enter(() => context.post("trialPassed")),
-      failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
-    });
-    this.#trial = trial;
-    trial.arm(
-      options.trialTimeoutMs ?? defaults.trialTimeoutMs,
-      options.trialDwellMs ?? defaults.trialDwellMs,
-    );
-    this.#installer.verify(attempt, null, (identity) => {
+    const trial = this.#trial;
+    if (trial === null) throw new Error("the boot-time check found no trial");
+    this.#installer.verify(attemptOf(context), null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
@@ -105,7 +104,9 @@ export class Verdict {
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
     const usual: Reason = attempt.repair ? "repaired" : "confirmed";
-    enterPhase(context, phases.updated, context.reason === "" ? usual : context.reason);
+    // A record that failed at first and is written now is no reason to tell.
+    const isUsual = context.reason === "" || context.reason === "journal-failed";
+    enterPhase(context, phases.updated, isUsual ? usual : context.reason);
   }
 
   journalRejecting(): void {
@@ -118,10 +119,17 @@ export class Verdict {
    */
   reject(): void {
     const context = this.#context;
+    const { boot } = context.hal;
     try {
-      context.hal.boot.reject();
+      // The platform marks its active entry. When that is another slot's already, it must not be
+      // marked, and a restart is enough to go there.
+      const active = boot.activeSlot();
+      if (active < 0 || active === context.device.runningSlot) boot.reject();
     } catch {
-      return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
+      // that and nothing else boots is there no way back.
+      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
+      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }

@@ -6,7 +6,8 @@
  * records).
  *
  *   key "attempt": the update under way, or whose result is not yet delivered
- *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8 (bit 0: repair)
+ *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8
+ *                            bit 0: repair, bit 1: an unguarded trial has begun
  *     4 tries u8          5 damages u8   6 powerTrials u8 7 restages u8
  *     8 reportId [8]     16 sequenceNumber u64           24 imageSizeBytes u32
  *    28 manifestDigest [32]   60 imageDigest [32]   92 identity [32]
@@ -25,6 +26,10 @@
  *   key "bad": releases that failed their trial on this device
  *     0 version u8 = 1    1 count u8     2 zero [6]     8 sequenceBelow u64
  *    16 count x first 16 bytes of a manifest digest    then crc u32
+ *
+ *   key "failing": attempts at one release that failed for other reasons than the release
+ *     0 version u8 = 1    1 count u8     2 zero [6]     8 first 16 bytes of its manifest digest
+ *    24 crc u32
  */
 import { readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
@@ -50,6 +55,8 @@ export interface Attempt {
   slot: number;
   /** True when a confirmed image is put back, not a new one installed. */
   repair: boolean;
+  /** True when a trial began that the bootloader would not end by itself. */
+  unguarded: boolean;
   /** Downloads that ended early since the last progress. */
   tries: number;
   /** Times that the finished image did not have its digest. */
@@ -74,6 +81,7 @@ export function emptyAttempt(reportId: Uint8Array): Attempt {
     phase: phases.writing,
     slot: 0,
     repair: false,
+    unguarded: false,
     tries: 0,
     damages: 0,
     powerTrials: 0,
@@ -112,6 +120,12 @@ export interface KnownBad {
   digests: Uint8Array[];
 }
 
+export interface Failing {
+  /** Failed attempts at the release. */
+  count: number;
+  digest: Uint8Array;
+}
+
 /** First bytes of a digest as the "bad" record keeps them. */
 export function digestPrefix(digest: Uint8Array): Uint8Array {
   return digest.slice(0, digestPrefixBytes);
@@ -145,7 +159,7 @@ export function encodeAttempt(attempt: Attempt, into: Uint8Array): number {
   into[0] = version;
   into[1] = attempt.phase;
   into[2] = attempt.slot;
-  into[3] = attempt.repair ? 1 : 0;
+  into[3] = (attempt.repair ? 1 : 0) | (attempt.unguarded ? 2 : 0);
   into[4] = attempt.tries;
   into[5] = attempt.damages;
   into[6] = attempt.powerTrials;
@@ -175,6 +189,7 @@ export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null
     phase: phase as Phase,
     slot: signed(bytes[2]),
     repair: (bytes[3] & 1) !== 0,
+    unguarded: (bytes[3] & 2) !== 0,
     tries: bytes[4],
     damages: bytes[5],
     powerTrials: bytes[6],
@@ -260,4 +275,18 @@ export function decodeKnownBad(bytes: Uint8Array, length: number): KnownBad | nu
     digests.push(bytes.slice(start, start + digestPrefixBytes));
   }
   return { sequenceBelow: readU64(bytes, 8), digests };
+}
+
+/** Writes a count of failed attempts into `into`; returns the length. */
+export function encodeFailing(failing: Failing, into: Uint8Array): number {
+  into.fill(0, 0, 8);
+  into[0] = version;
+  into[1] = failing.count;
+  into.set(failing.digest, 8);
+  return seal(into, 8 + digestPrefixBytes);
+}
+
+export function decodeFailing(bytes: Uint8Array, length: number): Failing | null {
+  if (!isIntact(bytes, length, 8 + digestPrefixBytes)) return null;
+  return { count: bytes[1], digest: bytes.slice(8, 8 + digestPrefixBytes) };
 }

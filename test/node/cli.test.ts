@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { nodeDigest, nodeMd5 } from "../../hosts/node/digest.js";
+import { buildImage } from "../../src/author/esp-image.js";
 import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
 
 const test = suite<{ dir: string }>("node/cli");
@@ -200,6 +202,34 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
     child.kill("SIGTERM");
   }
   assert.is(await ended, 0);
+});
+
+test("names in an image cannot command the terminal", ({ dir }) => {
+  const version = "1\x1b]0;x\x07\x9b2J";
+  writeFileSync(
+    join(dir, "app.bin"),
+    buildImage({ chipId: 0, version, projectName: "x" }, nodeDigest),
+  );
+  daruma(dir, "keygen", "--out", ".");
+  const run = daruma(dir, ...packArgs);
+  assert.match(run.out + run.err, "]0;x");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  assert.not.match(run.out + run.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+});
+
+test("labels in a flash cannot command the terminal", ({ dir }) => {
+  const [first] = bootCases();
+  assert.ok(first !== undefined);
+  const flash = caseFlash(first);
+  const rows = Buffer.from(flash.buffer, 0x8000, 0xc00);
+  flash.set(Buffer.from("\x1b[2J\x07"), 0x8000 + rows.indexOf("ota_0"));
+  const md5Row = rows.indexOf("ebeb", "hex");
+  if (md5Row >= 0) flash.set(nodeMd5(flash.subarray(0x8000, 0x8000 + md5Row)), 0x8010 + md5Row);
+  writeFileSync(join(dir, "flash.bin"), flash);
+  const run = daruma(dir, "boot", "flash.bin");
+  assert.match(run.out, "?[2J? boots");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  assert.not.match(run.out + run.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
 });
 
 test.run();

@@ -1,9 +1,9 @@
 /** `daruma simulate`: one whole update on the simulated board, judged by the promises. */
-import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
 import { checkImage } from "../app-image.js";
 import { CliError } from "../errors.js";
+import { writeWhole } from "../files.js";
 import { printResult, renderSimulation } from "../render.js";
 import { standardRun } from "../simulator.js";
 
@@ -55,7 +55,7 @@ export function simulate(options: SimulateOptions): SimulateResult {
     seed: options.seed,
   });
   if (options.flashOut !== undefined) {
-    writeFileSync(options.flashOut, run.simulation.flash.bytes);
+    writeWhole(options.flashOut, run.simulation.flash.bytes);
   }
   return {
     passed: run.passed,

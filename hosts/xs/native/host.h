@@ -46,6 +46,8 @@ void rootFreeze(txMachine* root);
 /* natives.c */
 extern int gxPreloading;
 extern txMachine* gxDevice;
+/* The function that hears of aborts; undefined when there is none. */
+extern txSlot gxAbortHook;
 void nativesBuild(txMachine* root);
 
 /* board.c: one request to the board, and its answer. */

@@ -45,6 +45,27 @@ static void printCalls(txMachine* the)
 	}
 }
 
+/* Moddable's abortHook: JavaScript may record why, before the chip restarts. Never called twice. */
+static void callAbortHook(txMachine* the, const char* reason)
+{
+	static int isCalled = 0;
+	if (isCalled || gxAbortHook.kind != XS_REFERENCE_KIND)
+		return;
+	isCalled = 1;
+	mxTry(the) {
+		mxOverflow(-8);
+		mxPushUndefined();
+		mxPushSlot(&gxAbortHook);
+		mxCall();
+		mxPushStringC((txString)reason);
+		mxPushSlot(&mxException);
+		mxRunCount(2);
+		mxPop();
+	}
+	mxCatch(the) {
+	}
+}
+
 void fxAbort(txMachine* the, int status)
 {
 	if (status == XS_STACK_OVERFLOW_EXIT && the->isDevice)
@@ -57,8 +78,10 @@ void fxAbort(txMachine* the, int status)
 		fprintf(stderr, "daruma-xs: preload: %s: %s\n", name, text);
 		_exit(exitAbortBase + status);
 	}
-	if (status == XS_UNHANDLED_EXCEPTION_EXIT)
+	if (status == XS_UNHANDLED_EXCEPTION_EXIT) {
 		exceptionText(the, text, sizeof(text));
+		callAbortHook(the, name);
+	}
 	else
 		snprintf(text, sizeof(text), "%s", name);
 	if (gxHasBoard)

@@ -162,6 +162,17 @@ static void hostMark(txMachine* the)
 	boardMark(the, phase);
 }
 
+/* hostOnAbort(hook): see fxAbort. */
+txSlot gxAbortHook;
+static void hostOnAbort(txMachine* the)
+{
+	refuseWhilePreloading(the);
+	if (gxAbortHook.kind == XS_UNDEFINED_KIND)
+		fxRemember(the, &gxAbortHook);
+	gxAbortHook.kind = mxArgv(0)->kind;
+	gxAbortHook.value = mxArgv(0)->value;
+}
+
 /* hostPrint(text): a line for whoever runs the host. */
 static void hostPrint(txMachine* the)
 {
@@ -186,6 +197,7 @@ void nativesBuild(txMachine* the)
 		{ digestFeed, 2, "digestFeed" },
 		{ digestEnd, 1, "digestEnd" },
 		{ hostMark, 1, "hostMark" },
+		{ hostOnAbort, 1, "hostOnAbort" },
 		{ hostPrint, 1, "hostPrint" },
 		{ hostCollect, 0, "hostCollect" },
 	};

@@ -117,6 +117,7 @@ function reconcileAll(): string {
                 resetReason,
                 targetRuns: running === "candidate",
                 imageWritten: false,
+                unguarded: phase === 2 && resetReason === "panic",
                 powerTrials: 1,
                 restages: 1,
               }),

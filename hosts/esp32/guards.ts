@@ -1,0 +1,166 @@
+/**
+ * Guards around the SDK's network classes. An exception that escapes a callback called from C
+ * aborts XS, which on ESP32 restarts the chip (moddable.md 4.1). The SDK's clients let several
+ * escape: on a garbage status line, on every TLS failure, and when a name resolves after `close`
+ * (4.2, 4.3). Here each becomes `onError` on that connection, or is dropped when the connection is
+ * closed.
+ */
+import type { HttpClientClass, HttpClientInstance, TimerModule } from "./platform.js";
+
+/** A callback of a socket; `this` is the socket. */
+type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
+
+/** Options of `embedded:io/socket/tcp`; all others are passed on. */
+export interface SocketOptions {
+  readonly onReadable?: SocketCallback;
+  readonly onWritable?: SocketCallback;
+  readonly onError?: SocketCallback;
+}
+
+export type SocketClass = new (options: SocketOptions) => { close(): void };
+
+/** A TCP class from whose callbacks nothing escapes. */
+export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketClass {
+  return class GuardedSocket extends Socket {
+    constructor(options: SocketOptions) {
+      let failed = false;
+      const guard = (callback: SocketCallback): SocketCallback => {
+        if (callback === undefined) return undefined;
+        return function (this: unknown, ...values: unknown[]): void {
+          if (failed) return;
+          try {
+            callback.apply(this, values);
+          } catch (error) {
+            failed = true;
+            // Not at once: the class is in the middle of what went wrong.
+            timer.set(() => report.call(this, error), 0);
+          }
+        };
+      };
+      const report = function (this: unknown, error: unknown): void {
+        try {
+          options.onError?.call(this, error);
+        } catch {
+          // The owner was told; there is nobody above it.
+        }
+      };
+      super({
+        ...options,
+        onReadable: guard(options.onReadable),
+        onWritable: guard(options.onWritable),
+        onError: guard(options.onError),
+      });
+    }
+  };
+}
+
+/** Moddable's module "net". Calls back without an address when the name is not found. */
+export interface NetModule {
+  resolve(name: string, callback: (name: string, address?: string) => void): void;
+}
+
+/** Closed with its client: what is resolved later is dropped. */
+export interface Gate {
+  open: boolean;
+}
+
+export interface ResolveOptions {
+  readonly host: string;
+  onResolved(host: string, address: string): void;
+  onError?(error: unknown): void;
+}
+
+export type ResolverClass = new (options: {
+  readonly gate: Gate;
+}) => { resolve(options: ResolveOptions): void };
+
+/**
+ * A resolver over the name servers that the network gave, with the interface HTTPClient expects.
+ */
+export function guardedResolver(net: NetModule, timer: TimerModule): ResolverClass {
+  return class NetResolver {
+    readonly #gate: Gate;
+
+    constructor(options: { readonly gate: Gate }) {
+      this.#gate = options.gate;
+    }
+
+    resolve(options: ResolveOptions): void {
+      const answer = (address: string | undefined): void => {
+        if (!this.#gate.open) return;
+        try {
+          if (address === undefined) options.onError?.(new Error("name not found"));
+          else options.onResolved(options.host, address);
+        } catch {
+          // HTTPClient reports what goes wrong when it connects; the rest is its own fault.
+        }
+      };
+      try {
+        net.resolve(options.host, (_name, address) => answer(address));
+      } catch {
+        // lwIP's queue is full; like any other failure it arrives later.
+        timer.set(() => answer(undefined), 0);
+      }
+    }
+  };
+}
+
+/** `embedded:network/http/client` as the SDK has it: socket and resolver are options. */
+export type SdkHttpClientClass = new (options: {
+  readonly host: string;
+  readonly port: number;
+  readonly socket: object;
+  readonly dns: object;
+  onError?(error: unknown): void;
+}) => HttpClientInstance;
+
+/** The HTTP client over a socket (for example `{ io: GuardedSocket }`) and a guarded resolver. */
+export function guardedClient(
+  Client: SdkHttpClientClass,
+  socket: object,
+  Resolver: ResolverClass,
+): HttpClientClass {
+  return class GuardedClient implements HttpClientInstance {
+    readonly #gate: Gate = { open: true };
+    readonly #client: HttpClientInstance;
+
+    constructor(options: {
+      readonly host: string;
+      readonly port: number;
+      onError?(error: unknown): void;
+    }) {
+      this.#client = new Client({ ...options, socket, dns: { io: Resolver, gate: this.#gate } });
+    }
+
+    request(options: Parameters<HttpClientInstance["request"]>[0]) {
+      return this.#client.request(options);
+    }
+
+    close(): void {
+      this.#gate.open = false;
+      this.#client.close();
+    }
+  };
+}
+
+/**
+ * Milliseconds since `first`, from a counter of 32 bits that wraps (Time.ticks on ESP32: a signed
+ * number that turns negative after 24.8 days). Right when it is read at least once in 49 days.
+ */
+export class MonotonicClock {
+  readonly #ticks: () => number;
+  #last: number;
+  #elapsedMs = 0;
+
+  constructor(ticks: () => number) {
+    this.#ticks = ticks;
+    this.#last = ticks();
+  }
+
+  nowMs(): number {
+    const ticks = this.#ticks();
+    this.#elapsedMs += (ticks - this.#last) >>> 0;
+    this.#last = ticks;
+    return this.#elapsedMs;
+  }
+}

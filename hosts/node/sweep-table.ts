@@ -1,0 +1,64 @@
+/** The table that a sweep ends with. */
+import type { SweepTotals } from "./sweep-totals.js";
+
+const columns = [
+  "sweep",
+  "histories",
+  "boots run",
+  "interrupted",
+  "per second and thread",
+] as const;
+
+/** Lines without a final line feed. */
+export function renderTotals(totals: SweepTotals): string {
+  const rows: string[][] = [[...columns]];
+  let busyMs = 0;
+  for (const [kind, one] of Object.entries(totals.kinds)) {
+    busyMs += one.busyMs;
+    rows.push(row(kind, one.plans, one.executed, one.interrupted, one.busyMs));
+  }
+  rows.push(row("all", totals.plans, totals.executed, totals.interrupted, busyMs));
+  const widths = columns.map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
+  const lines = rows.map((cells) =>
+    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))),
+  );
+  const { again } = totals;
+  const tears = Object.entries(totals.tears).map(([tear, count]) => `${tear} ${number(count)}`);
+  return [
+    ...lines.map((cells) => cells.join("  ")),
+    `tears: ${tears.join(", ")}`,
+    `fetched again after a cut: mean ${number(again.meanBytes)}, worst ` +
+      `${number(again.worstBytes)} bytes of a 300 KB image, ${number(again.cuts)} cuts`,
+    `time: ${seconds(totals.elapsedMs)} s, ${seconds(totals.cpuMs)} s of CPU, ` +
+      `${number((totals.executed * 1000) / totals.cpuMs)} boots per core-second, ` +
+      `seed ${totals.seed}`,
+    ...totals.failures.map(
+      ({ line, violation }) =>
+        `${violation.promise} broken: ${violation.text}\n  daruma simulate --plan '${line}'`,
+    ),
+    totals.complete ? "all of it was run" : `${totals.fixedPiecesLeft} pieces were not finished`,
+    `violations: ${totals.failures.length}`,
+  ].join("\n");
+}
+
+function row(
+  name: string,
+  plans: number,
+  executed: number,
+  interrupted: number,
+  busyMs: number,
+): string[] {
+  const rate = busyMs === 0 ? 0 : (executed * 1000) / busyMs;
+  return [name, number(plans), number(executed), number(interrupted), number(rate)];
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+/** 1234567 as "1,234,567". */
+function number(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
+}

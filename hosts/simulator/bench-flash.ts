@@ -1,0 +1,74 @@
+/** Flash and supply of the bench: they tell the checkers, and let other faults fall between. */
+import type { Checkers } from "./checkers.js";
+import { blockBytes, Flash } from "./flash.js";
+import { type Fault, operationOf } from "./plan.js";
+import { type OperationKind, Power } from "./power.js";
+import type { Cut, Tear } from "./tear.js";
+import type { OperationSeen } from "./tears.js";
+
+/** Counts and lists the operations of one boot. */
+export class BenchPower extends Power {
+  seen: OperationSeen[] = [];
+  /** True when the supply was cut in this boot. */
+  happened = false;
+  /** Length of the operation that begins next. */
+  lengthBytes = 0;
+  #others: readonly Fault[] = [];
+  #first = 0;
+  #strike: (fault: Fault) => void = () => undefined;
+
+  /** Sets the faults of one boot whose first operation has the number `first`. */
+  arm(faults: readonly Fault[], first: number, strike: (fault: Fault) => void): void {
+    const cuts: Cut[] = [];
+    const others: Fault[] = [];
+    for (const fault of faults) {
+      if (fault.kind !== "cut") others.push(fault);
+      else cuts.push({ ...fault.cut, operation: fault.cut.operation - first });
+    }
+    this.plan(cuts);
+    this.#others = others;
+    this.#first = first;
+    this.#strike = strike;
+    this.seen = [];
+    this.happened = false;
+  }
+
+  override begin(kind: OperationKind): Tear | null {
+    if (this.#others.length > 0) {
+      const operation = this.#first + this.operations;
+      for (const fault of this.#others) if (operationOf(fault) === operation) this.#strike(fault);
+    }
+    this.seen.push({ kind, lengthBytes: kind === "key-value" ? 0 : this.lengthBytes });
+    const tear = super.begin(kind);
+    // NVS checks its entries itself: a change that it reports as done is done (esp32-boot C.9).
+    return kind === "key-value" && !this.cutsSupply ? null : tear;
+  }
+
+  override cut(): never {
+    this.happened = true;
+    return super.cut();
+  }
+}
+
+/** Flash whose changes the checkers see before they happen. */
+export class BenchFlash extends Flash {
+  checkers: Checkers | null = null;
+  readonly #power: BenchPower;
+
+  constructor(power: BenchPower, sizeBytes: number, seed: number) {
+    super({ power, sizeBytes, seed });
+    this.#power = power;
+  }
+
+  override write(address: number, from: Uint8Array, start: number, length: number): void {
+    this.checkers?.flashChanging(address, from.subarray(start, start + length));
+    this.#power.lengthBytes = length;
+    super.write(address, from, start, length);
+  }
+
+  override eraseBlock(address: number): void {
+    this.checkers?.flashChanging(address);
+    this.#power.lengthBytes = blockBytes;
+    super.eraseBlock(address);
+  }
+}

@@ -1,0 +1,462 @@
+/**
+ * One simulated device BETWEEN its boots. A power cut ends a boot, so all that outlives it is
+ * flash, key-value storage and what the server knows: a `Rest`. The bench runs one boot from a
+ * rest, with or without faults, and gives the rest after it. Sweeps build every history out of such
+ * single boots, each cut starting from the rest before it instead of from the factory.
+ *
+ * All chance of a boot comes from the seed and the number of the boot, so a rest decides its
+ * future.
+ */
+import type { AgentOptions } from "../../src/agent/options.js";
+import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
+import { hex } from "../../src/bytes.js";
+import type { DigestFactory } from "../../src/crypto/digest.js";
+import { digestOf } from "../../src/crypto/digest.js";
+import { bytesBody } from "../../src/server/body.js";
+import type { DescribeEnvelope, OpenPayload, StoredRelease } from "../../src/server/catalog.js";
+import { UpdateServer } from "../../src/server/handler.js";
+import { MemoryStore } from "../../src/server/memory-store.js";
+import { decodeReport, type StoredReport } from "../../src/server/report.js";
+import { etagOfBytes } from "../../src/server/selection.js";
+import { BenchFlash, BenchPower } from "./bench-flash.js";
+import { Board, type BootEnd, type BootedDevice, type BootRecord, resetReasons } from "./board.js";
+import { Checkers, type CheckersState, type KnownImage, type Violation } from "./checkers.js";
+import type { FlashSnapshot } from "./flash.js";
+import { KeyValueStore } from "./key-value.js";
+import type { Layout } from "./layout.js";
+import { Network, type NetworkOptions } from "./network.js";
+import { type Fault, operationOf, type ServerChange } from "./plan.js";
+import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
+import type { OperationSeen } from "./tears.js";
+import { World } from "./world.js";
+
+/** What an image does; gets the agent's options, which it hands on to the agent as they are. */
+export type BenchFirmware = (device: BootedDevice, options: AgentOptions) => void;
+
+/** An image that some release carries, and what it does when it runs. */
+export interface BenchImage {
+  readonly bytes: Uint8Array;
+  /** False for one that must not be kept. */
+  readonly isHealthy: boolean;
+  readonly firmware: BenchFirmware;
+}
+
+export interface BenchOptions {
+  readonly natives: SimulationNatives;
+  readonly describe: DescribeEnvelope;
+  readonly trustAnchor: Uint8Array;
+  readonly vendor: string;
+  readonly deviceClass: string;
+  readonly chipId: number;
+  readonly layout: Layout;
+  readonly seed: number;
+  /** The first one is in ota_0 from the factory. */
+  readonly images: readonly BenchImage[];
+  /** What the server offers one after the other; a rest says how many are published. */
+  readonly releases: readonly SimulatedRelease[];
+  readonly agent?: Partial<AgentOptions>;
+  readonly intercept?: NetworkOptions["intercept"];
+  /** A line for each thing that happens. */
+  readonly onLine?: (atMs: number, line: string) => void;
+}
+
+/** All that is left of a device, its server and its checkers between two boots. */
+export interface Rest {
+  readonly flash: FlashSnapshot;
+  readonly keyValue: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
+  readonly reports: readonly StoredReport[];
+  readonly checkers: CheckersState;
+  /** Index of the newest release on the server; -1 when it offers none. */
+  readonly offered: number;
+  /** Why the next boot begins. */
+  readonly reason: BootEnd;
+  /** Counted since the plan began. */
+  readonly boots: number;
+  readonly operations: number;
+  readonly atMs: number;
+  readonly payloadBytes: number;
+  readonly keyValueWrites: number;
+}
+
+/** "reset": the boot ended; "settled": nothing is left to do; "time": too long; "dead": no boot. */
+export type BenchEnd = "reset" | "settled" | "time" | "dead";
+
+export interface BootOutcome {
+  readonly end: BenchEnd;
+  /** True when the supply was cut in this boot: an interrupted boot. */
+  readonly interrupted: boolean;
+  readonly rest: Rest;
+  /** Operations of this boot, in order. */
+  readonly operations: readonly OperationSeen[];
+  readonly violations: readonly Violation[];
+  /** The image that ran; "" when none did. */
+  readonly imageHex: string;
+}
+
+/** A boot may take this much virtual time until it ends or settles: the longest retry and more. */
+const bootMsMax = 7_200_000;
+/** Events of one boot: a large image takes a few hundred, two hours of polls a few thousand. */
+const stepsMax = 50_000;
+/** Observed after the device has settled: more than two polls. */
+const quietMs = 140_000;
+const journalDomain = "daruma";
+
+class BenchStore extends MemoryStore {
+  received: readonly StoredReport[] = [];
+  /** Entity tags by payload: the bytes of a bench never change. */
+  readonly #tags = new Map<string, string>();
+  readonly #images: readonly SimulatedRelease[];
+  readonly #digest: DigestFactory;
+
+  constructor(options: BenchOptions) {
+    super(options.natives.digestFactory, options.describe);
+    this.#images = options.releases;
+    this.#digest = options.natives.digestFactory;
+  }
+
+  override openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
+    const owner = this.#images.find((one) => one.name === release.name);
+    if (owner === undefined || owner.uri !== uriPath) return null;
+    let etag = this.#tags.get(uriPath);
+    if (etag === undefined) {
+      etag = etagOfBytes(this.#digest, owner.image);
+      this.#tags.set(uriPath, etag);
+    }
+    return { body: bytesBody(owner.image), etag };
+  }
+
+  override appendReport(report: StoredReport): void {
+    this.received = [...this.received, report];
+  }
+
+  override reports(): readonly StoredReport[] {
+    return this.received;
+  }
+}
+
+export class Bench {
+  readonly options: BenchOptions;
+  readonly flash: BenchFlash;
+  readonly checkers: Checkers;
+  /** Boots executed by this bench so far, and how many of them a cut interrupted. */
+  executed = 0;
+  interrupted = 0;
+  readonly #power = new BenchPower();
+  readonly #keyValue: KeyValueStore;
+  readonly #store: BenchStore;
+  readonly #images = new Map<string, KnownImage>();
+  readonly #firmware = new Map<string, BenchFirmware>();
+  readonly #digests: readonly string[];
+  /** How a report names a release that was refused before it was authentic. */
+  readonly #strangers: readonly string[];
+  #world = new World();
+  /** Index of the release in the store; below -1 before the first. */
+  #offered = -2;
+  #hasAttempt = false;
+  #stirred = false;
+
+  constructor(options: BenchOptions) {
+    this.options = options;
+    const { natives, layout, seed } = options;
+    const slots = layout.partitions.filter((one) => one.type === 0);
+    const otadata = layout.partitions.find((one) => one.label === "otadata");
+    this.flash = new BenchFlash(this.#power, layout.flashBytes, seed);
+    const nowMs = (): number => this.#world.nowMs;
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
+    this.flash.checkers = this.checkers;
+    this.#keyValue = new KeyValueStore(this.#power);
+    this.#keyValue.onChange = (domain, key, value) => {
+      if (domain !== journalDomain) return;
+      this.checkers.journalChanged(key, value);
+      if (key !== "attempt") return;
+      this.#hasAttempt = value !== null;
+      this.#stirred = true;
+    };
+    this.#store = new BenchStore(options);
+    for (const { bytes, isHealthy, firmware } of options.images) {
+      const imageHex = hex(bytes.subarray(bytes.length - 32));
+      this.#images.set(imageHex, { imageHex, bytes, isHealthy });
+      this.#firmware.set(imageHex, firmware);
+    }
+    this.#digests = options.releases.map((release) => {
+      const info = options.describe(release.envelope);
+      if (info === null) throw new RangeError(`${release.name} is not an envelope`);
+      return hex(info.manifestDigest);
+    });
+    this.#strangers = options.releases.map(({ envelope }) =>
+      hex(digestOf(natives.digestFactory, "SHA256", envelope)),
+    );
+    this.flash.load(partitionTableAddress, encodePartitions(layout.partitions, natives.md5));
+    this.flash.load(slots[0].offset, options.images[0].bytes);
+  }
+
+  /** The device as it leaves the factory; the server offers `offered`. */
+  factory(offered: number): Rest {
+    return {
+      flash: this.flash.snapshot(),
+      keyValue: new Map(),
+      reports: [],
+      checkers: this.checkers.save(),
+      offered,
+      reason: "power-on",
+      boots: 0,
+      operations: 0,
+      atMs: 0,
+      payloadBytes: 0,
+      keyValueWrites: 0,
+    };
+  }
+
+  /** The same state as the beginning of a plan: all counts are 0, the supply was off. */
+  begin(rest: Rest, offered: number): Rest {
+    const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
+    return { ...rest, ...zero, offered, reports: [], reason: "power-on" };
+  }
+
+  /** Manifest digest of release `index`, in hexadecimal. */
+  digestOf(index: number): string {
+    return this.#digests[index];
+  }
+
+  /** True for a report on release `index`. */
+  isAbout(report: StoredReport, index: number): boolean {
+    const { manifestDigest } = report;
+    return manifestDigest === this.#digests[index] || manifestDigest === this.#strangers[index];
+  }
+
+  /** Bytes of the image that carries `imageHex`. */
+  imageOf(imageHex: string): Uint8Array | null {
+    return this.#images.get(imageHex)?.bytes ?? null;
+  }
+
+  /** Bits that never change any more, on this bench for good. */
+  stick(address: number, mask: number, value: 0 | 1): void {
+    this.flash.stick(address, mask, value);
+  }
+
+  /** Runs one boot. `faults` count operations since the plan began; those of other boots wait. */
+  boot(rest: Rest, faults: readonly Fault[]): BootOutcome {
+    const world = this.#enter(rest, faults);
+    let end: BootEnd | null = null;
+    let imageHex = "";
+    const network = this.#network(world, rest.reports);
+    const board = this.#board(world, network, rest, {
+      booted: (record) => {
+        imageHex = record.imageHex ?? "";
+        this.#booted(world, record);
+      },
+      ended: (reason, note) => {
+        end = this.#power.happened ? this.#resetOf(faults, rest.operations) : reason;
+        this.options.onLine?.(world.nowMs, `reset (${end}): ${note}`);
+      },
+    });
+    const reached = this.#run(board, world, network, () => end !== null);
+    this.executed++;
+    if (this.#power.happened) this.interrupted++;
+    const outcome = {
+      end: reached,
+      interrupted: this.#power.happened,
+      rest: this.#leave(rest, world, network, end ?? "power-on"),
+      operations: this.#power.seen,
+      violations: this.checkers.violations.slice(),
+      imageHex,
+    };
+    return outcome;
+  }
+
+  #enter(rest: Rest, faults: readonly Fault[]): World {
+    const { seed } = this.options;
+    this.#power.restore();
+    const chance = (Math.imul(seed, 0x9e3779b1) + Math.imul(rest.boots + 1, 0x85ebca6b)) >>> 0;
+    this.flash.restore({ ...rest.flash, chance });
+    this.#keyValue.restore(rest.keyValue);
+    this.#keyValue.writes = 0;
+    this.checkers.load(rest.checkers);
+    this.#store.received = rest.reports;
+    this.#hasAttempt = rest.keyValue.get(journalDomain)?.has("attempt") === true;
+    this.#stirred = true;
+    this.#offer(rest.offered);
+    const own = faults.filter((fault) => operationOf(fault) >= rest.operations);
+    this.#power.arm(own, rest.operations, (fault) => {
+      if (fault.kind === "rot") this.flash.rot(fault.address, fault.mask);
+      if (fault.kind === "server") this.#change(fault.change);
+    });
+    this.#world = new World();
+    return this.#world;
+  }
+
+  #leave(rest: Rest, world: World, network: Network, reason: BootEnd): Rest {
+    let payloadBytes = rest.payloadBytes;
+    for (const { path, bodyBytes } of network.records) {
+      if (path.endsWith(".bin")) payloadBytes += bodyBytes;
+    }
+    return {
+      flash: this.flash.snapshot(),
+      keyValue: this.#keyValue.snapshot(),
+      reports: this.#store.received,
+      checkers: this.checkers.save(),
+      offered: this.#offered,
+      reason,
+      boots: rest.boots + 1,
+      operations: rest.operations + this.#power.operations,
+      atMs: rest.atMs + world.nowMs,
+      payloadBytes,
+      keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
+    };
+  }
+
+  #run(board: Board, world: World, network: Network, hasEnded: () => boolean): BenchEnd {
+    const limits = {
+      untilMs: bootMsMax,
+      bootsMax: Number.POSITIVE_INFINITY,
+      until: () => this.#stirred && this.#isSettled(),
+    };
+    while (true) {
+      const end = this.#steps(board, limits, hasEnded);
+      if (end !== "settled") return end;
+      // Quiet: whatever the server goes on offering, nothing may be fetched or written again.
+      const done = this.#power.operations;
+      const asked = network.records.length;
+      const quiet = {
+        ...limits,
+        untilMs: world.nowMs + quietMs,
+        until: () => this.#power.operations !== done,
+      };
+      const after = this.#steps(board, quiet, hasEnded);
+      if (after === "reset") return after;
+      // It began another attempt: the next end is the one to judge.
+      if (after === "settled") continue;
+      if (network.records.length === asked) {
+        this.checkers.unsettled("the device has stopped to ask for offers");
+      }
+      return "settled";
+    }
+  }
+
+  #steps(board: Board, limits: Parameters<Board["step"]>[0], hasEnded: () => boolean): BenchEnd {
+    // Time may stand still while a firmware sets timer after timer: steps are bounded, too.
+    for (let steps = 0; steps < stepsMax; steps++) {
+      const reached = board.step(limits);
+      if (hasEnded()) return "reset";
+      if (reached === "until") return "settled";
+      if (reached === "dead") return "dead";
+      if (reached !== null) return "time";
+    }
+    return "time";
+  }
+
+  /** The newest release has its report and no attempt is open; without an offer, no attempt is. */
+  #isSettled(): boolean {
+    this.#stirred = false;
+    if (this.#hasAttempt) return false;
+    if (this.#offered < 0) return true;
+    const index = this.#offered;
+    return this.#store.received.some((report) => this.isAbout(report, index));
+  }
+
+  #offer(index: number): void {
+    if (index === this.#offered) return;
+    this.#offered = index;
+    for (const release of this.options.releases) this.#store.remove(release.name);
+    const release = this.options.releases[index];
+    if (release === undefined) return;
+    this.#store.add(release.name, release.envelope, new Map([[release.uri, release.image]]));
+  }
+
+  #change(change: ServerChange): void {
+    if (change === "withdraw") this.#offer(-1);
+    else this.#offer(this.options.releases.length - 1);
+    this.#stirred = true;
+    this.options.onLine?.(this.#world.nowMs, `server: ${change}`);
+  }
+
+  #network(world: World, reports: readonly StoredReport[]): Network {
+    this.#store.received = reports;
+    const { natives, intercept } = this.options;
+    const server = new UpdateServer(this.#store, natives.digestFactory, {
+      nowMs: () => world.nowMs,
+      decodeReport,
+    });
+    return new Network(world, {
+      handler: (request) => {
+        const response = server.handle(request);
+        if (request.method === "POST") {
+          this.#stirred = true;
+          const report = decodeReport(request.body);
+          if (report !== null) this.checkers.delivered(report, this.#store.received);
+        }
+        return response;
+      },
+      ...(intercept === undefined ? {} : { intercept }),
+    });
+  }
+
+  #board(
+    world: World,
+    network: Network,
+    rest: Rest,
+    observer: {
+      readonly booted: (record: BootRecord) => void;
+      readonly ended: (reason: BootEnd, note: string) => void;
+    },
+  ): Board {
+    const { natives, chipId, layout, seed, onLine } = this.options;
+    return new Board({
+      world,
+      power: this.#power,
+      flash: this.flash,
+      keyValue: this.#keyValue,
+      clientClass: network.clientClass.bind(network),
+      partitions: layout.partitions,
+      chipId,
+      digest: natives.digest,
+      digestFactory: natives.digestFactory,
+      md5: natives.md5,
+      deviceId: "240ac4000001",
+      seed: (Math.imul(seed, 0xc2b2ae35) + rest.boots) >>> 0,
+      bootsBefore: rest.boots,
+      firstReason: rest.reason,
+      firmwareOf: (imageHex) => (device) => this.#start(device, imageHex),
+      observer: {
+        booted: observer.booted,
+        ended: (_atMs, reason, note) => observer.ended(reason, note),
+        confirmed: (slot) => {
+          this.checkers.confirmed(slot);
+          onLine?.(world.nowMs, `ota_${slot} is marked valid`);
+        },
+        traced: (atMs, line) => onLine?.(atMs, line),
+      },
+    });
+  }
+
+  #booted(world: World, record: BootRecord): void {
+    this.checkers.booted(record);
+    const { slot, reason } = record.result;
+    this.options.onLine?.(world.nowMs, `boot ${record.number}: ${slot ?? "nothing"}, ${reason}`);
+  }
+
+  #start(device: BootedDevice, imageHex: string): void {
+    const { trustAnchor, vendor, deviceClass, agent } = this.options;
+    const firmware = this.#firmware.get(imageHex) ?? this.options.images[0].firmware;
+    firmware(device, {
+      vendor,
+      deviceClass,
+      trustAnchors: [trustAnchor],
+      serverUrl: "http://updates.example.com",
+      pollIntervalMs: 60_000,
+      trialTimeoutMs: 60_000,
+      ...agent,
+    });
+  }
+
+  #resetOf(faults: readonly Fault[], before: number): BootEnd {
+    const operation = before + this.#power.operations - 1;
+    for (const fault of faults) {
+      if (fault.kind === "cut" && fault.cut.operation === operation) return fault.reset;
+    }
+    return "power-on";
+  }
+}
+
+/** Names of all reset reasons that a plan may give to a cut. */
+export const resetKinds = Object.freeze(Object.keys(resetReasons)) as readonly BootEnd[];

@@ -1,0 +1,198 @@
+/**
+ * Socket and resolver of one boot with the habits of Moddable's own (moddable.md 4.1, 4.3): bytes
+ * arrive through callbacks of the engine, so what escapes one aborts the machine, and a socket says
+ * only once that bytes can be read. The HTTP client over them is in moddable-http.ts.
+ */
+import type { ServerRequest } from "../../src/server/handler.js";
+import type { NetModule, ResolverClass } from "../esp32/guards.js";
+import type { TimerModule } from "../esp32/platform.js";
+import { parseRequest } from "./moddable-wire.js";
+import type { World, WorldEvent } from "./world.js";
+
+/** What comes back on the wire. */
+export interface WireAnswer {
+  readonly bytes: Uint8Array;
+  /** The server closes the connection after the last byte. */
+  readonly closes: boolean;
+}
+
+/** One boot's view of the world. */
+export interface HabitOptions {
+  readonly world: World;
+  /** Runs a callback of the engine; an exception that escapes it aborts the machine. */
+  readonly run: (callback: () => void) => void;
+  readonly isAlive: () => boolean;
+  readonly server: (request: ServerRequest) => WireAnswer;
+  /** Name look-ups at the same time; one more throws. Default 4. */
+  readonly lookUpsMax?: number;
+}
+
+export interface HabitSocketOptions {
+  readonly address?: string;
+  onReadable?(count: number): void;
+  onWritable?(count: number): void;
+  onError?(error?: unknown): void;
+}
+
+/** A socket of the engine. */
+export interface HabitStream {
+  /** Up to `count` bytes that have arrived. */
+  read(count: number): Uint8Array;
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+export type HabitSocketClass = new (options: HabitSocketOptions) => HabitStream;
+
+const windowBytes = 5744;
+const lookUpMs = 30;
+
+export class ModdableHabits {
+  readonly #options: HabitOptions;
+  /** Sockets that are open now. */
+  openSockets = 0;
+  #lookUps = 0;
+
+  constructor(options: HabitOptions) {
+    this.#options = options;
+  }
+
+  /** Calls back from the engine, unless the boot is over by then. */
+  later(delayMs: number, callback: () => void): WorldEvent {
+    const { world, run, isAlive } = this.#options;
+    return world.after(delayMs, () => {
+      if (isAlive()) run(callback);
+    });
+  }
+
+  answer(request: ServerRequest): WireAnswer {
+    return this.#options.server(request);
+  }
+
+  get timer(): TimerModule {
+    return {
+      set: (callback, delayMs) => this.later(delayMs, callback),
+      clear: (event) => this.#options.world.cancel(event as WorldEvent),
+    };
+  }
+
+  /** Module "net". */
+  get net(): NetModule {
+    return {
+      resolve: (name, callback) => {
+        if (this.#lookUps >= (this.#options.lookUpsMax ?? 4)) throw new Error("queue full");
+        this.#lookUps++;
+        this.later(lookUpMs, () => {
+          this.#lookUps--;
+          if (name === "nowhere.example.com") callback(name);
+          else callback(name, "192.0.2.1");
+        });
+      },
+    };
+  }
+
+  /** A resolver as the SDK has them: it knows nothing of the client's end. */
+  get plainResolver(): ResolverClass {
+    const { net } = this;
+    return class PlainResolver {
+      resolve(options: { host: string; onResolved(host: string, address: string): void }): void {
+        net.resolve(options.host, (_name, address) =>
+          options.onResolved(options.host, address ?? ""),
+        );
+      }
+    };
+  }
+
+  /** `embedded:io/socket/tcp`, connected to the server of the options. */
+  socketClass(): HabitSocketClass {
+    const habits = this;
+    return class HabitSocket implements HabitStream {
+      readonly #callbacks: HabitSocketOptions;
+      readonly #sent: Uint8Array[] = [];
+      #received = new Uint8Array(0);
+      #arrived = 0;
+      #taken = 0;
+      #isOpen = true;
+      #closes = false;
+
+      constructor(options: HabitSocketOptions) {
+        this.#callbacks = options;
+        habits.openSockets++;
+        habits.later(10, () => {
+          if (this.#isOpen) options.onWritable?.(windowBytes);
+        });
+      }
+
+      /** Up to `count` bytes that have arrived. */
+      read(count: number): Uint8Array {
+        const end = Math.min(this.#taken + count, this.#arrived);
+        const bytes = this.#received.subarray(this.#taken, end);
+        this.#taken = end;
+        if (this.#taken === this.#arrived) this.#arrive();
+        return bytes;
+      }
+
+      write(bytes: Uint8Array): void {
+        this.#sent.push(bytes.slice());
+        const request = parseRequest(this.#sent);
+        if (request === null) return;
+        const answer = habits.answer(request);
+        this.#received = answer.bytes.slice();
+        habits.later(20, () => this.#arrive());
+        this.#closes = answer.closes;
+      }
+
+      close(): void {
+        if (!this.#isOpen) return;
+        this.#isOpen = false;
+        habits.openSockets--;
+      }
+
+      /** The window opens again only when all of it was read. */
+      #arrive(): void {
+        const left = this.#received.length - this.#arrived;
+        if (!this.#isOpen) return;
+        if (left === 0) {
+          if (this.#closes) habits.later(1, () => this.#isOpen && this.#callbacks.onError?.());
+          return;
+        }
+        const piece = Math.min(windowBytes, left);
+        habits.later(piece / 100, () => {
+          if (!this.#isOpen) return;
+          this.#arrived += piece;
+          this.#callbacks.onReadable?.(this.#arrived - this.#taken);
+        });
+      }
+    };
+  }
+
+  /**
+   * A TLS socket over `io` whose peer's certificate is not trusted: it throws out of the callback
+   * that read it, as embedded:io/socket/tcp/tls does.
+   */
+  untrustedTlsClass(io: HabitSocketClass): HabitSocketClass {
+    return class UntrustedTls {
+      readonly #socket: HabitStream;
+
+      constructor(options: HabitSocketOptions) {
+        this.#socket = new io({
+          onWritable: () => {
+            throw new Error("bad certificate");
+          },
+          onError: (error) => options.onError?.(error),
+        });
+      }
+
+      read(count: number): Uint8Array {
+        return this.#socket.read(count);
+      }
+
+      write(bytes: Uint8Array): void {
+        this.#socket.write(bytes);
+      }
+
+      close(): void {
+        this.#socket.close();
+      }
+    };
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The HTTP client with the habits of Moddable's own (moddable.md 4.2): it throws on a garbage
+ * status line, waits for ever where an answer has no length, reports a broken connection twice, and
+ * opens a socket even when the name is resolved after its `close`.
+ */
+import { asciiBytes, asciiText } from "../../src/bytes.js";
+import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";
+import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
+import type { HabitSocketClass, HabitStream, ModdableHabits } from "./moddable-habits.js";
+
+/** `embedded:network/http/client`. */
+export function habitClient(habits: ModdableHabits): SdkHttpClientClass {
+  return class HabitClient implements HttpClientInstance {
+    readonly #onError: ((error: unknown) => void) | undefined;
+    #socket: HabitStream | null = null;
+    #request: HabitRequest | null = null;
+
+    constructor(options: {
+      readonly host: string;
+      readonly socket: object;
+      readonly dns: object;
+      onError?(error: unknown): void;
+    }) {
+      this.#onError = options.onError;
+      const { io } = options.socket as { io: HabitSocketClass };
+      const dns = options.dns as { io: ResolverClass; gate: never };
+      new dns.io(dns).resolve({
+        host: options.host,
+        onResolved: (_host, address) => {
+          // Also after close: the zombie.
+          this.#socket = new io({
+            ...options.socket,
+            address,
+            onReadable: (count) => this.#request?.received(count),
+            onWritable: () => {
+              if (this.#socket !== null) this.#request?.send(this.#socket);
+            },
+            onError: (error) => this.#failed(error),
+          });
+        },
+        onError: (error) => this.#failed(error),
+      });
+    }
+
+    request(options: ClientRequestOptions): ClientRequest {
+      const later = (callback: () => void): void => {
+        habits.later(0, callback);
+      };
+      this.#request = new HabitRequest(options, later, () => this.#failed(undefined));
+      return this.#request;
+    }
+
+    close(): void {
+      this.#socket?.close();
+      this.#socket = null;
+      this.#request?.end();
+      this.#request = null;
+    }
+
+    /** The error is told twice: to the request, then to the client. */
+    #failed(error: unknown): void {
+      const request = this.#request;
+      this.#request = null;
+      request?.failed();
+      this.#onError?.(error);
+      this.close();
+    }
+  };
+}
+
+class HabitRequest implements ClientRequest {
+  readonly #options: ClientRequestOptions;
+  readonly #later: (callback: () => void) => void;
+  readonly #fail: () => void;
+  #stream: HabitStream | null = null;
+  #state: "head" | "body" | "over" = "head";
+  #head = "";
+  #remaining = Number.POSITIVE_INFINITY;
+  #readable = 0;
+
+  constructor(
+    options: ClientRequestOptions,
+    later: (callback: () => void) => void,
+    fail: () => void,
+  ) {
+    this.#options = options;
+    this.#later = later;
+    this.#fail = fail;
+  }
+
+  send(stream: HabitStream): void {
+    if (this.#stream !== null) return;
+    this.#stream = stream;
+    const { method, path, headers } = this.#options;
+    let text = `${method} ${path} HTTP/1.1\r\n`;
+    for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+    stream.write(asciiBytes(`${text}\r\n`));
+    const length = Number(headers.get("content-length") ?? "0");
+    if (length > 0) this.#options.onWritable?.call(this, length);
+  }
+
+  write(from: Uint8Array | undefined): number {
+    if (from !== undefined) this.#stream?.write(from);
+    return 0;
+  }
+
+  /** `count` bytes can be read from the socket. */
+  received(count: number): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#readable = count;
+    while (this.#state === "head" && this.#readable > 0) {
+      this.#readable--;
+      this.#head += asciiText(stream.read(1), 0, 1);
+      if (this.#head.endsWith("\r\n\r\n")) this.#headers();
+      else if (this.#head.endsWith("\r\n") && !this.#head.includes(" ")) {
+        this.#fail();
+        // The client goes on with what `fail` has just taken away.
+        throw new TypeError("cannot coerce undefined to object");
+      }
+    }
+    if (this.#state !== "body" || this.#readable === 0) return;
+    this.#options.onReadable.call(this, Math.min(this.#readable, this.#remaining));
+  }
+
+  #headers(): void {
+    const lines = this.#head.split("\r\n");
+    const status = Number(lines[0].split(" ")[1]);
+    const headers = new Map<string, string>();
+    for (const line of lines.slice(1)) {
+      const colon = line.indexOf(":");
+      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    }
+    this.#state = "body";
+    const length = headers.get("content-length");
+    if (status === 204 || status === 205) this.#remaining = 0;
+    else if (length !== undefined) this.#remaining = Number(length);
+    this.#options.onHeaders.call(this, status, headers);
+    if (this.#remaining === 0 && this.#stream !== null) this.#done();
+  }
+
+  read(into: Uint8Array): number | undefined {
+    if (this.#stream === null) throw new TypeError("read after the end");
+    if (this.#state !== "body") return undefined;
+    const count = Math.min(into.length, this.#readable, this.#remaining);
+    into.set(this.#stream.read(count));
+    this.#readable -= count;
+    this.#remaining -= count;
+    if (this.#remaining === 0) this.#later(() => this.#done());
+    return count;
+  }
+
+  #done(): void {
+    if (this.#state === "over") return;
+    this.#state = "over";
+    this.#options.onDone.call(this, null);
+  }
+
+  failed(): void {
+    if (this.#state === "over") return;
+    this.#state = "over";
+    this.#options.onDone.call(this, new Error(""));
+  }
+
+  end(): void {
+    this.#state = "over";
+    this.#stream = null;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * A fault plan: everything that decides a run, as one short printable line. Same line, same run.
+ *
+ *     healthy known 7 12/prefix:16 40/after!brown-out rot:69700:1@30 server:next@9 net:stall
+ *
+ * | word                       | meaning                                                           |
+ * |----------------------------|-------------------------------------------------------------------|
+ * | ENDING START SEED          | first three words: the firmware, where it begins, seed of chance  |
+ * | OPERATION/TEAR[!RESET]     | the supply fails there; the next boot has that reset reason       |
+ * | OPERATION~TEAR             | that operation reports success and leaves what the tear says      |
+ * | rot:ADDRESS:MASK@OPERATION | those bits flip once, just before the operation                   |
+ * | stick:ADDRESS:MASK:VALUE   | those bits never change any more                                  |
+ * | server:CHANGE@OPERATION    | "next": a newer release; "withdraw": no offer any more            |
+ * | image:BYTES                | size of the new image; default 9216                               |
+ * | net:...                    | a network fault; opaque here                                      |
+ *
+ * Operations are flash erases, flash programs and key-value changes, counted from 0 over all boots.
+ */
+import { type BootEnd, resetReasons } from "./board.js";
+import { type Cut, parseCut, printCut } from "./tear.js";
+
+/** What the new firmware does, or what is wrong with its release. */
+export const endings = Object.freeze([
+  "healthy",
+  "crash",
+  "hang",
+  "fail-test",
+  "no-network",
+  "brown-out",
+  "refused",
+  "installed",
+] as const);
+export type Ending = (typeof endings)[number];
+
+/**
+ * Where the run begins. "fresh": from the factory, boot record blank. "known": the old release is
+ * confirmed in ota_0. "second": it is confirmed in ota_1, an older one lies in ota_0.
+ */
+export const starts = Object.freeze(["fresh", "known", "second"] as const);
+export type Start = (typeof starts)[number];
+
+export type ServerChange = "next" | "withdraw";
+
+export type Fault =
+  | { readonly kind: "cut"; readonly cut: Cut; readonly reset: BootEnd }
+  | {
+      readonly kind: "rot";
+      readonly operation: number;
+      readonly address: number;
+      readonly mask: number;
+    }
+  | {
+      readonly kind: "stick";
+      readonly address: number;
+      readonly mask: number;
+      readonly value: 0 | 1;
+    }
+  | { readonly kind: "server"; readonly operation: number; readonly change: ServerChange };
+
+export interface Plan {
+  readonly ending: Ending;
+  readonly start: Start;
+  readonly seed: number;
+  /** Bytes of the new image: a multiple of 16. */
+  readonly imageBytes: number;
+  readonly faults: readonly Fault[];
+  /** Tokens that begin with "net:". */
+  readonly network: readonly string[];
+}
+
+export const defaultImageBytes = 9216;
+
+/** A cut of the supply in operation `operation`. */
+export function cutFault(cut: Cut, reset: BootEnd = "power-on"): Fault {
+  return { kind: "cut", cut, reset };
+}
+
+export function printPlan(plan: Plan): string {
+  const words: string[] = [plan.ending, plan.start, `${plan.seed}`];
+  if (plan.imageBytes !== defaultImageBytes) words.push(`image:${plan.imageBytes}`);
+  return [...words, ...plan.faults.map(printFault), ...plan.network].join(" ");
+}
+
+function printFault(fault: Fault): string {
+  switch (fault.kind) {
+    case "cut":
+      return printCut(fault.cut) + (fault.reset === "power-on" ? "" : `!${fault.reset}`);
+    case "rot":
+      return `rot:${fault.address}:${fault.mask}@${fault.operation}`;
+    case "stick":
+      return `stick:${fault.address}:${fault.mask}:${fault.value}`;
+    case "server":
+      return `server:${fault.change}@${fault.operation}`;
+  }
+}
+
+/** Reads a line that `printPlan` made. Throws RangeError, naming the word that is wrong. */
+export function parsePlan(line: string): Plan {
+  const [ending, start, seed, ...rest] = line.trim().split(/\s+/);
+  const knownEnding = endings.find((one) => one === ending);
+  const knownStart = starts.find((one) => one === start);
+  if (knownEnding === undefined) throw wrong(ending, `an ending: ${endings.join(", ")}`);
+  if (knownStart === undefined) throw wrong(start, `a start: ${starts.join(", ")}`);
+  const faults: Fault[] = [];
+  const network: string[] = [];
+  let imageBytes = defaultImageBytes;
+  for (const word of rest) {
+    if (word.startsWith("net:")) network.push(word);
+    else if (word.startsWith("image:")) imageBytes = numberOf(word.slice(6), word);
+    else faults.push(parseFault(word));
+  }
+  return {
+    ending: knownEnding,
+    start: knownStart,
+    seed: numberOf(seed ?? "", seed ?? "the third word"),
+    imageBytes,
+    faults,
+    network,
+  };
+}
+
+function parseFault(word: string): Fault {
+  const [head, at] = word.split("@");
+  const parts = head.split(":");
+  if (parts[0] === "rot") {
+    const [address, mask, operation] = [parts[1], parts[2], at].map((one) => numberOf(one, word));
+    return { kind: "rot", address, mask, operation };
+  }
+  if (parts[0] === "stick") {
+    const [address, mask, value] = parts.slice(1).map((one) => numberOf(one, word));
+    if (value !== 0 && value !== 1) throw wrong(word, "a stuck bit");
+    return { kind: "stick", address, mask, value };
+  }
+  if (parts[0] === "server") {
+    const change = parts[1];
+    if (change !== "next" && change !== "withdraw") throw wrong(word, "a change of the server");
+    return { kind: "server", change, operation: numberOf(at, word) };
+  }
+  const [cut, reset = "power-on"] = word.split("!");
+  if (!isReset(reset)) throw wrong(word, "a reset reason");
+  return { kind: "cut", cut: parseCut(cut), reset };
+}
+
+function isReset(text: string): text is BootEnd {
+  return Object.hasOwn(resetReasons, text);
+}
+
+function numberOf(text: string | undefined, word: string): number {
+  const value = Number(text);
+  if (text === undefined || !/^\d+$/.test(text) || value > 0xffffffff) {
+    throw wrong(word, "a fault with whole numbers from 0 to 4294967295");
+  }
+  return value;
+}
+
+function wrong(word: string | undefined, what: string): RangeError {
+  return new RangeError(`plan: "${word ?? ""}" is not ${what}`);
+}
+
+/** The operation a fault waits for; -1 for one that is there from the start. */
+export function operationOf(fault: Fault): number {
+  if (fault.kind === "cut") return fault.cut.operation;
+  return fault.kind === "stick" ? -1 : fault.operation;
+}

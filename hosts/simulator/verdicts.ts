@@ -1,0 +1,190 @@
+/**
+ * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
+ */
+
+import { damagesMax } from "../../src/agent/options.js";
+import { hex } from "../../src/bytes.js";
+import { progressBytes } from "../../src/limits.js";
+import type { Reason } from "../../src/reasons.js";
+import type { StoredReport } from "../../src/server/report.js";
+import type { Bench, Rest } from "./bench.js";
+import type { PromiseId, Violation } from "./checkers.js";
+import { blockBytes } from "./flash.js";
+import type { Ending, Fault } from "./plan.js";
+
+/** A prepared bench: where its plans begin and which release they are about. */
+export interface Stage {
+  readonly bench: Bench;
+  readonly ending: Ending;
+  readonly start: Rest;
+}
+
+/** Boots from the last fault until the device has settled. */
+export const bootsMax = 14;
+
+/** Failures that are not the release's own: a few more attempts may follow, each reported. */
+const attemptAgain: readonly string[] = Object.freeze([
+  "image-digest-mismatch",
+  "flash-failed",
+  "image-header-mismatch",
+  "stage-failed",
+  "stage-lost",
+  // The server changed its mind, and may do so again.
+  "withdrawn",
+]);
+const attemptsMax = 3;
+
+/** Losses of supply up to which a healthy release must still be installed (reconcile.ts). */
+const sureCuts = 2;
+
+/** Violations of a settled run; `imageHex` is the image of its last boot. */
+export function judgeSettled(
+  stage: Stage,
+  faults: readonly Fault[],
+  rest: Rest,
+  imageHex: string,
+): Violation[] {
+  const found: Violation[] = [];
+  const violated = (promise: PromiseId, text: string): void => {
+    found.push({ promise, atMs: rest.atMs, text });
+  };
+  const image = stage.bench.imageOf(imageHex);
+  if (image === null) violated("P1", "no released image runs at the end");
+  // Where flash lied or rotted, what was confirmed may be gone; a later boot repairs it or says so.
+  if (imageHex !== rest.checkers.confirmedHex && !faults.some(mayDamage)) {
+    violated("P5", "another image was confirmed last than the one that runs");
+  }
+  judgeReports(stage, faults, rest, imageHex, violated);
+  judgeCosts(stage, faults, rest, violated);
+  return found;
+}
+
+/** Faults that may destroy a good image or its record behind the agent's back. */
+export function mayDamage(fault: Fault): boolean {
+  if (fault.kind === "cut") return fault.cut.silent === true;
+  return fault.kind !== "server";
+}
+
+function judgeReports(
+  stage: Stage,
+  faults: readonly Fault[],
+  rest: Rest,
+  imageHex: string,
+  violated: (promise: PromiseId, text: string) => void,
+): void {
+  const { bench, ending } = stage;
+  if (rest.offered < 0) return;
+  const index = rest.offered;
+  const own = rest.reports.filter((one) => bench.isAbout(one, index));
+  const repairs = own.filter((one) => one.reason === "repaired");
+  const results = own.filter((one) => one.reason !== "repaired");
+  const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
+  if (ending === "refused" && index === stage.start.offered) {
+    // Each boot tells a refusal once; it costs nothing and has no attempt.
+    if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
+    return;
+  }
+  const again = results.filter((one) => attemptAgain.includes(one.reason)).length;
+  const isOne = isMild(faults) ? results.length === 1 : results.length - again <= 1;
+  if (!isOne || results.length === 0 || again > attemptsMax) {
+    violated("P7", `${results.length} results for one attempt: ${named}`);
+  }
+  if (repairs.length > faults.length) violated("P7", `${repairs.length} repairs were reported`);
+  const last = results.at(-1);
+  if (last === undefined) return;
+  const wanted = hex(bench.options.releases[index].image.slice(-32));
+  const runs = imageHex === wanted;
+  if ((last.result === "updated") !== runs) {
+    violated("P7", `${last.result} (${last.reason}), but it ${runs ? "runs" : "does not run"}`);
+  }
+  if (!mayEnd(stage, faults, last, index)) {
+    violated("P6", `a ${ending} release ended as ${last.result} (${last.reason})`);
+  }
+}
+
+/** Which results a plan may have. */
+function mayEnd(
+  stage: Stage,
+  faults: readonly Fault[],
+  report: StoredReport,
+  index: number,
+): boolean {
+  const ending = index === stage.start.offered ? stage.ending : "healthy";
+  if (isMild(faults)) return report.reason === usualReasons[ending];
+  if (ending !== "healthy" && ending !== "installed") return report.result === "failed";
+  // One fault of the flash must be made good, unless a bit is stuck for ever.
+  const isOne = faults.length === 1 && (isSilent(faults[0]) || faults[0].kind === "rot");
+  return report.result === "updated" || !isOne;
+}
+
+/** How each ending is told when nothing else interferes than a few losses of supply. */
+const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
+  healthy: "confirmed",
+  crash: "crashed",
+  hang: "watchdog-reset",
+  "fail-test": "self-test-failed",
+  "no-network": "server-unreachable",
+  "brown-out": "power-unstable",
+  refused: "signature-untrusted",
+  installed: "already-installed",
+});
+
+/** True for a few clean losses of supply: they alone never cost a good release its installation. */
+export function isMild(faults: readonly Fault[]): boolean {
+  return (
+    faults.length <= sureCuts &&
+    faults.every(
+      (one) =>
+        one.kind === "cut" &&
+        one.cut.silent !== true &&
+        (one.reset === "power-on" || one.reset === "brown-out"),
+    )
+  );
+}
+
+/** P9: what the run has cost. Faults explain what they may have destroyed, and no more. */
+function judgeCosts(
+  stage: Stage,
+  faults: readonly Fault[],
+  rest: Rest,
+  violated: (promise: PromiseId, text: string) => void,
+): void {
+  const { layout, releases } = stage.bench.options;
+  const cuts = faults.filter((one) => one.kind === "cut").length;
+  // A fault of the flash may cost every attempt and every try in it; a newer release one image.
+  const newer = faults.filter((one) => one.kind === "server").length;
+  const others = faults.length - cuts - newer + faults.filter(isSilent).length;
+  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
+  const slots = layout.partitions.filter((one) => one.type === 0);
+  for (const { offset, sizeBytes, label } of slots) {
+    for (let at = offset; at < offset + sizeBytes; at += blockBytes) {
+      const block = at / blockBytes;
+      const erases = rest.flash.blocks[block].erases - stage.start.flash.blocks[block].erases;
+      if (erases > images + cuts) {
+        violated("P9", `block ${(at - offset) / blockBytes} of ${label}: ${erases} erases`);
+        return;
+      }
+    }
+  }
+  const imageBytes = Math.max(...releases.map((one) => one.image.length));
+  const lossBytes = Math.min(progressBytes, imageBytes);
+  const allowedBytes = images * imageBytes + cuts * lossBytes;
+  if (rest.payloadBytes > allowedBytes) {
+    violated("P9", `${rest.payloadBytes} bytes of payload, ${allowedBytes} are explained`);
+  }
+  if (faults.length === 0) {
+    const allowedWrites = 6 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
+    if (rest.keyValueWrites > allowedWrites) {
+      violated("P9", `${rest.keyValueWrites} key-value writes, ${allowedWrites} are allowed`);
+    }
+  }
+}
+
+/** A device from the factory first records what it runs; a failure is remembered in one record. */
+function adoptionWrites(stage: Stage): number {
+  return (stage.ending === "healthy" ? 0 : 1) + (stage.start.reports.length === 0 ? 1 : 0);
+}
+
+function isSilent(fault: Fault): boolean {
+  return fault.kind === "cut" && fault.cut.silent === true;
+}

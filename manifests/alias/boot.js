@@ -1,0 +1,1 @@
+export * from "daruma-ota/src/boot-check";

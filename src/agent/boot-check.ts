@@ -1,0 +1,179 @@
+/**
+ * The boot-time self-check: small, without network, and the first thing in an application's main.
+ * It compares journal, boot record and the image that runs; on trial it arms the watchdog and the
+ * deadline at once, so that an application that never gets as far as its agent is still taken back.
+ */
+import type { Hal, ResetReason } from "../hal.js";
+import { type Phase, phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
+import { takeAbort } from "./abort.js";
+import { CapabilityProbe } from "./capabilities.js";
+import { gatherFacts } from "./facts.js";
+import { Journal } from "./journal.js";
+import { type BootOptions, defaults, type SelfTest } from "./options.js";
+import { type Facts, type Outcome, type Running, reconcile } from "./reconcile.js";
+import { Trial, type TrialListener } from "./trial.js";
+
+/** What runs, and why. */
+export interface BootFindings {
+  readonly slot: number;
+  readonly running: Running;
+  /** True while the image that runs is not confirmed: its self-tests decide. */
+  readonly trial: boolean;
+  readonly resetReason: ResetReason;
+  /** Why the last update ended, when that is being settled in this boot; "" otherwise. */
+  readonly reason: Reason | "";
+  /** Why JavaScript aborted in the boot before, if it did: at most 96 ASCII characters. */
+  readonly abort: string;
+  /** Bits of `capabilities`. */
+  readonly capabilities: number;
+}
+
+/** Facts and outcome as the agent continues from them. */
+export interface BootState {
+  readonly facts: Facts;
+  readonly outcome: Outcome;
+  readonly runningSlot: number;
+}
+
+export class BootCheck implements TrialListener {
+  readonly journal: Journal;
+  readonly probe: CapabilityProbe;
+  /** The trial of this boot; null when the image that runs is settled. */
+  trial: Trial | null = null;
+  /** Set by a `run` that found everything. */
+  state: BootState | null = null;
+  readonly #hal: Hal;
+  readonly #options: BootOptions;
+  readonly #tests: SelfTest[] = [];
+  #agent: TrialListener | null = null;
+  #abort = "";
+
+  /** Touches nothing before `run`. */
+  constructor(hal: Hal, options: BootOptions = {}) {
+    this.#hal = hal;
+    this.#options = options;
+    this.journal = new Journal(hal);
+    this.probe = new CapabilityProbe(hal);
+    if (options.selfTests !== undefined) this.#tests.push(...options.selfTests);
+  }
+
+  /** Adds a self-test of a new image; before the agent starts. */
+  addSelfTest(test: SelfTest): void {
+    this.#tests.push(test);
+  }
+
+  /**
+   * Runs the check, once per boot. Never throws: null means that flash, boot record or storage
+   * could not be read; the agent tries again when it starts.
+   */
+  run(): BootFindings | null {
+    try {
+      this.check();
+    } catch (error) {
+      this.#log(`boot check: ${error instanceof Error ? error.message : "unknown"}`);
+    }
+    return this.findings;
+  }
+
+  get findings(): BootFindings | null {
+    if (this.state === null) return null;
+    const { facts, outcome, runningSlot } = this.state;
+    return {
+      slot: runningSlot,
+      running: facts.running,
+      trial: this.trial !== null,
+      resetReason: facts.resetReason,
+      reason: outcome.reason,
+      abort: this.#abort,
+      capabilities: this.probe.bits,
+    };
+  }
+
+  /** As `run`, but throws what the host throws. Does nothing when it was done before. */
+  check(): BootState {
+    if (this.state !== null) return this.state;
+    const { journal, probe } = this;
+    const hal = this.#hal;
+    journal.load();
+    if (journal.attempt !== null || journal.confirmed !== null) probe.journalFound();
+    const runningSlot = hal.boot.runningSlot();
+    const facts = gatherFacts(hal, journal, runningSlot);
+    const outcome = reconcile(facts);
+    const isTrial = outcome.event === "trialBooted" && outcome.state !== "rejected";
+    probe.run(isTrial ? this.#beginTrial() : this.#probeWatchdog());
+    if (isTrial && hal.boot.activeSlot() === runningSlot) probe.trialSeen(facts.runningState);
+    else if (outcome.adopt === "confirmed") probe.flashedByCable();
+    this.#abort = takeAbort(hal);
+    hal.log(
+      `boot: slot ${runningSlot} runs ${facts.running} image, entry ${facts.runningState}, ` +
+        `reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
+    );
+    if (this.#abort !== "") hal.log(`boot: the boot before ended with an abort: ${this.#abort}`);
+    if (!probe.canRevert) hal.log("boot: the bootloader is not known to revert a bad update");
+    const state = { facts, outcome, runningSlot };
+    this.state = state;
+    return state;
+  }
+
+  /** The agent takes the trial over: from now on it hears how the trial ends. */
+  handOver(listener: TrialListener, selfTests: readonly SelfTest[]): Trial | null {
+    this.#agent = listener;
+    for (const test of selfTests) this.#tests.push(test);
+    return this.trial;
+  }
+
+  passed(): void {
+    this.#agent?.passed();
+  }
+
+  failed(reason: Reason): void {
+    if (this.#agent !== null) this.#agent.failed(reason);
+    else this.#giveUp(reason);
+  }
+
+  /** Returns true when the watchdog runs. */
+  #beginTrial(): boolean {
+    const options = this.#options;
+    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
+    // A check that is repeated after a fault leaves no second deadline behind.
+    this.trial?.end();
+    const trial = new Trial(this.#hal, this.#tests, watchdogMs, this);
+    this.trial = trial;
+    return trial.arm(
+      options.trialTimeoutMs ?? defaults.trialTimeoutMs,
+      options.trialDwellMs ?? defaults.trialDwellMs,
+    );
+  }
+
+  #probeWatchdog(): boolean {
+    const { watchdog } = this.#hal;
+    const hasWatchdog = watchdog.arm(this.#options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
+    watchdog.disarm();
+    return hasWatchdog;
+  }
+
+  /** The deadline passed and no agent ever took over: back to the old image. */
+  #giveUp(reason: Reason): void {
+    const hal = this.#hal;
+    this.#log(`boot check: no agent took over: ${reason}`);
+    try {
+      const attempt = this.journal.attempt;
+      const phase: Phase = phases.rejecting;
+      // Intent before act (DESIGN 3.3). Without a record the bootloader's own revert is the answer.
+      if (attempt !== null) this.journal.saveAttempt({ ...attempt, phase, reason });
+      hal.boot.reject();
+    } catch {
+      this.#log("boot check: the boot record could not be changed");
+    }
+    hal.restart();
+  }
+
+  #log(line: string): void {
+    try {
+      this.#hal.log(line);
+    } catch {
+      // A host that cannot log must not keep the device from going back.
+    }
+  }
+}

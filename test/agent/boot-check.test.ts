@@ -1,0 +1,203 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createHal } from "../../hosts/esp32/hal.js";
+import type { Application } from "../../hosts/simulator/simulation.js";
+import { Agent } from "../../src/agent/agent.js";
+import { BootCheck, type BootFindings } from "../../src/agent/boot-check.js";
+import { capabilities } from "../../src/agent/capabilities.js";
+import { decodeAttempt, phases } from "../../src/journal/records.js";
+import { release, simulated, update } from "../helpers/simulated.js";
+
+const test = suite("agent/boot-check");
+
+/** An application with a boot check of its own, which hands its findings to `found`. */
+function checked(
+  found: (findings: BootFindings | null, boot: BootCheck) => void,
+  startsAgent: (slotLabel: string) => boolean = () => true,
+): Application {
+  return (device, options) => {
+    const hal = createHal(device.platform);
+    const boot = new BootCheck(hal, { trialTimeoutMs: 20_000, trialDwellMs: 1000 });
+    found(boot.run(), boot);
+    if (startsAgent(device.slotLabel)) new Agent(hal, { ...options, selfTests: [] }, boot).start();
+  };
+}
+
+test("the agent continues from a boot check that was made before, through a whole update", () => {
+  const seen: BootFindings[] = [];
+  const simulation = simulated({
+    application: checked((findings) => {
+      if (findings !== null) seen.push(findings);
+    }),
+  });
+  const { report } = update(simulation);
+  assert.is(report?.result, "updated");
+  assert.equal(
+    seen.map((one) => [one.slot, one.running, one.trial, one.resetReason]),
+    [
+      [0, "unknown", false, "power-on"],
+      [1, "candidate", true, "software"],
+    ],
+  );
+  assert.equal(simulation.violations(), []);
+});
+
+test("a self-test that is registered with the boot check decides the trial", () => {
+  const simulation = simulated({
+    application: checked((findings, boot) => {
+      boot.addSelfTest((done) => done(findings?.trial === false));
+    }),
+  });
+  const { report } = update(simulation);
+  assert.is(report?.result, "failed");
+  assert.is(report?.reason, "self-test-failed");
+  assert.ok(simulation.runs(release(1).image));
+});
+
+test("an application that never starts its agent is taken back at the deadline", () => {
+  const simulation = simulated({
+    application: checked(
+      () => {},
+      (slotLabel) => slotLabel === "ota_0",
+    ),
+  });
+  const { report } = update(simulation);
+  assert.is(report?.reason, "trial-timeout");
+  assert.ok(simulation.runs(release(1).image));
+  assert.equal(simulation.violations(), []);
+});
+
+test("its intent to go back is in the journal before the boot record changes", () => {
+  const phasesAtRestart: (number | undefined)[] = [];
+  const simulation = simulated({
+    application: (device, options, behaviour) => {
+      const record = simulation.keyValue.entries("daruma").get("attempt");
+      phasesAtRestart.push(record && decodeAttempt(record, record.length)?.phase);
+      checked(
+        () => {},
+        (label) => label === "ota_0",
+      )(device, options, behaviour);
+    },
+  });
+  update(simulation);
+  assert.equal(phasesAtRestart, [undefined, phases.staging, phases.rejecting]);
+});
+
+test("a new image that hangs before its agent starts is bitten by the watchdog", () => {
+  const simulation = simulated({
+    application: (device, options, behaviour) => {
+      const isNew = device.slotLabel === "ota_1";
+      checked(
+        () => {},
+        () => !isNew,
+      )(device, options, behaviour);
+      if (isNew) device.hang();
+    },
+  });
+  const { report } = update(simulation);
+  assert.is(report?.reason, "watchdog-reset");
+  assert.ok(simulation.runs(release(1).image));
+});
+
+test("the reason of an abort is told by the next boot, once", () => {
+  const aborts: string[] = [];
+  const simulation = simulated({
+    application: (device, options, behaviour) => {
+      checked((findings) => aborts.push(findings?.abort ?? "?"))(device, options, behaviour);
+      if (device.slotLabel !== "ota_1") return;
+      device.platform.timer.set(() => {
+        throw new TypeError(`lamp: cannot read brightness\n${"x".repeat(200)}`);
+      }, 300);
+    },
+  });
+  const { report } = update(simulation);
+  assert.is(report?.reason, "crashed");
+  assert.is(aborts[0], "");
+  assert.is(aborts[1], "");
+  assert.match(aborts[2], /^unhandled exception: lamp: cannot read brightness\?x+$/);
+  assert.is(aborts[2].length, 96);
+  assert.not(simulation.keyValue.entries("daruma").has("abort"));
+  assert.ok(simulation.timeline.some((line) => line.text.includes("lamp: cannot read")));
+});
+
+test("a boot check that cannot read its storage says so and does not throw", () => {
+  let findings: BootFindings | null | undefined;
+  const simulation = simulated({
+    application: (device) => {
+      const hal = createHal(device.platform);
+      const keyValue = {
+        ...hal.keyValue,
+        read: (): number => {
+          throw new Error("nvs is gone");
+        },
+      };
+      findings = new BootCheck({ ...hal, keyValue }).run();
+    },
+  });
+  simulation.run(() => false, 1000);
+  assert.is(findings, null);
+  assert.ok(simulation.timeline.some((line) => line.text.includes("nvs is gone")));
+});
+
+test("the report of an update carries what the device can do", () => {
+  const { report } = update(simulated());
+  const { rollbackArmed, rollbackBuilt, imageValidation, watchdog, twoSlots, keyValue } =
+    capabilities;
+  const all = rollbackArmed | rollbackBuilt | imageValidation | watchdog | twoSlots | keyValue;
+  assert.is(report?.capabilities, all);
+});
+
+test("without a task watchdog the report says so", () => {
+  const { report } = update(simulated({ build: { taskWatchdog: false } }));
+  assert.is(report?.result, "updated");
+  assert.is((report?.capabilities ?? 0) & capabilities.watchdog, 0);
+});
+
+test("an app built for a bootloader that does not validate says so", () => {
+  const { report } = update(simulated({ build: { appSkipValidate: true } }));
+  assert.is((report?.capabilities ?? 0) & capabilities.imageValidation, 0);
+});
+
+test("where the app was built without rollback nothing is fetched or written", () => {
+  const simulation = simulated({ build: { appRollback: false, bootloaderRollback: false } });
+  simulation.run(() => simulation.wire().length > 0, 60_000);
+  const before = simulation.flash.bytes.slice();
+  const { report } = update(simulation);
+  assert.is(report?.result, "refused");
+  assert.is(report?.reason, "rollback-unavailable");
+  assert.is(simulation.payloadBytes(), 0);
+  assert.equal(simulation.flash.bytes, before);
+});
+
+test("an application may allow updates that only its new agent can take back", () => {
+  const build = { appRollback: false, bootloaderRollback: false };
+  const agent = { allowWithoutRollback: true };
+  const { report } = update(simulated({ build, agent }));
+  assert.is(report?.result, "updated");
+  assert.is((report?.capabilities ?? 0) & capabilities.rollbackArmed, 0);
+  const failing = simulated({ build, agent });
+  assert.is(update(failing, "fail-test").report?.reason, "self-test-failed");
+  assert.ok(failing.runs(release(1).image), "the agent itself went back");
+});
+
+test("an old bootloader without rollback is found out by the first trial, and remembered", () => {
+  const simulation = simulated({ build: { bootloaderRollback: false } });
+  const { report } = update(simulation);
+  assert.is(report?.result, "updated");
+  const bits = report?.capabilities ?? 0;
+  assert.is(bits & capabilities.rollbackArmed, 0);
+  assert.is(bits & capabilities.rollbackMissing, capabilities.rollbackMissing);
+  simulation.publish(release(3));
+  const last = (): string => simulation.reports().at(-1)?.reason ?? "";
+  assert.is(
+    simulation.run(() => last() === "rollback-unavailable", 7_200_000),
+    "until",
+  );
+  simulation.board.cutPower();
+  simulation.publish(release(4));
+  const told = (): boolean => simulation.reports().at(-1)?.sequenceNumber === 4;
+  assert.is(simulation.run(told, 7_200_000), "until");
+  assert.is(last(), "rollback-unavailable", "also after a power cycle");
+});
+
+test.run();

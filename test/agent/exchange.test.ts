@@ -1,0 +1,172 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Exchange, type ExchangeHandler } from "../../src/agent/exchange.js";
+import type { Hal, Http, HttpRequestOptions } from "../../src/hal.js";
+
+/** A network and a clock that the test moves by hand. */
+class Desk {
+  nowMs = 0;
+  readonly delays: number[] = [];
+  readonly requests: HttpRequestOptions[] = [];
+  readonly log: string[] = [];
+  closed = 0;
+  #due: (() => void) | null = null;
+
+  readonly http: Http = {
+    request: (options) => {
+      this.requests.push(options);
+      return {
+        read: () => 0,
+        close: () => {
+          this.closed++;
+        },
+      };
+    },
+  };
+
+  readonly handler: ExchangeHandler = {
+    headersReceived: (status) => this.log.push(`headers ${status}`),
+    dataReadable: (count) => this.log.push(`data ${count}`),
+    ended: (failed) => this.log.push(`ended ${failed}`),
+  };
+
+  exchange(method: "GET" | "POST" = "GET"): Exchange {
+    const hal = {
+      http: this.http,
+      timers: {
+        nowMs: () => this.nowMs,
+        set: (callback: () => void, delayMs: number) => {
+          this.#due = callback;
+          this.delays.push(delayMs);
+          return 1;
+        },
+        clear: () => {
+          this.#due = null;
+        },
+      },
+    } as unknown as Hal;
+    const exchange = new Exchange(
+      hal,
+      {
+        target: { hostname: "a.example", port: 80, path: "/x/y" },
+        method,
+        headers: new Map(),
+        stallTimeoutMs: 30_000,
+        totalTimeoutMs: 60_000,
+      },
+      this.handler,
+    );
+    exchange.start();
+    return exchange;
+  }
+
+  /** Moves the clock and lets the timer fire. */
+  fireAt(nowMs: number): void {
+    this.nowMs = nowMs;
+    const due = this.#due;
+    this.#due = null;
+    due?.();
+  }
+
+  redirect(location: string | null): void {
+    const headers = new Map(location === null ? [] : [["location", location]]);
+    this.requests.at(-1)?.onHeaders(307, headers);
+  }
+}
+
+test("silence ends an exchange, and so does its total time", () => {
+  const silent = new Desk();
+  silent.exchange();
+  silent.fireAt(30_000);
+  assert.equal(silent.log, ["ended true"]);
+  const slow = new Desk();
+  slow.exchange();
+  for (const at of [20_000, 40_000, 59_000]) {
+    slow.nowMs = at;
+    slow.requests[0].onReadable(1);
+  }
+  slow.fireAt(59_500);
+  slow.fireAt(60_000);
+  assert.equal(slow.log, ["data 1", "data 1", "data 1", "ended true"]);
+});
+
+test("a deadline is waited for in whole milliseconds, so that it is always reached", () => {
+  const desk = new Desk();
+  desk.exchange();
+  desk.nowMs = 152_236.791_406_25;
+  desk.requests[0].onReadable(1);
+  desk.fireAt(20_000);
+  desk.nowMs = 20_000;
+  desk.requests[0].onReadable(1);
+  // What a clock with fractions makes of "30 s later": a little too early.
+  desk.fireAt(49_999.999_999_99);
+  assert.ok(
+    desk.delays.every((delayMs) => delayMs >= 1),
+    desk.delays.join(" "),
+  );
+});
+
+test("nothing is told after the end or after close", () => {
+  const desk = new Desk();
+  const exchange = desk.exchange();
+  const [request] = desk.requests;
+  exchange.close();
+  exchange.close();
+  request.onHeaders(200, new Map());
+  request.onReadable(5);
+  request.onDone(false);
+  desk.fireAt(90_000);
+  assert.equal([desk.log, desk.closed], [[], 1]);
+});
+
+test("a redirect opens the other address, and the first request is heard no more", () => {
+  const desk = new Desk();
+  desk.exchange();
+  desk.redirect("/z");
+  const [first, second] = desk.requests;
+  assert.equal([second.hostname, second.path, desk.closed], ["a.example", "/z", 1]);
+  first.onReadable(7);
+  first.onDone(true);
+  second.onHeaders(200, new Map());
+  second.onDone(false);
+  assert.equal(desk.log, ["headers 200", "ended false"]);
+});
+
+test("redirects that are too many, lead nowhere or to another scheme end the exchange", () => {
+  const loop = new Desk();
+  loop.exchange();
+  for (let i = 0; i < 4; i++) loop.redirect("/x/y");
+  assert.equal([loop.requests.length, loop.log], [4, ["ended true"]]);
+  const bad = [null, "", "https://a.example/", "//b.example/", "../up", "/a b", "ftp://a/b"];
+  for (const location of [...bad, `/${"l".repeat(2048)}`, "http://user@b.example/"]) {
+    const desk = new Desk();
+    desk.exchange();
+    desk.redirect(location);
+    assert.equal([desk.requests.length, desk.log], [1, ["ended true"]], `${location}`);
+  }
+});
+
+test("a redirected report is not sent elsewhere", () => {
+  const desk = new Desk();
+  desk.exchange("POST");
+  desk.redirect("/z");
+  assert.equal([desk.requests.length, desk.log], [1, ["headers 307"]]);
+});
+
+test("an exception of the host or of the receiver ends the exchange as failed", () => {
+  const host = new Desk();
+  host.http.request = () => {
+    throw new Error("no socket");
+  };
+  host.exchange();
+  assert.equal(host.log, ["ended true"]);
+  const receiver = new Desk();
+  receiver.handler.dataReadable = () => {
+    throw new Error("full");
+  };
+  receiver.exchange();
+  receiver.requests[0].onReadable(1);
+  assert.equal(receiver.log, ["ended true"]);
+});
+
+test.run();

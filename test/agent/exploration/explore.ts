@@ -1,0 +1,334 @@
+/** Every state that the model can reach, every action in it, and a cut after every durable step. */
+import type { AgentAction, AgentEvent } from "../../../src/agent/machine.js";
+import { slotOfSequence, stateValid } from "../../../src/boot/otadata.js";
+import type { ResetReason } from "../../../src/hal.js";
+import { phases } from "../../../src/journal/records.js";
+import {
+  activeSlot,
+  afterEvent,
+  bootloader,
+  boots,
+  bounds,
+  type Durable,
+  eventsOf,
+  factory,
+  type ModelAttempt,
+  type ModelState,
+  markInvalid,
+  markValid,
+  newAttempt,
+  setBoot,
+  slotState,
+  startAgent,
+  type Volatile,
+} from "./model.js";
+
+/** What one action does: its durable steps in order, and what the device is in afterwards. */
+interface Effect {
+  readonly steps: readonly Durable[];
+  readonly volatile: Volatile;
+}
+
+export interface Exploration {
+  readonly states: number;
+  readonly transitions: number;
+  /** Of these, boots after a cut or a reset. */
+  readonly cuts: number;
+  /** Broken promises; the first few. */
+  readonly violations: readonly string[];
+  /** States from which no way without faults leads to a settled device. */
+  readonly stranded: readonly string[];
+  readonly settled: number;
+}
+
+/** One safeguard left out: the exploration must notice. */
+export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor";
+
+/** Far more than there are; a model that grows for ever ends here and fails. */
+const statesMax = 150_000;
+
+const blames: readonly AgentEvent[] = [
+  "trialFailed",
+  "trialReverted",
+  "confirmFailed",
+  "rejectFailed",
+];
+const excuses: readonly AgentEvent[] = ["downloadFailed", "offerReplaced", "stageFailed"];
+
+class Explorer {
+  readonly #mutation: Mutation;
+  readonly #indexes = new Map<string, number>();
+  readonly #queue: ModelState[] = [];
+  /** Ways without a fault, backwards. */
+  readonly #before: number[][] = [];
+  readonly #violations: string[] = [];
+  readonly #settled: number[] = [];
+  transitions = 0;
+  cuts = 0;
+
+  constructor(mutation: Mutation) {
+    this.#mutation = mutation;
+  }
+
+  run(): Exploration {
+    this.#boot(factory, "power-on");
+    for (let index = 0; index < this.#queue.length; index++) {
+      if (index === statesMax) this.#violated("the model does not end", this.#queue[index]);
+      if (index >= statesMax) break;
+      this.#expand(this.#queue[index], index);
+    }
+    return {
+      states: this.#queue.length,
+      transitions: this.transitions,
+      cuts: this.cuts,
+      violations: this.#violations,
+      stranded: this.#stranded(),
+      settled: this.#settled.length,
+    };
+  }
+
+  #violated(promise: string, model: ModelState | Durable): void {
+    if (this.#violations.length < 5) this.#violations.push(`${promise}: ${JSON.stringify(model)}`);
+  }
+
+  #reach(model: ModelState, from: number): void {
+    const key = JSON.stringify(model);
+    let index = this.#indexes.get(key);
+    if (index === undefined) {
+      index = this.#queue.length;
+      this.#indexes.set(key, index);
+      this.#queue.push(model);
+      this.#before.push([]);
+      this.#check(model, index);
+    }
+    this.transitions++;
+    if (from >= 0) this.#before[index].push(from);
+  }
+
+  /** A boot with whatever the flash holds; the supply may fail at each step of the bootloader. */
+  #boot(durable: Durable, reason: ResetReason, from = -1): void {
+    const { steps, slot } = bootloader(durable);
+    if (slot === -1) return this.#violated("P1 nothing boots", durable);
+    this.cuts++;
+    const last = steps[steps.length - 1];
+    this.#reach(startAgent(last, slot, reason), from);
+    for (const step of steps.slice(1, -1)) this.#boot(step, "power-on");
+  }
+
+  #expand(model: ModelState, index: number): void {
+    const { durable, volatile } = model;
+    this.#boot(durable, "power-on");
+    const [action, ...todo] = volatile.todo;
+    if (action !== undefined) {
+      if (action === "restart") return this.#boot(durable, "software", index);
+      const { steps, volatile: after } = this.#act(
+        { durable, volatile: { ...volatile, todo } },
+        action,
+      );
+      for (const step of steps) {
+        if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
+        this.#boot(step, "power-on");
+      }
+      return this.#reach({ durable: steps[steps.length - 1] ?? durable, volatile: after }, index);
+    }
+    if (volatile.event !== "") return this.#reach(this.#take(model, volatile.event), index);
+    if (volatile.onTrial) {
+      for (const reason of ["panic", "task-watchdog", "software"] as const)
+        this.#boot(durable, reason);
+    }
+    const events = eventsOf(model);
+    if (events.length === 0) this.#violated("stuck", model);
+    for (const [event, found] of events) {
+      const changed = this.#download(durable, { ...durable, ...found });
+      if (changed !== durable) this.#boot(changed, "power-on");
+      this.#reach(this.#take({ durable: changed, volatile }, event), index);
+    }
+  }
+
+  #take(model: ModelState, event: AgentEvent): ModelState {
+    const { volatile } = model;
+    const forGood = blames.includes(event) || (!excuses.includes(event) && volatile.forGood);
+    const isOver = event === "trialPassed" || event === "trialFailed";
+    const onTrial = volatile.onTrial && !isOver;
+    const isVerified = volatile.isVerified || event === "imageVerified";
+    return afterEvent({ ...model, volatile: { ...volatile, forGood, onTrial, isVerified } }, event);
+  }
+
+  /** The first block takes the old entry of the slot away; nothing that is confirmed is written. */
+  #download(before: Durable, after: Durable): Durable {
+    if (after.slot1 === before.slot1) return after;
+    if (before.confirmed === "B") this.#violated("P2 the confirmed slot is written", after);
+    const active = activeSlot(before);
+    if (active === 1) return after;
+    const [first, second] = after.otadata.map((one) =>
+      one !== null && slotOfSequence(one[0], 2) === 1 ? null : one,
+    );
+    return { ...after, otadata: [first, second] };
+  }
+
+  #check(model: ModelState, index: number): void {
+    const { durable, volatile } = model;
+    const { confirmed, passed, attempt, floor } = durable;
+    const isPermanent = slotState(durable, 1) === stateName(stateValid);
+    if (isPermanent && !passed) this.#violated("P3 permanent without a trial", model);
+    if (confirmed === "B" && !passed) this.#violated("P3 confirmed without a trial", model);
+    if (floor === 2 && confirmed !== "B")
+      this.#violated("P4 the floor rose before the confirm", model);
+    const isIdle = volatile.state === "ready" && volatile.wait === "poll" && attempt === null;
+    if (!isIdle || volatile.todo.length > 0 || volatile.event !== "") return;
+    const slot = volatile.runningSlot;
+    if (confirmed === "B" && slot !== 1)
+      this.#violated("P5 the confirmed image does not run", model);
+    if (durable.isBad && confirmed !== "B" && slot !== 0)
+      this.#violated("P3 a bad release remains", model);
+    if (confirmed === "B" || durable.isBad) this.#settled.push(index);
+  }
+
+  /** P6: backwards from the settled states over ways without faults; what is left is stranded. */
+  #stranded(): string[] {
+    const safe = new Set(this.#settled);
+    for (const index of safe) for (const before of this.#before[index]) safe.add(before);
+    const stranded = this.#queue.filter((_model, index) => !safe.has(index));
+    return stranded.slice(0, 3).map((model) => JSON.stringify(model));
+  }
+
+  #act(model: ModelState, action: AgentAction | "repairBootRecord"): Effect {
+    const { durable, volatile } = model;
+    const attempt = durable.attempt ?? newAttempt;
+    const wait = (what: Volatile["wait"]): Effect => ({
+      steps: [],
+      volatile: { ...volatile, wait: what },
+    });
+    const save = (changes: Partial<ModelAttempt>, more: Partial<Durable> = {}): Effect => ({
+      steps: [{ ...durable, ...more, attempt: { ...attempt, ...changes } }],
+      volatile,
+    });
+    switch (action) {
+      case "fetchOffer":
+        return wait("offer");
+      case "schedulePoll":
+      case "scheduleRetry":
+        return wait(volatile.onTrial ? "trial" : "poll");
+      case "scheduleReport":
+        return wait("report-timer");
+      case "download":
+        return wait("download");
+      case "verifyImage":
+        return wait("verify");
+      case "checkTrial":
+        return wait("trial");
+      case "beginTrial":
+        return { steps: [], volatile: { ...volatile, wait: "trial", onTrial: true } };
+      case "reportRefusal":
+      case "restart":
+        return { steps: [], volatile };
+      case "journalWriting":
+        return { steps: [{ ...durable, attempt: newAttempt, passed: false }], volatile };
+      case "journalRepair":
+        return {
+          steps: [{ ...durable, attempt: { ...newAttempt, phase: phases.staging, repair: true } }],
+          volatile,
+        };
+      case "journalDamage":
+        return save({ phase: phases.writing, damages: attempt.damages + 1, tries: 0 });
+      case "journalStaging":
+        return this.#mutation === "early-confirmed"
+          ? save({ phase: phases.staging, unguarded: false }, { confirmed: "B" })
+          : save({ phase: phases.staging, unguarded: false });
+      case "journalConfirming":
+        return this.#mutation === "early-floor"
+          ? save({ phase: phases.confirming }, { floor: 2 })
+          : save({ phase: phases.confirming });
+      case "journalRejecting":
+        return save({ phase: phases.rejecting });
+      case "journalConfirmed":
+        return { steps: [{ ...durable, confirmed: "B", floor: 2 }], volatile };
+      case "journalUpdated":
+        return save({ phase: phases.updated });
+      case "journalFailure":
+        return this.#fail(model, attempt);
+      case "clearAttempt":
+        if (attempt.told === "") this.#violated("P7 forgotten before it was told", model);
+        return { steps: [{ ...durable, attempt: null }], volatile };
+      case "sendReport": {
+        const result = attempt.phase === phases.updated ? "updated" : "failed";
+        const isOther = attempt.told !== "" && attempt.told !== result;
+        if (isOther) this.#violated("P7 two results", model);
+        const isBlamed = result === "failed" && volatile.forGood && !attempt.repair;
+        if (isBlamed && !durable.isBad) this.#violated("P6 not remembered as bad", model);
+        return { ...save({ told: result }), volatile: { ...volatile, wait: "report" } };
+      }
+      case "stage":
+        return this.#stage(model, attempt);
+      case "confirm":
+        return this.#confirm(model);
+      case "reject": {
+        const steps = markInvalid(durable);
+        return outcome(model, steps, steps.length > 0 ? "rejectDone" : "rejectFailed");
+      }
+      case "repairBootRecord":
+        return { steps: repaired(durable, volatile.runningSlot), volatile };
+    }
+  }
+
+  #fail({ durable, volatile }: ModelState, attempt: ModelAttempt): Effect {
+    if (attempt.phase === phases.failed) return { steps: [], volatile };
+    const steps: Durable[] = [];
+    let now = durable;
+    if (attempt.repair) {
+      now = { ...now, confirmed: volatile.runningSlot === 0 ? "A" : "B" };
+      if (volatile.runningSlot === 0) steps.push(now, ...repaired(now, 0));
+    } else if (this.#mutation !== "no-memory") {
+      const failing = Math.min(bounds.failing, now.failing + (volatile.forGood ? 0 : 1));
+      now = { ...now, failing, isBad: volatile.forGood || failing >= bounds.failing };
+      steps.push(now);
+    }
+    const last = steps[steps.length - 1] ?? now;
+    steps.push({ ...last, attempt: { ...attempt, phase: phases.failed } });
+    return { steps, volatile };
+  }
+
+  #stage(model: ModelState, attempt: ModelAttempt): Effect {
+    const { durable } = model;
+    if (durable.slot1 !== "held" && durable.slot1 !== "B") {
+      if (attempt.repair) return outcome(model, [], "stageFailed");
+      const isLast = attempt.damages + 1 >= bounds.damages;
+      const event = isLast ? "downloadFailed" : "imageDamaged";
+      return outcome(model, [{ ...durable, progress: "none" }], event);
+    }
+    const headed: Durable = { ...durable, slot1: "B" };
+    const steps = [headed, ...setBoot(headed, 1)];
+    return outcome(model, steps, "stageDone");
+  }
+
+  #confirm(model: ModelState): Effect {
+    const { durable, volatile } = model;
+    const slot = volatile.runningSlot;
+    const staged = activeSlot(durable) === slot ? [] : setBoot(durable, slot);
+    const last = staged[staged.length - 1] ?? durable;
+    const marked = markValid(last);
+    const event = marked.length > 0 ? "confirmDone" : "confirmFailed";
+    return outcome(model, [...staged, ...marked], event);
+  }
+}
+
+/** repairBootRecord of src/agent/device.ts. */
+function repaired(durable: Durable, slot: 0 | 1): Durable[] {
+  const staged =
+    activeSlot(durable) === slot || !boots(durable, slot) ? [] : setBoot(durable, slot);
+  const last = staged[staged.length - 1] ?? durable;
+  const state = slotState(last, slot);
+  const marked = state === "new" || state === "pending-verify" ? markValid(last) : [];
+  return [...staged, ...marked];
+}
+
+function outcome({ volatile }: ModelState, steps: readonly Durable[], event: AgentEvent): Effect {
+  return { steps, volatile: { ...volatile, event, wait: "nothing" } };
+}
+
+const stateName = (word: number): string => (word === stateValid ? "valid" : "");
+
+/** Explores from the factory state; with a mutation, a device without that safeguard. */
+export function explore(mutation: Mutation = ""): Exploration {
+  return new Explorer(mutation).run();
+}

@@ -1,0 +1,54 @@
+/** Boot control of the ESP32 host on the simulated board's classes. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createBootControl } from "../../hosts/esp32/boot-control.js";
+import type { FlashPartition, Platform } from "../../hosts/esp32/platform.js";
+import { otadataEntryBytes, otadataSectorBytes } from "../../src/boot/otadata.js";
+import { bootCases, fromHex } from "../helpers/images.js";
+
+const test = suite("esp32/boot-control");
+
+/** Entries of a recorded case after its first boot: slot 1 on trial, or reverted by the second. */
+function otadataOf(boot: number): Uint8Array {
+  const recorded = bootCases().find(
+    (one) => one.boots[0]?.slot === "ota_1" && one.boots[1]?.slot === "ota_0",
+  );
+  const bytes = new Uint8Array(2 * otadataSectorBytes).fill(0xff);
+  recorded?.boots[boot]?.otadataAfter.forEach((entry, sector) => {
+    bytes.set(fromHex(entry).subarray(0, otadataEntryBytes), sector * otadataSectorBytes);
+  });
+  return bytes;
+}
+
+/** The modes in which the slot beside `runningSlot` is opened. */
+function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
+  const modes: string[] = [];
+  const partition: FlashPartition = {
+    read: (into, offset) => into.set(otadata.subarray(offset, offset + into.length)),
+    write: () => assert.unreachable(),
+    eraseBlock: () => assert.unreachable(),
+    status: () => ({ size: 65536, blockLength: 4096, blocks: 16 }),
+    close: () => {},
+  };
+  const platform = {
+    flash: {
+      open: ({ path, mode }: { path: string; mode?: string }) => {
+        if (path === "nextota") modes.push(mode ?? "r");
+        return partition;
+      },
+    },
+    natives: { daruma_running_slot: () => runningSlot, daruma_slot_count: () => 2 },
+  };
+  createBootControl(platform as unknown as Platform).openSlot(1 - runningSlot);
+  return modes;
+}
+
+test("the other slot cannot be written while the running image is on trial", () => {
+  assert.equal(modesOf(otadataOf(0), 1), ["r"]);
+});
+
+test("the other slot can be written once the trial is over", () => {
+  assert.equal(modesOf(otadataOf(1), 0), ["r+"]);
+});
+
+test.run();

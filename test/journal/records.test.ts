@@ -1,0 +1,245 @@
+import { readFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readU32, writeU32 } from "../../src/bytes.js";
+import { crc32 } from "../../src/crc.js";
+import {
+  type Attempt,
+  decodeAttempt,
+  decodeConfirmed,
+  decodeKnownBad,
+  decodeProgress,
+  digestPrefix,
+  encodeAttempt,
+  encodeConfirmed,
+  encodeKnownBad,
+  encodeProgress,
+  phases,
+} from "../../src/journal/records.js";
+import { knownBadMax, recordBytesMax } from "../../src/limits.js";
+import { randomBytes, randomFrom } from "../helpers/seed.js";
+
+const random = randomFrom(5);
+const bytesOf = (length: number): Uint8Array => randomBytes(random, length);
+
+const attempt: Attempt = {
+  phase: phases.confirming,
+  slot: 1,
+  repair: true,
+  unguarded: true,
+  tries: 3,
+  damages: 2,
+  powerTrials: 1,
+  restages: 4,
+  reportId: bytesOf(8),
+  sequenceNumber: 2 ** 53 - 1,
+  imageSizeBytes: 0xfffffff0,
+  manifestDigest: bytesOf(32),
+  imageDigest: bytesOf(32),
+  identity: bytesOf(32),
+  reason: "image-digest-mismatch",
+};
+const confirmed = {
+  slot: 1,
+  previousSlot: -1,
+  imageSizeBytes: 2_400_000,
+  previousSizeBytes: 1_300_000,
+  sequenceFloor: 2 ** 40 + 5,
+  manifestDigest: bytesOf(32),
+  imageDigest: bytesOf(32),
+  identity: bytesOf(32),
+  previousIdentity: bytesOf(32),
+};
+const progress = { writtenBytes: 65_536, head: bytesOf(16), manifestDigest: bytesOf(32) };
+const bad = {
+  sequenceBelow: 2 ** 33,
+  digests: Array.from({ length: knownBadMax }, () => bytesOf(16)),
+};
+
+interface Kind {
+  readonly name: string;
+  readonly value: unknown;
+  readonly encoded: Uint8Array;
+  readonly decode: (bytes: Uint8Array, length: number) => unknown;
+  /** Bytes of the shortest record of version 1, without its crc. */
+  readonly leastBytes: number;
+}
+
+function encoded(write: (into: Uint8Array) => number): Uint8Array {
+  // What an earlier record left in the shared buffer must not show.
+  const buffer = new Uint8Array(recordBytesMax).fill(0xcc);
+  return buffer.slice(0, write(buffer));
+}
+
+const kinds: readonly Kind[] = [
+  {
+    name: "attempt",
+    value: attempt,
+    encoded: encoded((into) => encodeAttempt(attempt, into)),
+    decode: decodeAttempt,
+    leastBytes: 125,
+  },
+  {
+    name: "confirmed",
+    value: confirmed,
+    encoded: encoded((into) => encodeConfirmed(confirmed, into)),
+    decode: decodeConfirmed,
+    leastBytes: 152,
+  },
+  {
+    name: "progress",
+    value: progress,
+    encoded: encoded((into) => encodeProgress(progress, into)),
+    decode: decodeProgress,
+    leastBytes: 56,
+  },
+  {
+    name: "bad",
+    value: bad,
+    encoded: encoded((into) => encodeKnownBad(bad, into)),
+    decode: decodeKnownBad,
+    leastBytes: 16,
+  },
+];
+
+/** The record with `more` fields before the crc, as a newer agent would write it. */
+function newer(record: Uint8Array, more: number, version = 2): Uint8Array {
+  const bytes = new Uint8Array(record.length + more).fill(0x77);
+  bytes.set(record.subarray(0, record.length - 4), 0);
+  bytes[0] = version;
+  return resealed(bytes);
+}
+
+function resealed(bytes: Uint8Array): Uint8Array {
+  writeU32(bytes, bytes.length - 4, crc32(bytes, 0, bytes.length - 4));
+  return bytes;
+}
+
+for (const { name, value, encoded: record, decode, leastBytes } of kinds) {
+  test(`${name}: what is written is read`, () => {
+    assert.equal(decode(record, record.length), value);
+    assert.ok(record.length <= recordBytesMax);
+  });
+
+  test(`${name}: any bit flip is refused`, () => {
+    for (let bit = 0; bit < record.length * 8; bit++) {
+      const flipped = record.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      assert.is(decode(flipped, flipped.length), null, `bit ${bit}`);
+    }
+  });
+
+  test(`${name}: any shortened record, an empty one and an overlong length are refused`, () => {
+    for (let length = 0; length < record.length; length++) {
+      assert.is(decode(record.slice(0, length), length), null, `${length} bytes`);
+    }
+    assert.is(decode(record, record.length + 1), null);
+  });
+
+  test(`${name}: a longer record of a newer agent is read, a shorter one is refused`, () => {
+    for (const more of [1, 8, 60]) {
+      const bytes = newer(record, more);
+      assert.equal(decode(bytes, bytes.length), value, `${more} bytes more`);
+    }
+    const short = newer(record.slice(0, leastBytes + 4 - 1), 0, 1);
+    assert.is(decode(short, short.length), null);
+    const ancient = newer(record, 0, 0);
+    assert.is(decode(ancient, ancient.length), null, "version 0");
+  });
+}
+
+test("an attempt in an unknown phase, or with a reason beyond its end, is refused", () => {
+  const [{ encoded: record }] = kinds;
+  for (const phase of [0, 7, 255]) {
+    const changed = record.slice();
+    changed[1] = phase;
+    assert.is(decodeAttempt(resealed(changed), changed.length), null, `phase ${phase}`);
+  }
+  const long = record.slice();
+  long[124]++;
+  assert.is(decodeAttempt(resealed(long), long.length), null);
+});
+
+test("a list of bad releases that is longer than its bytes or its limit is refused", () => {
+  const [, , , { encoded: record }] = kinds;
+  for (const count of [knownBadMax + 1, 255]) {
+    const changed = record.slice();
+    changed[1] = count;
+    assert.is(decodeKnownBad(resealed(changed), changed.length), null);
+  }
+  const empty = encoded((into) => encodeKnownBad({ sequenceBelow: 0, digests: [] }, into));
+  assert.equal(decodeKnownBad(empty, empty.length), { sequenceBelow: 0, digests: [] });
+  assert.equal(digestPrefix(attempt.manifestDigest), attempt.manifestDigest.slice(0, 16));
+});
+
+/** Fields of the layout comment of records.ts: offset -> its text up to the next field. */
+function documented(key: string): Map<number, string> {
+  const source = new URL("../../../src/journal/records.ts", import.meta.url);
+  const text = readFileSync(source, "utf8");
+  const section = text.slice(text.indexOf(`key "${key}"`)).split(/\n \*\s*\n| \*\//)[0];
+  const fields = new Map<number, string>();
+  for (const line of section.split("\n").slice(1)) {
+    for (const [, offset, field] of line.matchAll(
+      /(?:^|\s)(\d+) ([a-zA-Z].*?)(?= +\d+ [a-zA-Z]|$)/g,
+    )) {
+      fields.set(Number(offset), field.trim());
+    }
+  }
+  return fields;
+}
+
+test("the documented layout of each record is the one that is written", () => {
+  const layouts: Record<string, Record<string, number>> = {
+    attempt: {
+      version: 0,
+      phase: 1,
+      slot: 2,
+      flags: 3,
+      tries: 4,
+      damages: 5,
+      powerTrials: 6,
+      restages: 7,
+      reportId: 8,
+      sequenceNumber: 16,
+      imageSizeBytes: 24,
+      manifestDigest: 28,
+      imageDigest: 60,
+      identity: 92,
+    },
+    confirmed: {
+      version: 0,
+      slot: 1,
+      previousSlot: 2,
+      imageSizeBytes: 4,
+      sequenceFloor: 8,
+      previousSizeBytes: 16,
+      manifestDigest: 24,
+      imageDigest: 56,
+      identity: 88,
+      previousIdentity: 120,
+    },
+    progress: { version: 0, writtenBytes: 4, head: 8, manifestDigest: 24 },
+    bad: { version: 0, count: 1, sequenceBelow: 8 },
+  };
+  for (const { name, value, encoded: record } of kinds) {
+    const fields = documented(name);
+    const values = value as Record<string, unknown>;
+    for (const [field, offset] of Object.entries(layouts[name])) {
+      assert.is(fields.get(offset)?.split(" ")[0], field, `${name} at ${offset}`);
+      const text = fields.get(offset) ?? "";
+      const written = values[field];
+      if (written instanceof Uint8Array) {
+        assert.equal(record.slice(offset, offset + written.length), written, `${name}.${field}`);
+      } else if (typeof written === "number" && text.includes("u64")) {
+        const high = readU32(record, offset + 4) * 2 ** 32;
+        assert.is(readU32(record, offset) + high, written, `${name}.${field}`);
+      } else if (typeof written === "number" && text.includes("u32")) {
+        assert.is(readU32(record, offset), written, `${name}.${field}`);
+      } else if (typeof written === "number") {
+        assert.is(record[offset], written & 0xff, `${name}.${field}`);
+      }
+    }
+  }
+});
+
+test.run();

@@ -1,0 +1,247 @@
+/**
+ * Safeguards switched off one at a time: in a copy of the compiled text, never in the product. Each
+ * names the sweep that must notice, so that the proof is quick.
+ */
+
+import type { Ending, Start } from "../../hosts/simulator/plan.js";
+import type { JobKind } from "../../hosts/simulator/sweep-jobs.js";
+
+export interface Mutant {
+  /** The safeguard that is missing. */
+  readonly name: string;
+  /** Below dist. */
+  readonly file: string;
+  /** Occurs exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  readonly sweep: readonly [JobKind, Ending, Start];
+}
+
+const agent = "src/agent";
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "read-back before stage",
+    file: `${agent}/installer.js`,
+    find: "if (digest === null || !equalBytes(digest, image.imageDigest))",
+    replace: "digest = digest && image.imageDigest;\n            if (digest === null)",
+    sweep: ["silent", "healthy", "known"],
+  },
+  {
+    name: "intent before stage",
+    file: `${agent}/machine.js`,
+    find: 'imageVerified: go("candidate", "journalStaging", "stage")',
+    replace: 'imageVerified: go("candidate", "stage", "journalStaging")',
+    sweep: ["singles", "healthy", "known"],
+  },
+  {
+    name: "intent before reject",
+    file: `${agent}/machine.js`,
+    find: 'trialFailed: go("rejected", "journalRejecting", "reject")',
+    replace: 'trialFailed: go("rejected", "reject")',
+    sweep: ["singles", "fail-test", "known"],
+  },
+  {
+    name: "result before record of an installed offer",
+    file: `${agent}/machine.js`,
+    find: 'go("updated", "journalUpdated", "journalConfirmed", "sendReport")',
+    replace: 'go("updated", "journalConfirmed", "journalUpdated", "sendReport")',
+    sweep: ["singles", "installed", "known"],
+  },
+  {
+    name: "end of an attempt whose staged image is damaged",
+    file: `${agent}/machine.js`,
+    find: "        downloadFailed: fail,\n        journalFailed: fail,",
+    replace: "        journalFailed: fail,",
+    sweep: ["random", "healthy", "known"],
+  },
+  {
+    name: "floor rises on confirm",
+    file: `${agent}/verdict.js`,
+    find: "Math.max(old === null ? 0 : old.sequenceFloor, attempt.sequenceNumber)",
+    replace: "old === null ? 0 : old.sequenceFloor",
+    sweep: ["singles", "healthy", "known"],
+  },
+  {
+    name: "failed release is remembered",
+    file: `${agent}/updater.js`,
+    find: "else if (isForGood(reason) ||",
+    replace: "else if (",
+    sweep: ["singles", "crash", "known"],
+  },
+  {
+    name: "attempts are bounded",
+    file: `${agent}/updater.js`,
+    find: "isForGood(reason) || this.#isExhausted(attempt, reason)",
+    replace: "isForGood(reason)",
+    sweep: ["rot", "healthy", "known"],
+  },
+  {
+    name: "damaged downloads are bounded",
+    file: `${agent}/updater.js`,
+    find: "attempt.damages + 1 >= damagesMax",
+    replace: "false",
+    sweep: ["rot", "healthy", "known"],
+  },
+  {
+    name: "damaged bytes are forgotten",
+    file: `${agent}/updater.js`,
+    find: "context.journal.clearProgress();",
+    replace: "",
+    sweep: ["silent", "healthy", "known"],
+  },
+  {
+    name: "torn entries of a failed image are erased",
+    file: `${agent}/updater.js`,
+    find: "hal.boot.forget(attempt.slot);",
+    replace: "{}",
+    sweep: ["pairs", "no-network", "known"],
+  },
+  {
+    name: "a lost stage is repaired",
+    file: `${agent}/reconcile.js`,
+    find: "if (facts.restages < restagesMax)",
+    replace: "if (false)",
+    sweep: ["singles", "healthy", "known"],
+  },
+  {
+    name: "restages are counted",
+    file: `${agent}/agent.js`,
+    find: "[counts]: attempt[counts] + 1",
+    replace: "[counts]: attempt[counts]",
+    sweep: ["rot", "healthy", "known"],
+  },
+  {
+    name: "trials ended by the supply are bounded",
+    file: `${agent}/reconcile.js`,
+    find: "            if (facts.powerTrials + 1 >= powerTrialsMax)",
+    replace: "            if (false)",
+    sweep: ["singles", "brown-out", "known"],
+  },
+  {
+    name: "an unguarded trial is journalled",
+    file: `${agent}/reconcile.js`,
+    find: "if (!facts.unguarded)",
+    replace: "if (true)",
+    sweep: ["singles", "crash", "known"],
+  },
+  {
+    name: "a lost confirm is repaired without a download",
+    file: `${agent}/reconcile.js`,
+    find: 'facts.running === "previous" ? "knownGoodLost" : "pollDue"',
+    replace: '"pollDue"',
+    sweep: ["silent", "healthy", "known"],
+  },
+  {
+    name: "a rejected image is never adopted",
+    file: `${agent}/reconcile.js`,
+    find: 'adopt: isRejected ? "" : "confirmed"',
+    replace: 'adopt: "confirmed"',
+    sweep: ["random", "no-network", "second"],
+  },
+  {
+    name: "reject marks no other image's entry",
+    file: `${agent}/verdict.js`,
+    find: "if (active < 0 || active === context.device.runningSlot)",
+    replace: "",
+    sweep: ["silent", "fail-test", "known"],
+  },
+  {
+    name: "resume is bound to its release",
+    file: `${agent}/journal.js`,
+    find: "progress !== null && equalBytes(progress.manifestDigest, manifestDigest)",
+    replace: "progress !== null",
+    sweep: ["change", "healthy", "known"],
+  },
+  {
+    name: "progress is recorded every 64 KB",
+    file: `${agent}/download.js`,
+    find: "this.#offset % progressBytes === 0 ||",
+    replace: "",
+    sweep: ["resume", "healthy", "known"],
+  },
+  {
+    name: "an attempt is bound to its manifest",
+    file: `${agent}/poller.js`,
+    find: "if (attempt !== null && !isSame)",
+    replace: "if (false)",
+    sweep: ["change", "healthy", "known"],
+  },
+  {
+    name: "signatures are verified",
+    file: `${agent}/poller.js`,
+    find: "options.trustAnchors, hal.digest, verify)",
+    replace: "options.trustAnchors, hal.digest, () => true)",
+    sweep: ["singles", "refused", "fresh"],
+  },
+  {
+    name: "dwell before confirm",
+    file: `${agent}/trial.js`,
+    find: " || !this.#dwelt",
+    replace: "",
+    sweep: ["singles", "crash", "known"],
+  },
+  {
+    name: "the server must be reached before confirm",
+    file: `${agent}/trial.js`,
+    find: " || !this.#serverReached",
+    replace: "",
+    sweep: ["singles", "no-network", "known"],
+  },
+  {
+    name: "a failed self-test ends the trial",
+    file: `${agent}/trial.js`,
+    find: "if (!passed)",
+    replace: "if (false)",
+    sweep: ["singles", "fail-test", "known"],
+  },
+  {
+    name: "deadline of the trial",
+    file: `${agent}/trial.js`,
+    find: "}, timeoutMs);",
+    replace: "}, 1e12);",
+    sweep: ["singles", "no-network", "known"],
+  },
+  {
+    name: "a report keeps its id",
+    file: `${agent}/reporter.js`,
+    find: "reason, attempt.reportId,",
+    replace: "reason, newReportId(context.hal),",
+    sweep: ["singles", "healthy", "known"],
+  },
+  {
+    name: "a cut supply is latched",
+    file: "hosts/simulator/power.js",
+    find: "        if (this.isCut)\n            throw",
+    replace: "        if (false)\n            throw",
+    sweep: ["singles", "healthy", "known"],
+  },
+  {
+    name: "the wrong image is not taken for the candidate",
+    file: `${agent}/device.js`,
+    find: "hasIdentity(slot, attempt.imageSizeBytes, attempt.identity)",
+    replace: "true",
+    sweep: ["random", "healthy", "known"],
+  },
+  {
+    name: "the boot record names the image that runs",
+    file: `${agent}/agent.js`,
+    find: "repairBootRecord(hal, device.runningSlot);",
+    replace: "{}",
+    sweep: ["pairs", "healthy", "fresh"],
+  },
+  {
+    name: "head of the image held back",
+    file: `${agent}/download.js`,
+    find: "this.#offset === 0 ? heldHeadBytes : 0",
+    replace: "0",
+    sweep: ["pairs", "healthy", "second"],
+  },
+  {
+    name: "old entry of the slot is erased",
+    file: `${agent}/download.js`,
+    find: "this.#hal.boot.forget(this.#slotIndex)",
+    replace: "{}",
+    sweep: ["pairs", "crash", "second"],
+  },
+];
