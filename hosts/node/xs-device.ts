@@ -1,6 +1,6 @@
 /**
- * A firmware of the simulated board that runs on the XS engine: Node is the board, one XS process is
- * the CPU of one boot. Flash, key-value storage, clock and network are the board's; the process
+ * A firmware of the simulated board that runs on the XS engine: Node is the board, one XS process
+ * is the CPU of one boot. Flash, key-value storage, clock and network are the board's; the process
  * holds what a device's heap would hold. A power cut kills the process.
  */
 import type { AgentOptions } from "../../src/agent/options.js";

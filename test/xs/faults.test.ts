@@ -40,6 +40,11 @@ test("a native function called at module level is refused when the module is pre
   mustEnd("native-at-load", exitCodes.unhandledException, "while a module is preloaded");
 });
 
+test("the abort hook hears of an exception, and cannot stop the end", () => {
+  const text = "hook: unhandled exception: on purpose";
+  mustEnd("abort-hook", exitCodes.unhandledException, text);
+});
+
 test("a rejected promise without a handler ends the machine", () => {
   mustEnd("rejection", exitCodes.unhandledRejection, "unhandled rejection");
 });
