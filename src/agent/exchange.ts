@@ -68,10 +68,11 @@ export class Exchange {
 
   /** Ends the exchange without a callback. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    // Also the timer of an end that was not told yet.
     if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
     this.#timer = null;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#drop();
   }
 
@@ -147,6 +148,10 @@ export class Exchange {
     }
   }
 
+  /**
+   * Tells the end from a timer: what follows (signatures, flash, the next exchange) then has the
+   * stack to itself and not what the HTTP client's own calls left of it.
+   */
   #end(failed: boolean): void {
     if (this.#closed) return;
     try {
@@ -154,7 +159,10 @@ export class Exchange {
     } catch {
       // The host could not close what is over anyway.
     }
-    this.#handler.ended(failed);
+    this.#timer = this.#hal.timers.set(() => {
+      this.#timer = null;
+      this.#handler.ended(failed);
+    }, 0);
   }
 
   #arm(delayMs: number): void {
