@@ -15,6 +15,7 @@ import {
   slotOfSequence,
   stateName,
 } from "../../src/boot/otadata.js";
+import { viewOf } from "../../src/bytes.js";
 import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
@@ -36,11 +37,11 @@ class PartitionSlot implements SlotFlash {
   }
 
   read(offset: number, into: Uint8Array, start: number, length: number): void {
-    this.#partition.read(into.subarray(start, start + length), offset);
+    this.#partition.read(viewOf(into, start, length), offset);
   }
 
   write(offset: number, from: Uint8Array, start: number, length: number): void {
-    this.#partition.write(from.subarray(start, start + length), offset);
+    this.#partition.write(viewOf(from, start, length), offset);
   }
 
   eraseBlock(offset: number): void {

@@ -3,6 +3,7 @@
  * closed afterwards. The client has no timeouts, may report an error twice (request and client),
  * and never finishes some answers (moddable.md 4.2); the agent's own deadlines close it then.
  */
+import { viewOf } from "../../src/bytes.js";
 import type { Http, HttpRequest, HttpRequestOptions, HttpScheme } from "../../src/hal.js";
 import type { ClientRequest, HttpClientClass, HttpClientInstance } from "./platform.js";
 
@@ -37,7 +38,7 @@ class ClientExchange implements HttpRequest {
 
   read(into: Uint8Array, start: number, length: number): number {
     if (this.#over || length === 0) return 0;
-    return this.#request.read(into.subarray(start, start + length)) ?? 0;
+    return this.#request.read(viewOf(into, start, length)) ?? 0;
   }
 
   close(): void {

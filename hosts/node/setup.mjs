@@ -22,6 +22,7 @@ function installed() {
   return statSync(marker).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
 }
 
-if (!installed()) run("npm", ["ci", "--no-audit", "--no-fund"]);
+// No install scripts: the XS sources come with a build of their own that is not needed here.
+if (!installed()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
 run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
 run(process.execPath, [join(root, "hosts", "node", "vendor.mjs")]);

@@ -2,7 +2,6 @@
  * Public entry "daruma-ota/simulator": the simulated board with Node's digests, and releases made
  * on the spot with a throw-away key.
  */
-import { sign } from "node:crypto";
 import { parseImageHeader } from "../../src/boot/image.js";
 import { runScenario, type ScenarioOptions } from "../simulator/scenario.js";
 import type { Behaviour } from "../simulator/simulation.js";
@@ -15,6 +14,8 @@ export interface StandardRun {
   readonly behaviour: Behaviour;
   readonly seed: number;
   readonly onTimeline?: ScenarioOptions["onTimeline"];
+  /** Faults, and another CPU for the firmware. */
+  readonly more?: Pick<ScenarioOptions, "cuts" | "firmware" | "intercept">;
   /** Overrides of the agent's options, for example a verifier. */
   readonly agent?: ScenarioOptions["agent"];
 }
@@ -51,6 +52,7 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
     forged,
     agent: { verifySignature: cachedVerifier(), ...run.agent },
     ...(run.onTimeline === undefined ? {} : { onTimeline: run.onTimeline }),
+    ...run.more,
   });
 }
 

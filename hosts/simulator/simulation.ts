@@ -75,6 +75,8 @@ export interface SimulationOptions {
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
+  /** Another CPU for the firmware, for example the XS engine; the default runs it right here. */
+  readonly firmware?: (behaviour: Behaviour, options: AgentOptions) => Firmware;
   readonly onTimeline?: (line: TimelineLine) => void;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -256,6 +258,12 @@ export class Simulation {
 
   /** The firmware: an agent around one of the known behaviours. */
   #firmware(behaviour: Behaviour): Firmware {
+    const elsewhere = this.#options.firmware;
+    if (elsewhere !== undefined)
+      return elsewhere(
+        behaviour,
+        this.#agentOptions(() => undefined),
+      );
     return (device) => {
       const { timer } = device.platform;
       if (behaviour === "crash") timer.set(() => device.crash(), 1500);
@@ -280,6 +288,8 @@ export class Simulation {
       pollIntervalMs,
       trialTimeoutMs,
       onProgress: (progress) => {
+        // Code that runs on after a cut, in a catch, is a trait of this simulation, not of a chip.
+        if (this.power.isCut) return;
         if (progress.state !== this.#lastState) {
           this.#lastState = progress.state;
           this.#note(

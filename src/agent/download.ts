@@ -109,15 +109,19 @@ export class Download implements ExchangeHandler {
   }
 
   dataReadable(countBytes: number): void {
+    const exchange = this.#exchange;
+    const buffer = this.#buffer;
     let count = countBytes;
-    while (count > 0 && !this.#over && this.#exchange !== null) {
-      const left = this.#skip > 0 ? this.#skip : this.#release.imageSizeBytes - this.#offset;
-      const room = Math.min(workBufferBytes, left) - this.#fill;
+    while (count > 0 && !this.#over && exchange !== null) {
+      const fill = this.#fill;
+      const skip = this.#skip;
+      const left = skip > 0 ? skip : this.#release.imageSizeBytes - this.#offset;
+      const room = (left < workBufferBytes ? left : workBufferBytes) - fill;
       if (room <= 0 || !this.#receiving) return this.#end("interrupted", "payload-size-mismatch");
-      const got = this.#exchange.read(this.#buffer, this.#fill, Math.min(room, count));
+      const got = exchange.read(buffer, fill, room < count ? room : count);
       if (got <= 0) return;
       count -= got;
-      this.#fill += got;
+      this.#fill = fill + got;
       if (got === room) this.#blockFilled();
     }
   }
@@ -140,12 +144,13 @@ export class Download implements ExchangeHandler {
     } catch {
       return this.#end("damaged", "flash-failed");
     }
-    const size = this.#release.imageSizeBytes;
-    this.#offset += this.#fill;
+    const offset = this.#offset + this.#fill;
+    this.#offset = offset;
     this.#fill = 0;
     this.#hal.watchdog.feed();
-    if (this.#offset % progressBytes === 0 || this.#offset === size) this.#saveProgress();
-    if (!this.#over) this.#listener.written(this.#offset);
+    const isLast = offset === this.#release.imageSizeBytes;
+    if (isLast || offset % progressBytes === 0) this.#saveProgress();
+    if (!this.#over) this.#listener.written(offset);
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
@@ -161,14 +166,17 @@ export class Download implements ExchangeHandler {
 
   #writeBlock(): void {
     const slot = this.#slot;
-    const start = this.#offset === 0 ? heldHeadBytes : 0;
+    const buffer = this.#buffer;
+    const offset = this.#offset;
+    const fill = this.#fill;
+    const start = offset === 0 ? heldHeadBytes : 0;
     // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
-    const length = (this.#fill + 15) & ~15;
-    this.#buffer.fill(0xff, this.#fill, length);
-    slot.eraseBlock(this.#offset);
+    const length = (fill + 15) & ~15;
+    if (fill < length) buffer.fill(0xff, fill, length);
+    slot.eraseBlock(offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
-    if (this.#offset === 0) this.#hal.boot.forget(this.#slotIndex);
-    slot.write(this.#offset + start, this.#buffer, start, length - start);
+    if (offset === 0) this.#hal.boot.forget(this.#slotIndex);
+    slot.write(offset + start, buffer, start, length - start);
   }
 
   #saveProgress(): void {

@@ -47,10 +47,18 @@ export class Exchange {
     this.#startedMs = this.#activeMs = hal.timers.nowMs();
   }
 
-  /** Opens the connection. Failure to do so arrives as `ended(true)`, never as an exception. */
+  /**
+   * Opens the connection, from a timer: the end of one exchange often starts the next one, and both
+   * in one chain of calls need more than the 384 slots of stack of the smallest ESP32 build.
+   * Failure to open arrives as `ended(true)`, never as an exception.
+   */
   start(): void {
-    this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
-    this.#open();
+    this.#timer = this.#hal.timers.set(() => {
+      this.#timer = null;
+      if (this.#closed) return;
+      this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
+      this.#open();
+    }, 0);
   }
 
   /** Moves up to `length` readable bytes into `into[start, ...)`; returns how many. */
@@ -60,10 +68,11 @@ export class Exchange {
 
   /** Ends the exchange without a callback. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    // Also the timer of an end that was not told yet.
     if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
     this.#timer = null;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#drop();
   }
 
@@ -95,9 +104,7 @@ export class Exchange {
           if (current()) this.#guard(() => this.#headers(status, received));
         },
         onReadable: (count) => {
-          if (!current()) return;
-          this.#activeMs = this.#hal.timers.nowMs();
-          this.#guard(() => this.#handler.dataReadable(count));
+          if (current()) this.#readable(count);
         },
         onDone: (failed) => {
           if (current()) this.#end(failed);
@@ -126,6 +133,16 @@ export class Exchange {
     this.#open();
   }
 
+  /** As #guard does, without a closure: this is the one callback that comes for every window. */
+  #readable(count: number): void {
+    this.#activeMs = this.#hal.timers.nowMs();
+    try {
+      this.#handler.dataReadable(count);
+    } catch {
+      this.#end(true);
+    }
+  }
+
   /** Runs the handler; an exception of it or of the host ends the exchange as failed. */
   #guard(run: () => void): void {
     try {
@@ -135,6 +152,10 @@ export class Exchange {
     }
   }
 
+  /**
+   * Tells the end from a timer: what follows (signatures, flash, the next exchange) then has the
+   * stack to itself and not what the HTTP client's own calls left of it.
+   */
   #end(failed: boolean): void {
     if (this.#closed) return;
     try {
@@ -142,7 +163,10 @@ export class Exchange {
     } catch {
       // The host could not close what is over anyway.
     }
-    this.#handler.ended(failed);
+    this.#timer = this.#hal.timers.set(() => {
+      this.#timer = null;
+      this.#handler.ended(failed);
+    }, 0);
   }
 
   #arm(delayMs: number): void {

@@ -1,0 +1,94 @@
+/**
+ * A firmware of the simulated board that runs on the XS engine: Node is the board, one XS process
+ * is the CPU of one boot. Flash, key-value storage, clock and network are the board's; the process
+ * holds what a device's heap would hold. A power cut kills the process.
+ */
+import type { AgentOptions } from "../../src/agent/options.js";
+import type { Firmware } from "../simulator/board.js";
+import type { Behaviour } from "../simulator/simulation.js";
+import { type BootListener, XsBoot } from "./xs-boot.js";
+import {
+  type Creation,
+  esp32Creation,
+  XsProcess,
+  xsArguments,
+  xsModule,
+  xsProgram,
+} from "./xs-process.js";
+
+/** What one phase took, as the host reports it when the phase ends. */
+export interface PhaseMark {
+  readonly boot: number;
+  readonly phase: string;
+  /** The most that was live after a collection. */
+  readonly chunkBytes: number;
+  readonly slots: number;
+  readonly collections: number;
+  /** XS metering units: one per byte code. */
+  readonly meter: number;
+  /** Property names made at run time since the boot, which are kept for ever. */
+  readonly names: number;
+}
+
+export interface XsCpuOptions {
+  readonly creation?: Creation;
+  /** Compiled module; dist/hosts/xs/device.js by default. */
+  readonly module?: string;
+  /** Collect before every request, so that peaks are exact. Slow. */
+  readonly collectOften?: boolean;
+  /** Says nothing when the machine aborts. */
+  readonly quiet?: boolean;
+  /** Gives up after an abort: boots that follow crash at once. */
+  readonly stopAtAbort?: boolean;
+  /** Command in front of the host, for example valgrind, given the number of the boot. */
+  readonly prefix?: (boot: number) => readonly string[];
+}
+
+/** Runs boots on XS; give `firmware` to a Simulation, and `close` it at the end. */
+export class XsCpu implements BootListener {
+  readonly marks: PhaseMark[] = [];
+  /** Aborts of the machine that ended a boot: "memory full", or what was thrown. */
+  readonly aborts: string[] = [];
+  boots = 0;
+  readonly #options: XsCpuOptions;
+  #process: XsProcess | null = null;
+
+  constructor(options: XsCpuOptions = {}) {
+    this.#options = options;
+  }
+
+  /** For SimulationOptions.firmware. */
+  readonly firmware = (behaviour: Behaviour, options: AgentOptions): Firmware => {
+    return (device) => {
+      this.close();
+      if (this.#options.stopAtAbort === true && this.aborts.length > 0) device.crash();
+      this.boots++;
+      const { creation = esp32Creation, module = "dist/hosts/xs/device.js" } = this.#options;
+      const more = ["--board", ...(this.#options.collectOften === true ? ["--collect-often"] : [])];
+      const line = [
+        ...(this.#options.prefix?.(this.boots) ?? []),
+        xsProgram().path,
+        ...xsArguments(creation, xsModule(module), more),
+      ];
+      const started = new XsProcess(line[0], line.slice(1), this.#options.quiet);
+      this.#process = started;
+      new XsBoot(started, device, behaviour, options, this).serve();
+    };
+  };
+
+  /** Ends the boot that runs. */
+  close(): void {
+    this.#process?.kill();
+    this.#process = null;
+  }
+
+  aborted(text: string): void {
+    this.aborts.push(text);
+  }
+
+  marked(text: string): void {
+    const [phase, ...numbers] = text.split(" ");
+    const [chunkBytes, slots, collections, meter, names] = numbers.map(Number);
+    this.marks.push({ boot: this.boots, phase, chunkBytes, slots, collections, meter, names });
+  }
+}

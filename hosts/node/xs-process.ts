@@ -1,0 +1,156 @@
+/**
+ * The XS host as a child process that is spoken to synchronously: a boot of the simulated board is
+ * one process, and the board's code runs between its requests. Two named pipes, because Node's own
+ * pipes to a child can only be read by its event loop.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+
+/** The heap of the device machine: bytes, slots, slots. */
+export interface Creation {
+  readonly chunkBytes: number;
+  readonly heapSlots: number;
+  readonly stackSlots: number;
+}
+
+/** DESIGN.md section 6: mcconfig's creation for ESP32 boards, with the bare platform's stack. */
+export const esp32Creation: Creation = Object.freeze({
+  chunkBytes: 78_848,
+  heapSlots: 4928,
+  stackSlots: 384,
+});
+
+/** Exit codes of the host. */
+export const exitCodes = Object.freeze({
+  ok: 0,
+  memoryFull: 71,
+  stackOverflow: 72,
+  unhandledException: 75,
+  noMoreKeys: 76,
+  unhandledRejection: 78,
+});
+
+export interface XsProgram {
+  readonly path: string;
+  /** 32 as on the device; 64 where gcc cannot build for 32 bits, and figures mean little. */
+  readonly bits: 32 | 64;
+}
+
+/** The built host. Throws when `npm run build:xs` was not run. */
+export function xsProgram(): XsProgram {
+  for (const bits of [32, 64] as const) {
+    const path = join(root, "node_modules", ".cache", "daruma-xs", `m${bits}`, "daruma-xs");
+    if (existsSync(path)) return { path, bits };
+  }
+  throw new Error("the XS host is not built: npm run build:xs");
+}
+
+/** The compiled module that a machine starts from, by its path below the project's root. */
+export function xsModule(path: string): string {
+  return join(root, path);
+}
+
+/** Arguments that make a machine of `creation` run `module`. */
+export function xsArguments(creation: Creation, module: string, more: readonly string[]): string[] {
+  return [
+    ...["--chunk", `${creation.chunkBytes}`, "--heap", `${creation.heapSlots}`],
+    ...["--stack", `${creation.stackSlots}`, "--modules", join(root, "node_modules")],
+    ...more,
+    module,
+  ];
+}
+
+/** One request of the device. `a` and `b` are numbers, `body` is valid until the next request. */
+export interface XsRequest {
+  readonly operation: number;
+  readonly a: number;
+  readonly b: number;
+  readonly body: Buffer;
+}
+
+const headBytes = 21;
+const bodyBytesMax = 65_536;
+
+export class XsProcess {
+  readonly #child: ChildProcess;
+  readonly #read: number;
+  readonly #write: number;
+  readonly #frame = Buffer.alloc(headBytes + bodyBytesMax);
+  #over = false;
+
+  constructor(command: string, parameters: readonly string[], quiet = false) {
+    const folder = mkdtempSync(join(tmpdir(), "daruma-xs-"));
+    const paths = [join(folder, "to"), join(folder, "from")];
+    execFileSync("mkfifo", paths);
+    const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
+    // Opening a pipe waits for its other end, unless one is open already: these two.
+    const held = paths.map((path) => openSync(path, O_RDWR));
+    this.#write = openSync(paths[0], O_WRONLY);
+    this.#read = openSync(paths[1], O_RDONLY);
+    const childRead = openSync(paths[0], O_RDONLY);
+    const childWrite = openSync(paths[1], O_WRONLY);
+    const errors = quiet ? "ignore" : "inherit";
+    this.#child = spawn(command, parameters, { stdio: [childRead, childWrite, errors] });
+    this.#child.on("error", () => undefined);
+    this.#child.unref();
+    for (const descriptor of [...held, childRead, childWrite]) closeSync(descriptor);
+    rmSync(folder, { recursive: true });
+  }
+
+  /** The next request; null when the process has ended. */
+  next(): XsRequest | null {
+    if (!this.#fill(0, headBytes)) return null;
+    const frame = this.#frame;
+    const length = frame.readUInt32LE(17);
+    if (length > bodyBytesMax || !this.#fill(headBytes, length)) return null;
+    return {
+      operation: frame[0],
+      a: frame.readDoubleLE(1),
+      b: frame.readDoubleLE(9),
+      body: frame.subarray(headBytes, headBytes + length),
+    };
+  }
+
+  answer(status: number, value: number, body: Uint8Array): void {
+    const frame = Buffer.alloc(13 + body.length);
+    frame[0] = status;
+    frame.writeDoubleLE(value, 1);
+    frame.writeUInt32LE(body.length, 9);
+    frame.set(body, 13);
+    for (let done = 0; done < frame.length; ) done += writeSync(this.#write, frame, done);
+  }
+
+  /** Ends the process at once, as a power cut ends a chip. */
+  kill(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#child.kill("SIGKILL");
+    closeSync(this.#read);
+    closeSync(this.#write);
+  }
+
+  #fill(start: number, length: number): boolean {
+    for (let done = 0; done < length; ) {
+      const got = this.#over
+        ? 0
+        : readSync(this.#read, this.#frame, start + done, length - done, null);
+      if (got === 0) return false;
+      done += got;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,62 @@
+/*
+ * Flash: everything that a device keeps in read-only memory, which is the whole root machine and the
+ * byte code. Allocated from one region that is protected before the device machine starts, so that
+ * a write to it is a fault at the place where it happens.
+ */
+#include "host.h"
+
+#define flashBytes (96u * 1024 * 1024)
+static unsigned char* gxFlash = NULL;
+static size_t gxFlashUsed = 0;
+static int gxFlashDone = 0;
+
+void flashInitialize(void)
+{
+	gxFlash = mmap(NULL, flashBytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (gxFlash == MAP_FAILED) {
+		perror("daruma-xs: mmap");
+		exit(exitUsage);
+	}
+}
+
+void* flashAllocate(size_t size)
+{
+	void* result = gxFlash + gxFlashUsed;
+	size = (size + 63) & ~(size_t)63;
+	if (gxFlashUsed + size > flashBytes) {
+		fprintf(stderr, "daruma-xs: the root machine does not fit\n");
+		exit(exitUsage);
+	}
+	gxFlashUsed += size;
+	return result;
+}
+
+void flashProtect(void)
+{
+	gxFlashDone = 1;
+	if (mprotect(gxFlash, flashBytes, PROT_READ)) {
+		perror("daruma-xs: mprotect");
+		exit(exitUsage);
+	}
+}
+
+/* Chunks and slots of the root are flash; those of the device machine are RAM. */
+void* fxAllocateChunks(txMachine* the, txSize size)
+{
+	return gxFlashDone ? malloc(size) : flashAllocate(size);
+}
+
+void fxFreeChunks(txMachine* the, void* chunks)
+{
+}
+
+txSlot* fxAllocateSlots(txMachine* the, txSize count)
+{
+	size_t size = (size_t)count * sizeof(txSlot);
+	return gxFlashDone ? malloc(size) : flashAllocate(size);
+}
+
+void fxFreeSlots(txMachine* the, void* slots)
+{
+}

@@ -1,0 +1,84 @@
+/* The parts of the host: each is one file. */
+#ifndef DARUMA_XS_HOST_H
+#define DARUMA_XS_HOST_H
+
+#include "xsAll.h"
+#include "xsScript.h"
+#ifdef WITH_VALGRIND
+#include <valgrind/callgrind.h>
+#else
+/* Without valgrind's header its requests are left out; the counts are then not available. */
+#define CALLGRIND_TOGGLE_COLLECT
+#define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
+#endif
+
+/* Exit codes: 70 and the number of the XS abort, so that a caller can tell them apart. */
+enum { exitUsage = 64, exitAbortBase = 70 };
+
+/* What the device machine holds, seen at each garbage collection. */
+typedef struct {
+	unsigned collections;
+	/* After the last collection, and the most since `statsReset`. */
+	txSize liveChunkBytes;
+	txSize liveSlots;
+	txSize peakChunkBytes;
+	txSize peakSlots;
+} txHostStats;
+extern txHostStats gxStats;
+/* Collect before every call to the board, so that peaks are seen and not guessed. */
+extern int gxCollectOften;
+void statsReset(void);
+
+/* flash.c: memory that becomes read-only, as the flash that holds byte code on a device. */
+void flashInitialize(void);
+void* flashAllocate(size_t size);
+void flashProtect(void);
+
+/* modules.c */
+extern const char* gxModulesRoot;
+txScript* modulesCompile(txMachine* root, txString path);
+void modulesPrintSizes(void);
+
+/* root.c */
+void rootMarkBuiltIns(txMachine* root);
+void rootFreeze(txMachine* root);
+
+/* natives.c */
+extern int gxPreloading;
+extern txMachine* gxDevice;
+/* The function that hears of aborts; undefined when there is none. */
+extern txSlot gxAbortHook;
+void nativesBuild(txMachine* root);
+
+/* board.c: one request to the board, and its answer. */
+typedef struct {
+	int status;
+	double value;
+	uint32_t length;
+	unsigned char* body;
+} txAnswer;
+enum { answerOk = 0, answerError = 1, answerNone = 2 };
+/* Requests of the host itself; all others are named in device/operations.ts. */
+enum { operationWait = 0, operationAbort = 1, operationMark = 2 };
+extern int gxHasBoard;
+void boardRequest(int operation, double a, double b, const void* body, uint32_t length,
+	txAnswer* answer);
+/* Numbers of the machine since the last mark, for the phase that ends now. */
+void boardMark(txMachine* the, const char* phase);
+
+/* digest.c: FIPS 180-4 */
+typedef struct {
+	int algorithm;
+	uint64_t lengthBytes;
+	uint32_t words[8];
+	uint64_t longs[8];
+	unsigned char block[128];
+	unsigned used;
+} txDigest;
+enum { digestSha1 = 1, digestSha256 = 256, digestSha512 = 512 };
+void digestStart(txDigest* self, int algorithm);
+void digestWrite(txDigest* self, const unsigned char* bytes, size_t length);
+/* Returns the length of the digest in bytes. */
+unsigned digestClose(txDigest* self, unsigned char* into);
+
+#endif

@@ -1,0 +1,133 @@
+/** Whole updates in an ESP32's heap on XS: the same timeline as on Node, line by line. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type StandardRun, standardRun } from "../../hosts/node/simulator.js";
+import { XsCpu, type XsCpuOptions } from "../../hosts/node/xs-device.js";
+import { xsProgram } from "../../hosts/node/xs-process.js";
+import type { Behaviour } from "../../hosts/simulator/simulation.js";
+import type { Cut, Tear } from "../../hosts/simulator/tear.js";
+import { buildImage } from "../../src/author/esp-image.js";
+import { nodeDigest } from "../helpers/node-digest.js";
+
+function image(version: string, fillSeed: number): Uint8Array {
+  const header = { chipId: 0, version, projectName: "lamp" };
+  return buildImage({ ...header, sizeBytes: 40_000, fillSeed }, nodeDigest);
+}
+
+const oldImage = image("1", 1);
+const newImage = image("2", 2);
+
+interface Compared {
+  readonly result: string;
+  readonly reason: string;
+  readonly passed: boolean;
+  readonly boots: number;
+  readonly cpu: XsCpu;
+}
+
+/** Runs a plan on Node and on XS, and compares all that an observer sees. */
+function compare(
+  behaviour: Behaviour,
+  cuts: readonly Cut[] = [],
+  more: XsCpuOptions = {},
+): Compared {
+  const run: StandardRun = { oldImage, newImage, behaviour, seed: 7 };
+  const onNode = standardRun({ ...run, more: { cuts } });
+  const cpu = new XsCpu(more);
+  try {
+    const onXs = standardRun({ ...run, more: { cuts, firmware: cpu.firmware } });
+    assert.equal(cpu.aborts, []);
+    onNode.simulation.timeline.forEach((line, index) => {
+      assert.equal(onXs.simulation.timeline[index], line, `line ${index}`);
+    });
+    assert.is(onXs.simulation.timeline.length, onNode.simulation.timeline.length);
+    assert.equal(onXs.simulation.flash.bytes, onNode.simulation.flash.bytes);
+    assert.equal(onXs.simulation.keyValue.snapshot(), onNode.simulation.keyValue.snapshot());
+    assert.is(onXs.passed, onNode.passed);
+    // A cut in the bootloader is a boot that never reaches the firmware.
+    assert.ok(cpu.boots > 1 && cpu.boots <= onXs.boots);
+    return {
+      result: onXs.result,
+      reason: onXs.reason,
+      passed: onXs.passed,
+      boots: onXs.boots,
+      cpu,
+    };
+  } finally {
+    cpu.close();
+  }
+}
+
+test("the machine is a 32-bit one, as on the device", () => {
+  const { bits } = xsProgram();
+  if (bits === 64) console.error("XS WAS TESTED WITH 64 BITS: install gcc-multilib");
+  assert.ok(bits === 32 || process.env.CI === undefined, "CI needs gcc-multilib");
+});
+
+test("a good update, from poll to confirm, with a forged offer refused before it", () => {
+  const { result, reason, passed } = compare("healthy");
+  assert.equal([result, reason, passed], ["updated", "confirmed", true]);
+});
+
+test("an image that crashes is reverted and reported", () => {
+  const { result, reason, passed } = compare("crash");
+  assert.equal([result, reason, passed], ["failed", "crashed", true]);
+});
+
+test("an image that hangs is reverted by the watchdog and reported", () => {
+  const { result, reason, passed } = compare("hang");
+  assert.equal([result, reason, passed], ["failed", "watchdog-reset", true]);
+});
+
+test("an image that fails its self-test rejects itself", () => {
+  const { result, reason } = compare("fail-test");
+  assert.equal([result, reason], ["failed", "self-test-failed"]);
+});
+
+test("an image that loses the network rejects itself", () => {
+  const { result, reason } = compare("no-network");
+  assert.equal([result, reason], ["failed", "server-unreachable"]);
+});
+
+test("a power cut kills the process, and the update goes on as it does on Node", () => {
+  // Through the whole update: journal, erase, program, otadata, confirm.
+  for (const [index, operation] of [0, 11, 24, 29, 33].entries()) {
+    const tear: Tear = index % 2 === 0 ? { kind: "before" } : { kind: "bits", seed: 5, share: 128 };
+    const { result, boots } = compare("healthy", [{ operation, tear }]);
+    assert.is(result, "updated", `cut at ${operation}, ${tear.kind}`);
+    assert.ok(boots > 2, `the cut at ${operation} fell into the run`);
+  }
+});
+
+test("it also runs on the bare platform's chunk and heap, which are smaller", () => {
+  const creation = { chunkBytes: 32_768, heapSlots: 2048, stackSlots: 384 };
+  assert.is(compare("healthy", [], { creation }).result, "updated");
+});
+
+test("live memory stays within 16 KB and 1000 slots, and no property name is made", () => {
+  const { cpu } = compare("healthy", [], { collectOften: true });
+  for (const { boot, phase, chunkBytes, slots, names } of cpu.marks) {
+    const where = `boot ${boot}, ${phase}`;
+    assert.ok(chunkBytes <= 16_384, `${where}: ${chunkBytes} bytes of chunk`);
+    assert.ok(slots <= 1000, `${where}: ${slots} slots`);
+    assert.is(names, 0, where);
+  }
+  assert.ok(cpu.marks.length > 10);
+});
+
+test("a machine that is too small ends in an abort that the board sees", () => {
+  for (const [creation, abort] of [
+    [{ chunkBytes: 5000, heapSlots: 4928, stackSlots: 384 }, "memory full"],
+    [{ chunkBytes: 78_848, heapSlots: 500, stackSlots: 384 }, "memory full"],
+    [{ chunkBytes: 78_848, heapSlots: 4928, stackSlots: 250 }, "stack overflow"],
+  ] as const) {
+    const cpu = new XsCpu({ creation, quiet: true, stopAtAbort: true });
+    const run: StandardRun = { oldImage, newImage, behaviour: "healthy", seed: 7 };
+    const { passed } = standardRun({ ...run, more: { firmware: cpu.firmware } });
+    cpu.close();
+    assert.not(passed);
+    assert.ok(cpu.aborts.includes(abort), `${cpu.aborts}`);
+  }
+});
+
+test.run();
