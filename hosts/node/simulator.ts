@@ -2,7 +2,6 @@
  * Public entry "daruma-ota/simulator": the simulated board with Node's digests, and releases made
  * on the spot with a throw-away key.
  */
-import { sign } from "node:crypto";
 import { parseImageHeader } from "../../src/boot/image.js";
 import { runScenario, type ScenarioOptions } from "../simulator/scenario.js";
 import type { Behaviour } from "../simulator/simulation.js";

@@ -125,6 +125,8 @@ export class Verdict {
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
       if (active < 0 || active === context.device.runningSlot) boot.reject();
+      // No trial in this boot: it was restarted before and came back, so the other does not boot.
+      else if (this.#trial === null) return context.post("rejectFailed", "revert-impossible");
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
