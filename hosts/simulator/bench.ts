@@ -86,7 +86,7 @@ export class Bench {
     this.flash.load(slots[0].offset, options.images[0].bytes);
   }
 
-  /** The device as it leaves the factory; the server offers `offered`. */
+  /** As it leaves the factory. */
   factory(offered: number): Rest {
     return {
       flash: this.flash.snapshot(),
@@ -109,11 +109,6 @@ export class Bench {
     const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
     const fetched = new Map<string, number>();
     return { ...rest, ...zero, fetched, offered, reports: [], reason: "power-on" };
-  }
-
-  /** Manifest digest of release `index`, in hexadecimal. */
-  digestOf(index: number): string {
-    return this.#digests[index];
   }
 
   /** True for a report on release `index`. */
