@@ -70,7 +70,11 @@ export class Exchange {
   #drop(): void {
     const http = this.#http;
     this.#http = null;
-    http?.close();
+    try {
+      http?.close();
+    } catch {
+      // What the host cannot close is over for us all the same: the handler must still hear of it.
+    }
   }
 
   #open(): void {

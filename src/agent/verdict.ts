@@ -38,8 +38,8 @@ export class Verdict {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
-        context.post("pollDue");
         trial.runTests();
+        context.post("pollDue");
       });
     });
   }
@@ -120,18 +120,19 @@ export class Verdict {
   reject(): void {
     const context = this.#context;
     const { boot } = context.hal;
+    const { runningSlot } = context.device;
+    const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
-      if (active < 0 || active === context.device.runningSlot) boot.reject();
+      if (active < 0 || active === runningSlot) boot.reject();
       // No trial in this boot: it was restarted before and came back, so the other does not boot.
       else if (this.#trial === null) return context.post("rejectFailed", "revert-impossible");
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
-      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
-      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
+      if (state !== "pending-verify") return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }
