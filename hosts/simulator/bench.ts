@@ -14,11 +14,12 @@ import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
 import { BenchStore } from "./bench-store.js";
-import { Board, type BootEnd, type BootedDevice, type BootRecord } from "./board.js";
+import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
+import type { BootEnd } from "./reset-reasons.js";
 import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
 

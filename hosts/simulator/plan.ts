@@ -16,7 +16,7 @@
  *
  * Operations are flash erases, flash programs and key-value changes, counted from 0 over all boots.
  */
-import { type BootEnd, resetReasons } from "./board.js";
+import { type BootEnd, resetReasons } from "./reset-reasons.js";
 import { type Cut, parseCut, printCut } from "./tear.js";
 
 /** What the new firmware does, or what is wrong with its release. */
