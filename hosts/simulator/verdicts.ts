@@ -115,7 +115,8 @@ function mayEnd(
 ): boolean {
   const ending = index === stage.start.offered ? stage.ending : "healthy";
   if (isMild(faults)) return report.reason === usualReasons[ending];
-  if (ending !== "healthy" && ending !== "installed") return report.result === "failed";
+  // Many faults may also look like a bootloader that cannot revert: then updates are refused.
+  if (ending !== "healthy" && ending !== "installed") return report.result !== "updated";
   // One fault of the flash must be made good, unless a bit is stuck for ever.
   const isOne = faults.length === 1 && (isSilent(faults[0]) || faults[0].kind === "rot");
   return report.result === "updated" || !isOne;

@@ -201,7 +201,9 @@ export class Updater {
     return this.#context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
   }
 
+  /** The head that may have to be programmed; a repair never writes to a confirmed image. */
   #head(attempt: Attempt): Uint8Array | null {
+    if (attempt.repair) return null;
     return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
   }
 }

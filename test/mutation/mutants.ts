@@ -155,8 +155,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "progress is recorded every 64 KB",
     file: `${agent}/download.js`,
-    find: "this.#offset % progressBytes === 0 ||",
-    replace: "",
+    find: "if (isLast || offset % progressBytes === 0)",
+    replace: "if (isLast)",
     sweep: ["resume", "healthy", "known"],
   },
   {
