@@ -1,6 +1,6 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
-import type { SlotFlash } from "../hal.js";
+import type { SlotFlash, SlotFlash } from "../hal.js";
 import { heldHeadBytes } from "../limits.js";
 import type { AgentContext } from "./context.js";
 import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
@@ -65,18 +65,30 @@ export class Installer {
    * platform refuses; must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
-    const slot = this.#context.hal.boot.openSlot(image.slot);
-    if (head !== null && isHeadOpen(slot, head)) {
-      slot.write(0, head, 0, heldHeadBytes);
-      const written = new Uint8Array(heldHeadBytes);
-      slot.read(0, written, 0, heldHeadBytes);
-      if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
+    const { boot } = this.#context.hal;
+    const slot = boot.openSlot(image.slot);
+    if (head !== null && isHeadOpen(slot, head)) writeHead(slot, head);
+    try {
+      boot.stage(image.slot);
+    } catch (error) {
+      if (head === null) throw error;
+      // A head torn by a power cut may read right here and wrong there; programmed once more, its
+      // bits are firm.
+      writeHead(slot, head);
+      boot.stage(image.slot);
     }
-    this.#context.hal.boot.stage(image.slot);
   }
 
   cancel(): void {
     this.#running?.cancel();
     this.#running = null;
   }
+}
+
+/** Programs the first bytes of an image and reads them back. Throws when they differ. */
+function writeHead(slot: SlotFlash, head: Uint8Array): void {
+  slot.write(0, head, 0, heldHeadBytes);
+  const written = new Uint8Array(heldHeadBytes);
+  slot.read(0, written, 0, heldHeadBytes);
+  if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
 }

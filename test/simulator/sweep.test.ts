@@ -27,6 +27,8 @@ const regressions: readonly string[] = [
   "no-network known 3 11/before 18/weak:516:45 20/before!brown-out",
   // Flash that stays bad: attempts without end.
   "healthy known 7 stick:131172:16:0",
+  // A torn head read right for the agent and wrong for the platform.
+  "healthy second 3 10/bits:2:254 12/weak:1:224",
   // An entry that always reads as invalid, taken for a reject that the journal had missed.
   "healthy known 1 stick:57368:3:1",
 ];
