@@ -126,7 +126,11 @@ export interface HttpRequest {
   close(): void;
 }
 
+/** How a host's requests travel: all of them in the clear, or all of them over TLS. */
+export type HttpScheme = "http" | "https";
+
 export interface Http {
+  readonly scheme: HttpScheme;
   request(options: HttpRequestOptions): HttpRequest;
 }
 

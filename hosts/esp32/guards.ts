@@ -74,9 +74,7 @@ export type ResolverClass = new (options: {
   readonly gate: Gate;
 }) => { resolve(options: ResolveOptions): void };
 
-/**
- * A resolver over the name servers that the network gave, with the interface HTTPClient expects.
- */
+/** A resolver over the name servers that the network gave, as HTTPClient expects one. */
 export function guardedResolver(net: NetModule, timer: TimerModule): ResolverClass {
   return class NetResolver {
     readonly #gate: Gate;

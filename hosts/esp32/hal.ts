@@ -136,7 +136,7 @@ class Esp32Hal implements Hal {
     const keyValue = new NvsKeyValue(platform.keyValue);
     platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
     this.keyValue = keyValue;
-    this.http = createHttp(platform.http);
+    this.http = createHttp(platform.http, platform.httpScheme ?? "http");
     this.timers = new EspTimers(platform);
     this.watchdog = new TaskWatchdog(platform.natives);
     this.digest = (algorithm) => new PlatformDigest(new platform.digest(algorithm));

@@ -4,7 +4,7 @@
  * and never finishes some answers (moddable.md 4.2); the agent's own deadlines close it then.
  */
 import { viewOf } from "../../src/bytes.js";
-import type { Http, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
+import type { Http, HttpRequest, HttpRequestOptions, HttpScheme } from "../../src/hal.js";
 import type { ClientRequest, HttpClientClass, HttpClientInstance } from "./platform.js";
 
 class ClientExchange implements HttpRequest {
@@ -62,7 +62,7 @@ class ClientExchange implements HttpRequest {
   }
 }
 
-/** Http of the HAL over an ECMA-419 HTTP client class. */
-export function createHttp(Client: HttpClientClass): Http {
-  return { request: (options) => new ClientExchange(Client, options) };
+/** Http of the HAL over an ECMA-419 HTTP client class, whose sockets speak `scheme`. */
+export function createHttp(Client: HttpClientClass, scheme: HttpScheme): Http {
+  return { scheme, request: (options) => new ClientExchange(Client, options) };
 }

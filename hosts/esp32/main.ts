@@ -32,18 +32,29 @@ const timer: TimerModule = Object.freeze({
   clear: (id: TimerId): void => Timer.clear(id as Timer),
 });
 
+export interface PlatformOptions {
+  /**
+   * HTTPS for all requests: the class of "embedded:io/socket/tcp/tls" (esp32-tls.json) and its
+   * `secure` options, such as `{ certificate }`. The clock must be set: dates are checked.
+   */
+  readonly tls?: { readonly io: new (options: never) => object; readonly secure: object };
+}
+
 /**
  * Makes the platform of this chip. Call once per boot, not in a module body: native functions
  * cannot be called while modules are preloaded. Throws when an FFI function is missing from the
  * build.
  */
-export function createPlatform(): Platform {
+export function createPlatform(options: PlatformOptions = {}): Platform {
   const clock = new MonotonicClock(() => Time.ticks);
-  const socket = { io: guardedSocket(TCP as SocketClass, timer) };
+  const plain = { io: guardedSocket(TCP as SocketClass, timer) };
+  const { tls } = options;
+  const socket = tls === undefined ? plain : { io: tls.io, TCP: plain, secure: tls.secure };
   return {
     flash: Flash,
     keyValue: KeyValueStorage,
     http: guardedClient(HTTPClient, socket, guardedResolver(Net, timer)),
+    httpScheme: tls === undefined ? "http" : "https",
     digest: Digest,
     timer,
     ticks: () => clock.nowMs(),
@@ -62,6 +73,6 @@ export function connectWifi(credentials: WifiCredentials, onAddress?: () => void
 }
 
 /** The HAL of this chip, for `BootCheck` and `Agent`. Throws as `createPlatform` does. */
-export function createHal(): Hal {
-  return createHalOver(createPlatform());
+export function createHal(options: PlatformOptions = {}): Hal {
+  return createHalOver(createPlatform(options));
 }

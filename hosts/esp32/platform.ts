@@ -5,6 +5,8 @@
  * 8.2 (embedded:storage/flash, embedded:storage/key-value, the ECMA-419 HTTP client, crypt Digest).
  */
 
+import type { HttpScheme } from "../../src/hal.js";
+
 /** An open partition of `embedded:storage/flash`. */
 export interface FlashPartition {
   read(into: Uint8Array, offset: number): void;
@@ -105,6 +107,8 @@ export interface Platform {
   readonly flash: FlashClass;
   readonly keyValue: KeyValueClass;
   readonly http: HttpClientClass;
+  /** "https" when the client's sockets speak TLS; default "http". */
+  readonly httpScheme?: HttpScheme;
   readonly digest: DigestClass;
   readonly timer: TimerModule;
   /** Monotonic milliseconds (Time.ticks). */

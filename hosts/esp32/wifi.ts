@@ -1,9 +1,7 @@
 /** A Wi-Fi station that stays connected: it tries again after every loss, for ever. */
 import type { TimerId, TimerModule } from "./platform.js";
 
-/**
- * `embedded:network/interface/wifi`. Connection: >= 500 has an address, <= 200 is not connected.
- */
+/** `embedded:network/interface/wifi`. Connection: from 500 with an address, up to 200 without. */
 export interface WifiStation {
   readonly connection: number;
   connect(options: WifiCredentials): void;

@@ -4,22 +4,24 @@ import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { firmwareFor } from "../simulator/behaviours.js";
-import { Bench, type BenchFirmware, type BenchOptions } from "../simulator/bench.js";
+import { Bench } from "../simulator/bench.js";
 import type { Layout } from "../simulator/layout.js";
 import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
+import type { BenchFirmware, BenchOptions } from "../simulator/rest.js";
 import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
 import type { Behaviour } from "../simulator/simulation.js";
 import type { Stage } from "../simulator/verdicts.js";
 import { cachedNatives } from "./cached-natives.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { cachedVerifier, makeRelease, throwAwaySigner } from "./simulator.js";
+import { cachedVerifier, makeRelease, throwAwaySigner } from "./releases.js";
 
 const vendor = "example.com";
 const deviceClass = "lamp-v2";
 const chipId = 0;
 const signer = throwAwaySigner("fault plans");
-const forger = throwAwaySigner("somebody else");
+/** Names the trust anchor's key: a stranger's would be refused without verifying anything. */
+const forger = { publicKey: signer.publicKey, sign: throwAwaySigner("somebody else").sign };
 
 /** The images of an application developer, in the place of made-up ones. */
 export interface StageImages {

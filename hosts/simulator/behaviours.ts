@@ -2,7 +2,7 @@
 import { Agent } from "../../src/agent/agent.js";
 import type { SelfTest } from "../../src/agent/options.js";
 import { createHal } from "../esp32/hal.js";
-import type { BenchFirmware } from "./bench.js";
+import type { BenchFirmware } from "./rest.js";
 import type { Behaviour } from "./simulation.js";
 
 /** A firmware with the agent that crashes, hangs or fails as `behaviour` says, in its second 2. */

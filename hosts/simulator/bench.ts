@@ -7,91 +7,20 @@
  * All chance of a boot comes from the seed and the number of the boot, so a rest decides its
  * future.
  */
-import type { AgentOptions } from "../../src/agent/options.js";
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
-import type { DigestFactory } from "../../src/crypto/digest.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import { bytesBody } from "../../src/server/body.js";
-import type { DescribeEnvelope, OpenPayload, StoredRelease } from "../../src/server/catalog.js";
-import { UpdateServer } from "../../src/server/handler.js";
-import { MemoryStore } from "../../src/server/memory-store.js";
-import { decodeReport, type StoredReport } from "../../src/server/report.js";
-import { etagOfBytes } from "../../src/server/selection.js";
+import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
-import { Board, type BootEnd, type BootedDevice, type BootRecord, resetReasons } from "./board.js";
-import { Checkers, type CheckersState, type KnownImage, type Violation } from "./checkers.js";
-import type { FlashSnapshot } from "./flash.js";
+import { benchNetwork } from "./bench-network.js";
+import { BenchStore } from "./bench-store.js";
+import { Board, type BootEnd, type BootedDevice, type BootRecord } from "./board.js";
+import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
-import type { Layout } from "./layout.js";
-import { Network, type NetworkOptions } from "./network.js";
+import type { Network } from "./network.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
-import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
-import type { OperationSeen } from "./tears.js";
+import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
-
-/** What an image does; gets the agent's options, which it hands on to the agent as they are. */
-export type BenchFirmware = (device: BootedDevice, options: AgentOptions) => void;
-
-/** An image that some release carries, and what it does when it runs. */
-export interface BenchImage {
-  readonly bytes: Uint8Array;
-  /** False for one that must not be kept. */
-  readonly isHealthy: boolean;
-  readonly firmware: BenchFirmware;
-}
-
-export interface BenchOptions {
-  readonly natives: SimulationNatives;
-  readonly describe: DescribeEnvelope;
-  readonly trustAnchor: Uint8Array;
-  readonly vendor: string;
-  readonly deviceClass: string;
-  readonly chipId: number;
-  readonly layout: Layout;
-  readonly seed: number;
-  /** The first one is in ota_0 from the factory. */
-  readonly images: readonly BenchImage[];
-  /** What the server offers one after the other; a rest says how many are published. */
-  readonly releases: readonly SimulatedRelease[];
-  readonly agent?: Partial<AgentOptions>;
-  readonly intercept?: NetworkOptions["intercept"];
-  /** A line for each thing that happens. */
-  readonly onLine?: (atMs: number, line: string) => void;
-}
-
-/** All that is left of a device, its server and its checkers between two boots. */
-export interface Rest {
-  readonly flash: FlashSnapshot;
-  readonly keyValue: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
-  readonly reports: readonly StoredReport[];
-  readonly checkers: CheckersState;
-  /** Index of the newest release on the server; -1 when it offers none. */
-  readonly offered: number;
-  /** Why the next boot begins. */
-  readonly reason: BootEnd;
-  /** Counted since the plan began. */
-  readonly boots: number;
-  readonly operations: number;
-  readonly atMs: number;
-  readonly payloadBytes: number;
-  readonly keyValueWrites: number;
-}
-
-/** "reset": the boot ended; "settled": nothing is left to do; "time": too long; "dead": no boot. */
-export type BenchEnd = "reset" | "settled" | "time" | "dead";
-
-export interface BootOutcome {
-  readonly end: BenchEnd;
-  /** True when the supply was cut in this boot: an interrupted boot. */
-  readonly interrupted: boolean;
-  readonly rest: Rest;
-  /** Operations of this boot, in order. */
-  readonly operations: readonly OperationSeen[];
-  readonly violations: readonly Violation[];
-  /** The image that ran; "" when none did. */
-  readonly imageHex: string;
-}
 
 /** A boot may take this much virtual time until it ends or settles: the longest retry and more. */
 const bootMsMax = 7_200_000;
@@ -100,39 +29,6 @@ const stepsMax = 50_000;
 /** Observed after the device has settled: more than two polls. */
 const quietMs = 140_000;
 const journalDomain = "daruma";
-
-class BenchStore extends MemoryStore {
-  received: readonly StoredReport[] = [];
-  /** Entity tags by payload: the bytes of a bench never change. */
-  readonly #tags = new Map<string, string>();
-  readonly #images: readonly SimulatedRelease[];
-  readonly #digest: DigestFactory;
-
-  constructor(options: BenchOptions) {
-    super(options.natives.digestFactory, options.describe);
-    this.#images = options.releases;
-    this.#digest = options.natives.digestFactory;
-  }
-
-  override openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
-    const owner = this.#images.find((one) => one.name === release.name);
-    if (owner === undefined || owner.uri !== uriPath) return null;
-    let etag = this.#tags.get(uriPath);
-    if (etag === undefined) {
-      etag = etagOfBytes(this.#digest, owner.image);
-      this.#tags.set(uriPath, etag);
-    }
-    return { body: bytesBody(owner.image), etag };
-  }
-
-  override appendReport(report: StoredReport): void {
-    this.received = [...this.received, report];
-  }
-
-  override reports(): readonly StoredReport[] {
-    return this.received;
-  }
-}
 
 export class Bench {
   readonly options: BenchOptions;
@@ -203,6 +99,7 @@ export class Bench {
       operations: 0,
       atMs: 0,
       payloadBytes: 0,
+      fetched: new Map(),
       keyValueWrites: 0,
     };
   }
@@ -210,7 +107,8 @@ export class Bench {
   /** The same state as the beginning of a plan: all counts are 0, the supply was off. */
   begin(rest: Rest, offered: number): Rest {
     const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
-    return { ...rest, ...zero, offered, reports: [], reason: "power-on" };
+    const fetched = new Map<string, number>();
+    return { ...rest, ...zero, fetched, offered, reports: [], reason: "power-on" };
   }
 
   /** Manifest digest of release `index`, in hexadecimal. */
@@ -239,7 +137,9 @@ export class Bench {
     const world = this.#enter(rest, faults);
     let end: BootEnd | null = null;
     let imageHex = "";
-    const network = this.#network(world, rest.reports);
+    const network = benchNetwork(world, rest, this.#store, this.checkers, this.options, () => {
+      this.#stirred = true;
+    });
     const board = this.#board(world, network, rest, {
       booted: (record) => {
         imageHex = record.imageHex ?? "";
@@ -253,7 +153,7 @@ export class Bench {
     const reached = this.#run(board, world, network, () => end !== null);
     this.executed++;
     if (this.#power.happened) this.interrupted++;
-    const outcome = {
+    return {
       end: reached,
       interrupted: this.#power.happened,
       rest: this.#leave(rest, world, network, end ?? "power-on"),
@@ -261,7 +161,6 @@ export class Bench {
       violations: this.checkers.violations.slice(),
       imageHex,
     };
-    return outcome;
   }
 
   #enter(rest: Rest, faults: readonly Fault[]): World {
@@ -287,8 +186,11 @@ export class Bench {
 
   #leave(rest: Rest, world: World, network: Network, reason: BootEnd): Rest {
     let payloadBytes = rest.payloadBytes;
+    let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
-      if (path.endsWith(".bin")) payloadBytes += bodyBytes;
+      if (!path.endsWith(".bin")) continue;
+      payloadBytes += bodyBytes;
+      fetched = new Map(fetched).set(path, (fetched.get(path) ?? 0) + bodyBytes);
     }
     return {
       flash: this.flash.snapshot(),
@@ -301,6 +203,7 @@ export class Bench {
       operations: rest.operations + this.#power.operations,
       atMs: rest.atMs + world.nowMs,
       payloadBytes,
+      fetched,
       keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
     };
   }
@@ -370,27 +273,6 @@ export class Bench {
     this.options.onLine?.(this.#world.nowMs, `server: ${change}`);
   }
 
-  #network(world: World, reports: readonly StoredReport[]): Network {
-    this.#store.received = reports;
-    const { natives, intercept } = this.options;
-    const server = new UpdateServer(this.#store, natives.digestFactory, {
-      nowMs: () => world.nowMs,
-      decodeReport,
-    });
-    return new Network(world, {
-      handler: (request) => {
-        const response = server.handle(request);
-        if (request.method === "POST") {
-          this.#stirred = true;
-          const report = decodeReport(request.body);
-          if (report !== null) this.checkers.delivered(report, this.#store.received);
-        }
-        return response;
-      },
-      ...(intercept === undefined ? {} : { intercept }),
-    });
-  }
-
   #board(
     world: World,
     network: Network,
@@ -457,6 +339,3 @@ export class Bench {
     return "power-on";
   }
 }
-
-/** Names of all reset reasons that a plan may give to a cut. */
-export const resetKinds = Object.freeze(Object.keys(resetReasons)) as readonly BootEnd[];

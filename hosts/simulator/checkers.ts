@@ -218,6 +218,11 @@ export class Checkers {
     }
   }
 
+  /** P9: a resume begins behind all that the device has ever got of that payload. */
+  foreignResume(path: string, from: number, haveBytes: number): void {
+    this.#violated("P9", `${path} is resumed at ${from}, of which ${haveBytes} bytes were fetched`);
+  }
+
   /** P6: the run did not settle within its bounds. */
   unsettled(text: string): void {
     this.#violated("P6", text);

@@ -1,7 +1,7 @@
 /**
  * The HTTP client with the habits of Moddable's own (moddable.md 4.2): it throws on a garbage
- * status line, waits for ever where an answer has no length, reports a broken connection twice, and
- * opens a socket even when the name is resolved after its `close`.
+ * status line, waits for ever where an answer has no length, reports a broken connection twice,
+ * and opens a socket even when the name is resolved after its `close`.
  */
 import { asciiBytes, asciiText } from "../../src/bytes.js";
 import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";
@@ -115,8 +115,8 @@ class HabitRequest implements ClientRequest {
       if (this.#head.endsWith("\r\n\r\n")) this.#headers();
       else if (this.#head.endsWith("\r\n") && !this.#head.includes(" ")) {
         this.#fail();
-        // The client goes on with what `fail` has just taken away.
-        throw new TypeError("cannot coerce undefined to object");
+        // The client goes on with the socket that `fail` has just taken away.
+        if (this.#readable > 0) throw new TypeError("cannot coerce undefined to object");
       }
     }
     if (this.#state !== "body" || this.#readable === 0) return;

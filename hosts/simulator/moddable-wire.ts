@@ -34,9 +34,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-/**
- * A server's response as bytes on the wire, its length in a header unless `withLength` is false.
- */
+/** A server's response as bytes on the wire, with its length in a header if `withLength`. */
 export function wireBytes(response: ServerResponse, withLength = true): Uint8Array {
   const { status, headers, body } = response;
   let head = `HTTP/1.1 ${status} Status\r\n`;

@@ -6,8 +6,8 @@
 
 import type { Partition } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
-import type { Rest } from "./bench.js";
 import { blockBytes, type FlashSnapshot } from "./flash.js";
+import type { Rest } from "./rest.js";
 
 type Block = FlashSnapshot["blocks"][number];
 

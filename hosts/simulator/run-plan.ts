@@ -1,7 +1,8 @@
 /** Runs one plan from its start until the device has settled, boot by boot. */
-import type { Bench, Rest } from "./bench.js";
+import type { Bench } from "./bench.js";
 import type { Violation } from "./checkers.js";
 import { type Plan, printPlan, type Start } from "./plan.js";
+import type { Rest } from "./rest.js";
 import { bootsMax, judgeSettled, mayDamage, type Stage } from "./verdicts.js";
 
 /** The verdict of one plan. */
@@ -91,11 +92,13 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
     at = again.rest;
     if (again.end === "reset" && isDamaged && found.length === 0) continue;
     const mayRot = plan.faults.some((one) => one.kind === "rot" || one.kind === "stick");
+    // A confirm that flash had lost is repaired now.
+    const isRepaired = isDamaged && again.imageHex === at.checkers.confirmedHex;
     const isOld = mayRot && bench.imageOf(again.imageHex) !== null;
     const text =
       again.end !== "settled"
         ? `after the supply was off, the boot ended with "${again.end}"`
-        : again.imageHex === imageHex || isOld
+        : again.imageHex === imageHex || isOld || isRepaired
           ? ""
           : "after the supply was off, another image runs";
     if (text !== "") found.push({ promise: "P5", atMs: at.atMs, text });

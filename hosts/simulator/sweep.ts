@@ -7,10 +7,11 @@
  * really executed as a boot that loses its supply: `interrupted` counts those boots and nothing
  * else; `plans` counts the histories that are covered by them.
  */
-import type { BenchEnd, Rest } from "./bench.js";
+
 import type { Violation } from "./checkers.js";
 import { cutFault, type Fault, type Plan, printPlan } from "./plan.js";
 import { Prng } from "./prng.js";
+import type { BenchEnd, Rest } from "./rest.js";
 import { RestKeys } from "./rest-key.js";
 import type { Tear } from "./tear.js";
 import { type OperationSeen, tearsFor } from "./tears.js";

@@ -11,7 +11,10 @@ const blockBytes = 4096;
 
 export default function main(): BoardPlatform["dispatch"] {
   const { platform, dispatch } = createBoardPlatform();
-  const target = parseHttpUrl(boardText(operations.optionText, optionTexts.serverUrl, 0) ?? "");
+  const target = parseHttpUrl(
+    boardText(operations.optionText, optionTexts.serverUrl, 0) ?? "",
+    "http",
+  );
   if (target === null) throw new Error("the image has no address");
   const partition = platform.flash.open({ path: "nextota", mode: "r+" });
   const buffer = new Uint8Array(blockBytes);

@@ -5,10 +5,11 @@
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
 import { type Attempt, phases } from "../journal/records.js";
-import { trustAnchorsMax, workBufferBytes } from "../limits.js";
+import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { BootCheck } from "./boot-check.js";
+import { checkOptions } from "./check-options.js";
 import type { AgentContext } from "./context.js";
 import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
 import type { Journal } from "./journal.js";
@@ -19,7 +20,7 @@ import type { Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
-import { type HttpTarget, parseHttpUrl } from "./url.js";
+import type { HttpTarget } from "./url.js";
 import { Verdict } from "./verdict.js";
 
 /**
@@ -51,21 +52,9 @@ export class Agent implements AgentContext {
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
-    const base = options.serverUrl.endsWith("/") ? options.serverUrl : `${options.serverUrl}/`;
-    const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`);
-    if (server === null) {
-      throw new RangeError(
-        "serverUrl must be http://host[:port][/base], vendor and class printable",
-      );
-    }
-    const anchors = options.trustAnchors;
-    const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
-    if (!isUsable || anchors.some((key) => key.length !== 32)) {
-      throw new RangeError("trustAnchors must be 1 to 8 raw Ed25519 public keys of 32 bytes");
-    }
+    this.server = checkOptions(options, hal.http.scheme);
     this.hal = hal;
     this.options = options;
-    this.server = server;
     // Its own check gets no self-tests: they are handed over below, once.
     this.#boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
     this.journal = this.#boot.journal;
@@ -209,7 +198,8 @@ export class Agent implements AgentContext {
         // Intent before act (DESIGN 3.3): without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
         // The reason of a result is kept: a crashed release must stay remembered as one.
-        this.post("journalFailed", hasResult(this.#state) ? "" : "journal-failed");
+        const event = unrecorded(actions[i], this.failures);
+        this.post(event, hasResult(this.#state) ? "" : "journal-failed");
         return;
       }
     }
@@ -224,6 +214,10 @@ export class Agent implements AgentContext {
         return this.#after("pollDue", this.#pollMs());
       case "scheduleRetry":
         return this.#after("pollDue", this.#retryMs());
+      case "scheduleRepair":
+        return this.#after("knownGoodLost", this.#retryMs());
+      case "scheduleConfirm":
+        return this.#after("trialPassed", this.#retryMs());
       case "scheduleReport":
         return this.#after("reportDue", this.#retryMs());
       case "reportRefusal":
@@ -317,6 +311,16 @@ export class Agent implements AgentContext {
 /** True in the states that are entered with the reason of the attempt's final result. */
 function hasResult(state: AgentState): boolean {
   return state === "rejected" || state === "failed" || state === "updated";
+}
+
+/** Tries to record a confirm before the trial is given up: some 30 s in all. */
+const confirmTriesMax = 6;
+
+/** Which event it is that the record of `action` failed. */
+function unrecorded(action: AgentAction, failures: number): AgentEvent {
+  if (action === "journalRepair") return "repairUnrecorded";
+  if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmUnrecorded";
+  return "journalFailed";
 }
 
 /** The attempt with what reconciliation makes it remember. */

@@ -1,13 +1,15 @@
 /**
  * The boot-time self-check: small, without network, and the first thing in an application's main.
  * It compares journal, boot record and the image that runs; on trial it arms the watchdog and the
- * deadline at once, so that an application that never gets as far as its agent is still taken back.
+ * deadline at once, so that an application that never gets as far as its agent is still taken
+ * back.
  */
 import type { Hal, ResetReason } from "../hal.js";
 import { type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { takeAbort } from "./abort.js";
 import { CapabilityProbe } from "./capabilities.js";
+import { checkBootOptions } from "./check-boot-options.js";
 import { gatherFacts } from "./facts.js";
 import { Journal } from "./journal.js";
 import { type BootOptions, defaults, type SelfTest } from "./options.js";
@@ -49,8 +51,9 @@ export class BootCheck implements TrialListener {
   #agent: TrialListener | null = null;
   #abort = "";
 
-  /** Touches nothing before `run`. */
+  /** Throws RangeError when an option is out of range; touches nothing before `run`. */
   constructor(hal: Hal, options: BootOptions = {}) {
+    checkBootOptions(options);
     this.#hal = hal;
     this.#options = options;
     this.journal = new Journal(hal);
@@ -162,7 +165,8 @@ export class BootCheck implements TrialListener {
       const phase: Phase = phases.rejecting;
       // Intent before act (DESIGN 3.3). Without a record the bootloader's own revert is the answer.
       if (attempt !== null) this.journal.saveAttempt({ ...attempt, phase, reason });
-      hal.boot.reject();
+      // The platform marks its active entry; another image's must not be marked.
+      if (hal.boot.activeSlot() === hal.boot.runningSlot()) hal.boot.reject();
     } catch {
       this.#log("boot check: the boot record could not be changed");
     }

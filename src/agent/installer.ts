@@ -1,5 +1,6 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
+import type { SlotFlash } from "../hal.js";
 import { heldHeadBytes } from "../limits.js";
 import type { AgentContext } from "./context.js";
 import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
@@ -39,10 +40,20 @@ export class Installer {
     this.#running = new SlotDigest(hal, slot, total, held, buffer);
     this.#running.start(told, (digest) => {
       this.#running = null;
-      if (digest === null || !equalBytes(digest, image.imageDigest)) return done(null);
-      this.#verified = digest;
-      done(identityOf(slot, total));
+      done(this.#identity(image, slot, digest));
     });
+  }
+
+  /** Identity of a slot whose digest is right; null when it is not, or cannot be read. */
+  #identity(image: ExpectedImage, slot: SlotFlash, digest: Uint8Array | null): Uint8Array | null {
+    if (digest === null || !equalBytes(digest, image.imageDigest)) return null;
+    try {
+      const identity = identityOf(slot, image.imageSizeBytes);
+      this.#verified = digest;
+      return identity;
+    } catch {
+      return null;
+    }
   }
 
   isVerified(image: ExpectedImage): boolean {

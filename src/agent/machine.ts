@@ -51,13 +51,17 @@ export type AgentEvent =
   // From the trial.
   | "trialPassed"
   | "trialFailed"
-  // The journal could not be written before an act.
-  | "journalFailed";
+  // The journal could not be written before an act; or before a repair, or a confirm.
+  | "journalFailed"
+  | "repairUnrecorded"
+  | "confirmUnrecorded";
 
 export type AgentAction =
   | "fetchOffer"
   | "schedulePoll"
   | "scheduleRetry"
+  | "scheduleRepair"
+  | "scheduleConfirm"
   | "reportRefusal"
   | "journalWriting"
   | "download"
@@ -124,6 +128,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     // The bytes turned out damaged for the last time, when they were read back to be staged again.
     downloadFailed: fail,
     journalFailed: fail,
+    // Nothing has been done yet: the repair is tried again, and not given up for one bad record.
+    repairUnrecorded: go("ready", "scheduleRepair"),
   }),
   staged: Object.freeze({
     stageDone: go("staged", "restart"),
@@ -140,6 +146,8 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     confirmDone: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
     confirmFailed: go("rejected", "journalRejecting", "reject"),
     trialFailed: go("rejected", "journalRejecting", "reject"),
+    // The image is good; only its record failed, and is tried again.
+    confirmUnrecorded: go("trial", "scheduleConfirm"),
     journalFailed: go("rejected", "reject"),
   }),
   rejected: Object.freeze({

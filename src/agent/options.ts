@@ -47,7 +47,7 @@ export interface AgentOptions extends BootOptions {
   readonly deviceClass: string;
   /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
   readonly trustAnchors: readonly Uint8Array[];
-  /** Where offers come from: "http://host[:port][/base]". */
+  /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
   readonly serverUrl: string;
   /** Returns true to decline `release` for now; it is asked again at the next poll. */
   readonly veto?: (release: Release) => boolean;

@@ -141,6 +141,11 @@ function oldRunsAfterStage(facts: Facts): Outcome {
     case "aborted":
     case "invalid":
       if (isCrash(facts.resetReason)) {
+        // Only a reject marks an entry invalid. It was not recorded, so the journal had failed:
+        // that is no fault of the release.
+        if (facts.targetState === "invalid") {
+          return outcome("staged", "trialReverted", "journal-failed");
+        }
         return outcome("staged", "trialReverted", crashReason(facts.resetReason));
       }
       if (facts.powerTrials + 1 >= powerTrialsMax) {

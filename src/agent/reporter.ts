@@ -30,7 +30,8 @@ export class Reporter {
     const context = this.#context;
     const attempt = attemptOf(context);
     const isUpdated = attempt.phase === phases.updated;
-    const reason = attempt.reason === "" ? "confirmed" : attempt.reason;
+    const reason =
+      attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
     this.#send(
       isUpdated ? "updated" : "failed",
       reason,

@@ -186,6 +186,8 @@ export class Updater {
       } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
+      // An image that was told as updated was lost afterwards: that is a result of its own.
+      if (isKept(attempt.reason)) journal.attempt = { ...attempt, reportId: newReportId(hal) };
       enterPhase(context, phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
@@ -202,6 +204,11 @@ export class Updater {
   #head(attempt: Attempt): Uint8Array | null {
     return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
   }
+}
+
+/** True for the reasons of an attempt that had ended well and was opened again. */
+function isKept(reason: Reason | ""): boolean {
+  return reason === "confirmed" || reason === "already-installed" || reason === "repaired";
 }
 
 /** True when the attempt has cost flash wear and the next one may go better. */

@@ -1,27 +1,35 @@
 /** The few URL forms the agent needs: http origin with a base path, and references against it. */
+import type { HttpScheme } from "../hal.js";
 import { uriBytesMax } from "../limits.js";
 
 /** Where a request goes. `path` starts with "/". */
 export interface HttpTarget {
+  readonly scheme: HttpScheme;
   readonly hostname: string;
   readonly port: number;
   readonly path: string;
 }
 
-const scheme = "http://";
-
-/** Splits an absolute http URL; null for anything else (https needs a TLS host, see Http). */
-export function parseHttpUrl(url: string, bytesMax = uriBytesMax): HttpTarget | null {
-  if (url.length > bytesMax || !url.startsWith(scheme)) return null;
-  const slash = url.indexOf("/", scheme.length);
-  const authority = url.substring(scheme.length, slash < 0 ? url.length : slash);
+/**
+ * Splits an absolute URL of `scheme`; null for anything else. A host speaks one scheme only (Http),
+ * so no redirect and no manifest leads from https to http.
+ */
+export function parseHttpUrl(
+  url: string,
+  scheme: HttpScheme,
+  bytesMax = uriBytesMax,
+): HttpTarget | null {
+  const start = scheme.length + 3;
+  if (url.length > bytesMax || !url.startsWith(`${scheme}://`)) return null;
+  const slash = url.indexOf("/", start);
+  const authority = url.substring(start, slash < 0 ? url.length : slash);
   const path = slash < 0 ? "/" : url.substring(slash);
   const colon = authority.indexOf(":");
   const hostname = colon < 0 ? authority : authority.substring(0, colon);
-  const port = colon < 0 ? 80 : decimal(authority.substring(colon + 1));
+  const port = colon < 0 ? portOf(scheme) : decimal(authority.substring(colon + 1));
   // User information would send a secret in clear text; RFC 9110 4.2.4.
-  if (hostname === "" || authority.indexOf("@") >= 0 || port < 1 || port > 65535) return null;
-  return isPrintable(url) ? { hostname, port, path } : null;
+  if (!isHostname(hostname) || port < 1 || port > 65535) return null;
+  return isPrintable(url) ? { scheme, hostname, port, path } : null;
 }
 
 /**
@@ -34,12 +42,18 @@ export function resolveUri(
   bytesMax = uriBytesMax,
 ): HttpTarget | null {
   if (reference === "" || reference.length > bytesMax || !isPrintable(reference)) return null;
-  if (reference.startsWith(scheme)) return parseHttpUrl(reference, bytesMax);
+  if (reference.startsWith(`${base.scheme}://`)) {
+    return parseHttpUrl(reference, base.scheme, bytesMax);
+  }
   if (reference.startsWith("//") || hasScheme(reference) || hasDotSegment(reference)) return null;
   const path = reference.startsWith("/")
     ? reference
     : base.path.substring(0, base.path.lastIndexOf("/") + 1) + reference;
-  return { hostname: base.hostname, port: base.port, path };
+  return { ...base, path };
+}
+
+function portOf(scheme: HttpScheme): number {
+  return scheme === "https" ? 443 : 80;
 }
 
 /** Value of a decimal number; -1 for anything else. */
@@ -60,10 +74,21 @@ function hasScheme(reference: string): boolean {
   return colon >= 0 && (slash < 0 || colon < slash);
 }
 
+/** Letters, digits, "-" and ".": also keeps user information, queries and backslashes out. */
+function isHostname(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+    const isDigit = code >= 0x30 && code <= 0x39;
+    if (!isLetter && !isDigit && code !== 0x2d && code !== 0x2e) return false;
+  }
+  return text.length > 0;
+}
+
+/** True when a segment of the path is "." or "..": servers resolve those in their own ways. */
 function hasDotSegment(reference: string): boolean {
-  return (
-    reference.startsWith("../") || reference.startsWith("./") || reference.indexOf("/../") >= 0
-  );
+  const padded = `/${reference}/`;
+  return padded.indexOf("/./") >= 0 || padded.indexOf("/../") >= 0;
 }
 
 /** Visible ASCII only: a space or a control character could split a request line. */

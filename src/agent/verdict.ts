@@ -1,5 +1,6 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
+import type { SlotState } from "../hal.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
@@ -38,8 +39,8 @@ export class Verdict {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
-        context.post("pollDue");
         trial.runTests();
+        context.post("pollDue");
       });
     });
   }
@@ -120,17 +121,28 @@ export class Verdict {
   reject(): void {
     const context = this.#context;
     const { boot } = context.hal;
+    const { runningSlot } = context.device;
+    const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
-      if (active < 0 || active === context.device.runningSlot) boot.reject();
+      if (active < 0 || active === runningSlot) boot.reject();
+      else if (isGivenUp(state)) {
+        // This entry was given up before, and still this image runs: the other one does not boot.
+        // A restart would come back here for ever.
+        return context.post("rejectFailed", "revert-impossible");
+      }
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
-      const isReverted = boot.slotState(context.device.runningSlot) === "pending-verify";
-      if (!isReverted) return context.post("rejectFailed", "revert-impossible");
+      if (state !== "pending-verify") return context.post("rejectFailed", "revert-impossible");
     }
     context.post("rejectDone");
   }
+}
+
+/** True for an entry by which the bootloader does not boot any more. */
+function isGivenUp(state: SlotState): boolean {
+  return state === "aborted" || state === "invalid" || state === "none";
 }

@@ -67,6 +67,20 @@ test("an application that never starts its agent is taken back at the deadline",
   assert.equal(simulation.violations(), []);
 });
 
+test("it is taken back by the boot check itself where the bootloader cannot", () => {
+  const simulation = simulated({
+    build: { appRollback: false, bootloaderRollback: false },
+    agent: { allowWithoutRollback: true },
+    application: checked(
+      () => {},
+      (slotLabel) => slotLabel === "ota_0",
+    ),
+  });
+  const { report } = update(simulation);
+  assert.is(report?.reason, "trial-timeout");
+  assert.ok(simulation.runs(release(1).image));
+});
+
 test("its intent to go back is in the journal before the boot record changes", () => {
   const phasesAtRestart: (number | undefined)[] = [];
   const simulation = simulated({

@@ -13,6 +13,7 @@ class Desk {
   #due: (() => void) | null = null;
 
   readonly http: Http = {
+    scheme: "http",
     request: (options) => {
       this.requests.push(options);
       return {
@@ -53,7 +54,7 @@ class Desk {
     const exchange = new Exchange(
       hal,
       {
-        target: { hostname: "a.example", port: 80, path: "/x/y" },
+        target: { scheme: "http", hostname: "a.example", port: 80, path: "/x/y" },
         method,
         headers: new Map(),
         stallTimeoutMs: 30_000,

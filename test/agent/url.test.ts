@@ -1,13 +1,20 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { decimal, parseHttpUrl, resolveUri } from "../../src/agent/url.js";
+import { decimal, parseHttpUrl as parseUrl, resolveUri } from "../../src/agent/url.js";
 import { uriBytesMax } from "../../src/limits.js";
 
-const base = { hostname: "h.example", port: 8080, path: "/example.com/lamp-v2/" };
+const parseHttpUrl = (url: string, bytesMax?: number) => parseUrl(url, "http", bytesMax);
+const base = {
+  scheme: "http" as const,
+  hostname: "h.example",
+  port: 8080,
+  path: "/example.com/lamp-v2/",
+};
 
 test("http URLs split into host, port and path", () => {
-  assert.equal(parseHttpUrl("http://h"), { hostname: "h", port: 80, path: "/" });
+  assert.equal(parseHttpUrl("http://h"), { scheme: "http", hostname: "h", port: 80, path: "/" });
   assert.equal(parseHttpUrl("http://h:8080/a/b?c"), {
+    scheme: "http",
     hostname: "h",
     port: 8080,
     path: "/a/b?c",
@@ -22,6 +29,9 @@ test("anything that is not a plain http URL is refused", () => {
     "http://h:/",
     "http://h:0/",
     "http://h:65536/",
+    "http://h?x",
+    "http://h#x/",
+    "http://h\\x/",
   ];
   const characters = ["http://h/a b", "http://h/a\r\nx: y", "http://h/\u00e9", "http://h/\x7f"];
   for (const url of [...wrong, ...authority, "http://h:8a/", "http://[::1]/", ...characters]) {
@@ -43,6 +53,7 @@ test("references resolve against the offer's own address", () => {
   for (const [reference, path] of paths)
     assert.equal(resolveUri(base, reference), { ...base, path });
   assert.equal(resolveUri(base, "http://cdn.example/x"), {
+    scheme: "http",
     hostname: "cdn.example",
     port: 80,
     path: "/x",
@@ -59,6 +70,11 @@ test("references with another scheme, an authority or dot segments are refused",
     "../x",
     "./x",
     "a/../x",
+    "a/..",
+    "..",
+    ".",
+    "a/./b",
+    "a/.",
     "a b",
     "a\n",
   ];

@@ -36,14 +36,16 @@ test("A1 a write of the boot record torn at any byte never bricks (mcuboot#1966,
   }
 });
 
-test("A1 every journal write that is cut before or after leaves a device that goes on (mcuboot#2100)", () => {
+// A1 (mcuboot#2100)
+test("A1 every journal write that is cut before or after leaves a device that goes on", () => {
   for (const { index } of traceOf("healthy").filter(({ kind }) => kind === "key-value")) {
     updateUnder([{ operation: index, tear: { kind: "before" } }]);
     updateUnder([{ operation: index, tear: { kind: "after" } }]);
   }
 });
 
-test("A2 half erased blocks, and two such cuts in a row, never corrupt what boots (mcuboot#829, #1588, zephyr#28933)", () => {
+// A2 (mcuboot#829, #1588, zephyr#28933)
+test("A2 half erased blocks, and two such cuts in a row, never corrupt what boots", () => {
   for (const { index } of traceOf("healthy").filter(({ kind }) => kind === "erase")) {
     const tear = { kind: "prefix", bytes: 2048 } as const;
     for (const gap of [1, 2, 3, 5, 9]) {
@@ -55,7 +57,8 @@ test("A2 half erased blocks, and two such cuts in a row, never corrupt what boot
   }
 });
 
-test("A3 a cut at any operation of a revert leaves the old image stable for three boots (mcuboot#480, #485)", () => {
+// A3 (mcuboot#480, #485)
+test("A3 a cut at any operation of a revert leaves the old image stable for three boots", () => {
   for (const { index } of traceOf("fail-test").slice(-12)) {
     for (const kind of ["before", "after"] as const) {
       const bench = updateUnder([{ operation: index, tear: { kind } }], "fail-test");
@@ -79,7 +82,8 @@ test("A4 after any revert with a cut in it a new update is accepted (mcuboot#219
   }
 });
 
-test("A5 the floor rises after the confirm, also when a cut falls between them (MCUboot 2.2 notes)", () => {
+// A5 (MCUboot 2.2 notes)
+test("A5 the floor rises after the confirm, also when a cut falls between them", () => {
   const operations = traceOf("healthy");
   // After the mark-valid of the boot record come the records of the journal.
   const marked = operations.filter(isOtadata).at(-1)?.index ?? -1;
@@ -102,7 +106,8 @@ test("A5 the floor rises after the confirm, also when a cut falls between them (
   }
 });
 
-test("A6 after the bootloader fell back, the next update spares the image that runs (ruuvi.gateway_esp.c#1280, #1283)", () => {
+// A6 (ruuvi.gateway_esp.c#1280, #1283)
+test("A6 after the bootloader fell back, the next update spares the image that runs", () => {
   const bench = new Bench().settleFirst().install(second);
   bench.damageSlot(1);
   bench.powerCycle();
@@ -131,7 +136,8 @@ for (const [name, pair] of [
   ["both aborted", [makeEntry(1, stateAborted), makeEntry(2, stateAborted)]],
   ["an unknown state", [makeEntry(1, stateValid), makeEntry(2, 0x12345678)]],
 ] as const) {
-  test(`A7 a boot record that is ${name} ends on the confirmed release again (EMS-ESP32#1645)`, () => {
+  // A7 (EMS-ESP32#1645)
+  test(`A7 a boot record that is ${name} ends on the confirmed release again`, () => {
     const bench = new Bench().settleFirst().install(second);
     const { payload } = bench.cost;
     bench.setOtadata(pair);
@@ -145,7 +151,8 @@ for (const [name, pair] of [
   });
 }
 
-test("A8 the only valid boot record entry is never erased while nothing else can boot (raburton/rboot#33)", () => {
+// A8 (raburton/rboot#33)
+test("A8 the only valid boot record entry is never erased while nothing else can boot", () => {
   for (const behaviour of ["healthy", "fail-test"] as const) {
     const bench = new Bench().settleFirst();
     const { flash } = bench.simulation;
@@ -193,7 +200,8 @@ test("A10 no boot record entry vouches for a slot that is being rewritten (esp-i
   bench.assertPromises();
 });
 
-test("A11 a first update that fails while the other image is gone stays where it can run (meticulous-addon#121)", () => {
+// A11 (meticulous-addon#121)
+test("A11 a first update that fails while the other image is gone stays where it can run", () => {
   const bench = new Bench().settleFirst();
   const release = benchRelease({ sequenceNumber: 2, behaviour: "fail-test" });
   bench.simulation.publish(release);
@@ -206,7 +214,8 @@ test("A11 a first update that fails while the other image is gone stays where it
   assert.is(bench.floor, 1, "but it is not taken as confirmed");
 });
 
-test("A12 a supply that fails in every trial ends in the old image, which updates later (rauc#683, home-assistant/operating-system#507)", () => {
+// A12 (rauc#683, home-assistant/operating-system#507)
+test("A12 a supply that fails in every trial ends in the old image, which updates later", () => {
   const bench = new Bench().settleFirst();
   bench.simulation.publish(second);
   const trials = (): number => bench.simulation.boots.filter(({ slot }) => slot === 1).length;
@@ -220,7 +229,8 @@ test("A12 a supply that fails in every trial ends in the old image, which update
   bench.install(third).assertPromises();
 });
 
-test("A13 both entries blank and no factory partition: the first slot boots and is recorded (esp-idf#898)", () => {
+// A13 (esp-idf#898)
+test("A13 both entries blank, no factory partition: the first slot boots and is recorded", () => {
   const bench = new Bench();
   assert.ok(bench.otadata.every(({ sequence }) => sequence === 0xffffffff));
   bench.settleFirst();
@@ -244,7 +254,8 @@ test("A14 the running slot is told by what runs, and not by the flag (esp-idf#15
   assert.equal(bench.told(second).at(-1), "failed: image-digest-mismatch");
 });
 
-test("A15 the slot is erased in slices of a few blocks, with the event loop in between (MCUboot 2.2 notes, esp-idf#578)", () => {
+// A15 (MCUboot 2.2 notes, esp-idf#578)
+test("A15 the slot is erased in slices of a few blocks, with the event loop in between", () => {
   const image = benchRelease({ sequenceNumber: 2 }).image;
   const bench = new Bench().settleFirst();
   const { power } = bench.simulation;
@@ -260,7 +271,8 @@ test("A15 the slot is erased in slices of a few blocks, with the event loop in b
   assert.ok(most >= 1 && most <= 2, `${most} blocks in one event: the receive window has two`);
 });
 
-test("A16 a write that reports success and differs is found by reading back (esp8266/Arduino#1026, #7647, raburton/rboot#25, NightDriverStrip#378)", () => {
+// A16 (esp8266/Arduino#1026, #7647, raburton/rboot#25, NightDriverStrip#378)
+test("A16 a write that reports success and differs is found by reading back", () => {
   const writes = traceOf("healthy").filter(
     ({ kind, address }) => kind === "program" && address >= 0x20000,
   );
@@ -276,7 +288,8 @@ test("A16 a write that reports success and differs is found by reading back (esp
   }
 });
 
-test("A17 a cut between erase and write of mark-valid is repaired without a download (esp32-boot C.5)", () => {
+// A17 (esp32-boot C.5)
+test("A17 a cut between erase and write of mark-valid is repaired without a download", () => {
   const erase = traceOf("healthy")
     .filter((operation) => isOtadata(operation) && operation.kind === "erase")
     .at(-1);

@@ -12,7 +12,8 @@ import { Bench, benchImage, benchRelease, traceOf, updateUnder } from "../helper
 const second = benchRelease({ sequenceNumber: 2 });
 const third = benchRelease({ sequenceNumber: 3 });
 
-test("D1 a confirmed device never resets by itself, however long the server is away (aws-ota#421, #439)", () => {
+// D1 (aws-ota#421, #439)
+test("D1 a confirmed device never resets by itself, however long the server is away", () => {
   const bench = new Bench().settleFirst().install(second);
   const boots = bench.simulation.boots.length;
   bench.simulation.network.up = false;
@@ -22,7 +23,8 @@ test("D1 a confirmed device never resets by itself, however long the server is a
   bench.install(third).assertPromises();
 });
 
-test("D2 after the confirm nothing goes back, though the report fails for hours (mender#823, #827)", () => {
+// D2 (mender#823, #827)
+test("D2 after the confirm nothing goes back, though the report fails for hours", () => {
   const bench = new Bench().settleFirst();
   bench.faults.plan([networkFault("lost-answer", { target: "report", count: 40 })]);
   bench.simulation.publish(second);
@@ -37,7 +39,8 @@ test("D2 after the confirm nothing goes back, though the report fails for hours 
   bench.assertPromises();
 });
 
-test("D3 switching off twice during the trial is not a crash (esphome/issues#5196, Ropener#32)", () => {
+// D3 (esphome/issues#5196, Ropener#32)
+test("D3 switching off twice during the trial is not a crash", () => {
   const bench = new Bench().settleFirst();
   bench.simulation.publish(second);
   for (let i = 1; i <= 2; i++) {
@@ -50,7 +53,8 @@ test("D3 switching off twice during the trial is not a crash (esphome/issues#519
   bench.assertPromises();
 });
 
-test("D4 a brown-out in the trial retries the same image, and is told apart (esphome#16762, #14113)", () => {
+// D4 (esphome#16762, #14113)
+test("D4 a brown-out in the trial retries the same image, and is told apart", () => {
   const facts = {
     phase: phases.staging,
     running: "confirmed",
@@ -81,7 +85,8 @@ test("D5 a second release during a trial waits for its end, and then comes (esph
   bench.assertPromises();
 });
 
-test("D6 a new image that cannot reach our update server is not kept (42-Smart-Cluster-Sign#11, thingsboard/esp32-ota#7)", () => {
+// D6 (42-Smart-Cluster-Sign#11, thingsboard/esp32-ota#7)
+test("D6 a new image that cannot reach our update server is not kept", () => {
   const bench = new Bench().settleFirst();
   const release = benchRelease({ sequenceNumber: 2, behaviour: "no-network" });
   bench.simulation.publish(release);
@@ -91,7 +96,8 @@ test("D6 a new image that cannot reach our update server is not kept (42-Smart-C
   bench.assertPromises();
 });
 
-test("D7 another product's release is refused, and does not stand in the way of the right one (LockState 2017, OpenNeato#93)", () => {
+// D7 (LockState 2017, OpenNeato#93)
+test("D7 another product's release is refused, and does not block the right one", () => {
   const bench = new Bench().settleFirst();
   const foreign = benchRelease({ sequenceNumber: 6, deviceClass: "lamp-v1" });
   bench.offer = foreign.envelope;
@@ -115,7 +121,8 @@ test("D8 an update needs no wall clock at all (esp-at#432, Tasmota#9757)", () =>
   }
 });
 
-test("D10 a trial holds a whole fetch of an offer, and going back needs no download (esp-idf#11854, EnergyMe#237)", () => {
+// D10 (esp-idf#11854, EnergyMe#237)
+test("D10 a trial holds a whole fetch of an offer, and going back needs no download", () => {
   const bench = new Bench().settleFirst().install(second);
   const trial = bench.simulation.boots.at(-1)?.atMs ?? 0;
   const marked = bench.simulation.timeline.find(({ text }) => text.endsWith("is marked valid"));
@@ -137,7 +144,8 @@ test("D12 a version text that does not change causes no loop (trmnl-firmware#284
   assert.equal(bench.told(same), ["updated: confirmed"]);
 });
 
-test("D13 a failed release is told once, by the image that remains, across cuts while telling (updatehub#89265)", () => {
+// D13 (updatehub#89265)
+test("D13 a failed release is told once by the image that remains, also across cuts", () => {
   for (const { index } of traceOf("crash").slice(-5)) {
     for (const kind of ["before", "after"] as const) {
       const bench = updateUnder([{ operation: index, tear: { kind } }], "crash");
@@ -150,7 +158,8 @@ test("D13 a failed release is told once, by the image that remains, across cuts 
   }
 });
 
-test("D14 records of a newer agent are read by an older one after a revert (iot-reference-esp32#126)", () => {
+// D14 (iot-reference-esp32#126)
+test("D14 records of a newer agent are read by an older one after a revert", () => {
   const bench = new Bench().settleFirst().install(second);
   const { keyValue } = bench.simulation;
   for (const key of ["confirmed", "progress"]) {
@@ -172,7 +181,8 @@ test("D14 records of a newer agent are read by an older one after a revert (iot-
   bench.install(third).assertPromises();
 });
 
-test("D15 resets of any kind during a download lose at most 64 KB (cadmus#474, openscale#145)", () => {
+// D15 (cadmus#474, openscale#145)
+test("D15 resets of any kind during a download lose at most 64 KB", () => {
   const release = benchRelease({ sequenceNumber: 2, image: benchImage(2, 140_000) });
   const installed = benchRelease({ sequenceNumber: 1, image: benchImage(1, 140_000) });
   const bench = new Bench({ installed }).settleFirst();

@@ -8,11 +8,13 @@ import {
   MonotonicClock,
   type SocketClass,
 } from "../../hosts/esp32/guards.js";
+import { createHal } from "../../hosts/esp32/hal.js";
 import type { BoardOptions } from "../../hosts/simulator/board.js";
 import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
+import { Agent } from "../../src/agent/agent.js";
 import { asciiBytes } from "../../src/bytes.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { release, simulated } from "../helpers/simulated.js";
@@ -95,7 +97,7 @@ test("a whole update runs over the SDK's habits, without an abort or a socket le
   assert.is(habits().openSockets, 0);
 });
 
-const garbage = { bytes: asciiBytes("SSH-2.0-dropbear\r\n"), closes: true };
+const garbage = { bytes: asciiBytes("SSH-2.0-dropbear\r\nmore\r\n"), closes: true };
 
 test("a garbage status line aborts XS without the guard", () => {
   const { simulation } = wired({
@@ -130,7 +132,7 @@ test("a certificate that is not trusted makes the server unreachable with the gu
   assert.is(habits().openSockets, 0);
 });
 
-test("a name that resolves after close opens a socket that nobody closes, without the guard", () => {
+test("a name that resolves after close opens a socket for good, without the guard", () => {
   const { simulation, habits } = wired({ guarded: false, agent: { stallTimeoutMs: 5 } });
   simulation.run(() => false, 600_000);
   assert.ok(habits().openSockets > 3);
@@ -193,6 +195,25 @@ test("bytes that are not read are announced only once", () => {
   socket.write(asciiBytes("GET /example.com/lamp-v2/latest.suit HTTP/1.1\r\n\r\n"));
   simulation.run(() => false, 60_000);
   assert.is(announced.length, 1);
+});
+
+test("an agent on a host with TLS takes an https URL only", () => {
+  const make = (httpScheme: "http" | "https", serverUrl: string): Agent => {
+    let agent: Agent | null = null;
+    const board = simulated({
+      application: (device, options) => {
+        agent = new Agent(createHal({ ...device.platform, httpScheme }), { ...options, serverUrl });
+      },
+    });
+    board.run(() => false, 1000);
+    const made = agent as Agent | null;
+    const abort = board.timeline.find((line) => line.text.includes("uncaught"));
+    if (made === null) throw new Error(abort?.text);
+    return made;
+  };
+  assert.is(make("https", "https://u.example").server.port, 443);
+  assert.throws(() => make("https", "http://u.example"), /must be https:/);
+  assert.throws(() => make("http", "https://u.example"), /must be http:/);
 });
 
 test("the clock goes on where the counter of 32 bits wraps, signed or not", () => {

@@ -92,7 +92,7 @@ export interface TracedOperation {
 
 export class Bench {
   readonly faults = new NetworkFaults();
-  /** What every poll is answered with, in place of the server's offer; null for the server's own. */
+  /** What every poll is answered with in place of the server's offer; null: the server's own. */
   offer: Uint8Array | null = null;
   readonly simulation: Simulation;
   readonly installed: SimulatedRelease;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { WorkerAnswer, WorkerTask } from "../../hosts/node/sweep-worker.js";
+import type { PlanResult } from "../../hosts/simulator/run-plan.js";
 import type { Mutant } from "./mutants.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -19,6 +20,10 @@ interface SweepModule {
   runTask(task: WorkerTask): WorkerAnswer;
 }
 
+interface BenchModule {
+  replay(line: string): PlanResult;
+}
+
 /** Sweeps the product without the mutant's safeguard, or as it is when `mutant` is null. */
 export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Caught> {
   const folder = mkdtempSync(join(tmpdir(), "mutant-"));
@@ -30,6 +35,7 @@ export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Ca
     if (!isWhole) mutate(join(folder, "dist", mutant.file), mutant);
     const entry = pathToFileURL(join(folder, "dist", "hosts", "node", "sweep-worker.js")).href;
     const { runTask }: SweepModule = await import(entry);
+    if (mutant.plan !== undefined) return await replayed(folder, mutant.plan);
     const [kind, ending, start] = mutant.sweep;
     const job = { kind, ending, start, index: 0, count: 1, seed: 1, size: 400 };
     const { result } = runTask({ job, deadlineMs: Date.now() + 20_000 });
@@ -39,6 +45,14 @@ export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Ca
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function replayed(folder: string, plan: string): Promise<Caught> {
+  const entry = pathToFileURL(join(folder, "dist", "hosts", "node", "bench.js")).href;
+  const { replay }: BenchModule = await import(entry);
+  const { violations, line } = replay(plan);
+  const first = violations[0];
+  return { promise: first?.promise ?? "", text: first?.text ?? "", line };
 }
 
 function mutate(path: string, { name, find, replace }: Mutant): void {

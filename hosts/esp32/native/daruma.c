@@ -58,7 +58,7 @@ int32_t daruma_rollback_enabled(void)
 {
 #if CONFIG_BOOTLOADER_APP_ROLLBACK_CONFIRM_BY_APP
 	return 1;
-#elif CONFIG_BOOTLOADER_APP_ROLLBACK_CONFIRM_AT_STARTUP
+#elif CONFIG_BOOTLOADER_APP_ROLLBACK_CONFIRM_ON_STARTUP
 	return 0;
 #elif CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
 	return 1;
@@ -114,7 +114,7 @@ int32_t daruma_watchdog_feed(void)
 	return watchdog_user == NULL ? ESP_OK : esp_task_wdt_reset_user(watchdog_user);
 }
 
-/* Leaves the watchdog to its other users, with the settings of the build. */
+/* Leaves the watchdog to its other users, with the settings of the build if it has any. */
 int32_t daruma_watchdog_disarm(void)
 {
 	if (watchdog_user == NULL)
@@ -123,7 +123,9 @@ int32_t daruma_watchdog_disarm(void)
 	if (err != ESP_OK)
 		return err;
 	watchdog_user = NULL;
-#if CONFIG_ESP_TASK_WDT_PANIC
+#ifndef CONFIG_ESP_TASK_WDT_INIT
+	return ESP_OK;
+#elif CONFIG_ESP_TASK_WDT_PANIC
 	return watchdog_configure(CONFIG_ESP_TASK_WDT_TIMEOUT_S * 1000u, true);
 #else
 	return watchdog_configure(CONFIG_ESP_TASK_WDT_TIMEOUT_S * 1000u, false);

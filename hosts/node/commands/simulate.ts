@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
 import { checkImage } from "../app-image.js";
+import { replay } from "../bench.js";
 import { CliError } from "../errors.js";
 import { writeWhole } from "../files.js";
 import { printResult, renderSimulation } from "../render.js";
@@ -73,12 +74,45 @@ export function simulate(options: SimulateOptions): SimulateResult {
   };
 }
 
+interface SimulateArguments {
+  readonly firmware: string;
+  readonly seed: number;
+  readonly plan?: string;
+  readonly json?: boolean;
+}
+
+/** Replays a plan with the images that sweeps use, and tells all that happens. */
+function simulatePlan(line: string, json: boolean): void {
+  const lines: string[] = [];
+  const onLine = (atMs: number, text: string): void => {
+    lines.push(`${(atMs / 1000).toFixed(3).padStart(9)} s  ${text}`);
+  };
+  let run: ReturnType<typeof replay>;
+  try {
+    run = replay(line, { onLine });
+  } catch (error) {
+    if (error instanceof RangeError) throw new CliError("usage", error.message, 2);
+    throw error;
+  }
+  const { violations, boots, interrupted } = run;
+  const result = { passed: violations.length === 0, line: run.line, boots, interrupted };
+  printResult({ ...result, violations, timeline: lines }, json, () =>
+    [
+      ...lines,
+      ...violations.map((one) => `${one.promise} broken: ${one.text}`),
+      result.passed ? "every promise held" : "a promise was broken",
+    ].join("\n"),
+  );
+  if (!result.passed) process.exitCode = 1;
+}
+
 export function registerSimulate(program: Command): void {
   program
     .command("simulate")
     .description("run a whole update on the simulated board, in virtual time")
-    .requiredOption("--old <image>", "image that the device runs")
-    .requiredOption("--new <image>", "image of the new release")
+    .option("--old <image>", "image that the device runs")
+    .option("--new <image>", "image of the new release")
+    .option("--plan <line>", "replay a fault plan, as a sweep or a test printed it")
     .option("--firmware <kind>", `what the new image does: ${behaviours.join(", ")}`, "healthy")
     .option("--seed <number>", "seed of all chance in the run", seedOf, 1)
     .option("--flash-out <file>", "write the flash as it is at the end")
@@ -92,8 +126,15 @@ Examples:
   $ daruma boot flash.bin
 `,
     )
-    .action((options: SimulateOptions & { json?: boolean }) => {
-      const result = simulate(options);
+    .action((options: Partial<SimulateOptions> & SimulateArguments) => {
+      if (options.plan !== undefined) return simulatePlan(options.plan, options.json === true);
+      if (options.old === undefined || options.new === undefined) {
+        throw new CliError("usage", "give --old and --new, or --plan", 2);
+      }
+      const { old, firmware, seed } = options;
+      const flashOut = options.flashOut === undefined ? {} : { flashOut: options.flashOut };
+      const images = { old, new: options.new };
+      const result = simulate({ ...images, firmware, seed, ...flashOut });
       printResult(result, options.json === true, renderSimulation);
       if (!result.passed) process.exitCode = 1;
     });

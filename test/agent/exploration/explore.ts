@@ -209,6 +209,10 @@ class Explorer {
       case "schedulePoll":
       case "scheduleRetry":
         return wait(volatile.onTrial ? "trial" : "poll");
+      case "scheduleRepair":
+        return wait("repair-timer");
+      case "scheduleConfirm":
+        return wait("confirm-timer");
       case "scheduleReport":
         return wait("report-timer");
       case "download":

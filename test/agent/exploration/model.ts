@@ -66,6 +66,8 @@ export type Wait =
   | "stage"
   | "trial"
   | "report-timer"
+  | "repair-timer"
+  | "confirm-timer"
   | "report";
 
 export interface Volatile {
@@ -283,6 +285,10 @@ export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partia
       return [];
     case "poll":
       return [["pollDue", {}]];
+    case "repair-timer":
+      return [["knownGoodLost", {}]];
+    case "confirm-timer":
+      return [["trialPassed", {}]];
     case "report-timer":
       return [["reportDue", {}]];
     case "report":

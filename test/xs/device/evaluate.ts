@@ -191,7 +191,7 @@ export function evaluate(
     case kinds.records:
       return records(first);
     case kinds.url: {
-      const base = parseHttpUrl(asciiText(first, 0, first.length));
+      const base = parseHttpUrl(asciiText(first, 0, first.length), "http");
       const reference = asciiText(second, 0, second.length);
       return show([base, base === null ? null : resolveUri(base, reference), decimal(reference)]);
     }

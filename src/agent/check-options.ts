@@ -1,0 +1,42 @@
+/** Options are checked when the agent is made: a wrong one must show at the desk. */
+import type { HttpScheme } from "../hal.js";
+import { trustAnchorsMax } from "../limits.js";
+import { checkBootOptions, checkDuration } from "./check-boot-options.js";
+import { type AgentOptions, defaults } from "./options.js";
+import { type HttpTarget, parseHttpUrl } from "./url.js";
+
+const nameCharsMax = 64;
+/** Checks all options; returns where offers come from. Throws RangeError with the option's name. */
+export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTarget {
+  checkBootOptions(options);
+  checkDuration("pollIntervalMs", options.pollIntervalMs ?? defaults.pollIntervalMs, 1000);
+  checkDuration("stallTimeoutMs", options.stallTimeoutMs ?? defaults.stallTimeoutMs, 1);
+  checkName("vendor", options.vendor);
+  checkName("deviceClass", options.deviceClass);
+  const anchors = options.trustAnchors;
+  const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
+  if (!isUsable || anchors.some((key) => key.length !== 32)) {
+    throw new RangeError("trustAnchors must be 1 to 8 raw Ed25519 public keys of 32 bytes");
+  }
+  const { serverUrl } = options;
+  const base = serverUrl.endsWith("/") ? serverUrl : `${serverUrl}/`;
+  const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`, scheme);
+  if (server === null || serverUrl.indexOf("?") >= 0 || serverUrl.indexOf("#") >= 0) {
+    throw new RangeError(`serverUrl must be ${scheme}://host[:port][/base]`);
+  }
+  return server;
+}
+
+/** Both names are parts of a path: letters, digits, ".", "_" and "-", as `daruma pack` demands. */
+function checkName(name: string, text: string): void {
+  let isUsable = text.length > 0 && text.length <= nameCharsMax && text[0] !== ".";
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+    const isDigit = code >= 0x30 && code <= 0x39;
+    isUsable &&= isLetter || isDigit || code === 0x2d || code === 0x2e || code === 0x5f;
+  }
+  if (!isUsable) {
+    throw new RangeError(`${name} must be 1 to 64 letters, digits, ".", "_" and "-"`);
+  }
+}

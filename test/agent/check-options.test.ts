@@ -1,0 +1,65 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { checkBootOptions } from "../../src/agent/check-boot-options.js";
+import { checkOptions } from "../../src/agent/check-options.js";
+import type { AgentOptions } from "../../src/agent/options.js";
+
+const good: AgentOptions = {
+  vendor: "example.com",
+  deviceClass: "lamp-v2",
+  trustAnchors: [new Uint8Array(32)],
+  serverUrl: "http://updates.example.com/base",
+};
+
+test("good options say where offers come from", () => {
+  assert.equal(checkOptions(good, "http"), {
+    scheme: "http",
+    hostname: "updates.example.com",
+    port: 80,
+    path: "/base/example.com/lamp-v2/",
+  });
+});
+
+test("each option out of range is refused by name", () => {
+  const wrong: [string, Partial<AgentOptions>][] = [
+    ["vendor", { vendor: "" }],
+    ["vendor", { vendor: "a/b" }],
+    ["vendor", { vendor: "x".repeat(65) }],
+    ["deviceClass", { deviceClass: "../../y" }],
+    ["deviceClass", { deviceClass: ".." }],
+    ["deviceClass", { deviceClass: "a?b" }],
+    ["trustAnchors", { trustAnchors: [] }],
+    ["trustAnchors", { trustAnchors: [new Uint8Array(31)] }],
+    ["trustAnchors", { trustAnchors: new Array(9).fill(new Uint8Array(32)) }],
+    ["serverUrl", { serverUrl: "https://updates.example.com" }],
+    ["serverUrl", { serverUrl: "http://updates.example.com/?a=b" }],
+    ["serverUrl", { serverUrl: "http://updates.example.com/#a" }],
+    ["serverUrl", { serverUrl: "updates.example.com" }],
+    ["pollIntervalMs", { pollIntervalMs: 0 }],
+    ["pollIntervalMs", { pollIntervalMs: 2 ** 31 }],
+    ["stallTimeoutMs", { stallTimeoutMs: Number.NaN }],
+    ["trialTimeoutMs", { trialTimeoutMs: Number.NaN }],
+    ["trialTimeoutMs", { trialTimeoutMs: Number.POSITIVE_INFINITY }],
+    ["watchdogTimeoutMs", { watchdogTimeoutMs: 0 }],
+    ["trialDwellMs", { trialDwellMs: -1 }],
+    ["trialDwellMs", { trialDwellMs: 300_000 }],
+    ["trialDwellMs", { trialDwellMs: 10_000, trialTimeoutMs: 10_000 }],
+  ];
+  for (const [name, change] of wrong) {
+    const isNamed = (error: unknown): boolean =>
+      error instanceof RangeError && error.message.startsWith(name);
+    assert.throws(
+      () => checkOptions({ ...good, ...change }, "http"),
+      isNamed,
+      JSON.stringify(change),
+    );
+  }
+});
+
+test("the boot-time check alone takes its own options only", () => {
+  checkBootOptions({});
+  checkBootOptions({ trialDwellMs: 0, trialTimeoutMs: 1000 });
+  assert.throws(() => checkBootOptions({ trialTimeoutMs: 999 }), /trialTimeoutMs/);
+});
+
+test.run();

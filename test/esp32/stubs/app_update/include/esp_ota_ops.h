@@ -1,0 +1,7 @@
+/* Stand-in for ESP-IDF's header of this name: the declarations that daruma.c uses, no more. */
+#pragma once
+#include "esp_partition.h"
+const esp_partition_t *esp_ota_get_running_partition(void);
+uint8_t esp_ota_get_app_partition_count(void);
+esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition);
+esp_err_t esp_ota_mark_app_invalid_rollback(void);

@@ -1,0 +1,192 @@
+/** What is published, and that it can be used from an empty project. */
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { reach, resolveBuild } from "../helpers/moddable-manifest.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+
+interface Context {
+  /** An empty project with the package in its node_modules. */
+  dir: string;
+  /** Paths in the package. */
+  files: string[];
+}
+
+const test = suite<Context>("manifests/package");
+
+test.before((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), "daruma-pack-"));
+  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", context.dir];
+  const packed = spawnSync("npm", args, { cwd: root, encoding: "utf8" });
+  assert.is(packed.status, 0, packed.stderr);
+  const [{ filename, files }] = JSON.parse(packed.stdout);
+  context.files = files.map((one: { path: string }) => one.path);
+  const modules = join(context.dir, "node_modules");
+  mkdirSync(modules);
+  const extracted = spawnSync("tar", ["xzf", join(context.dir, filename), "-C", modules]);
+  assert.is(extracted.status, 0);
+  const renamed = spawnSync("mv", [join(modules, "package"), join(modules, "daruma-ota")]);
+  assert.is(renamed.status, 0);
+  for (const name of ["@types", "@noble", "cbor-x", "crc-32", "commander", "cli-progress"]) {
+    symlinkSync(join(root, "node_modules", name), join(modules, name));
+  }
+  writeFileSync(join(context.dir, "package.json"), '{ "type": "module" }');
+});
+test.after((context) => rmSync(context.dir, { recursive: true, force: true }));
+
+test("the package has code, declarations, manifests and C, and nothing else", (context) => {
+  const allowed = [
+    /^dist\/(src|hosts)\/.*\.(js|d\.ts)$/,
+    /^dist\/vendor\/[\w.-]+\.(js|LICENSE)$/,
+    /^manifests\/.*\.(json|js|ts|csv|defaults)$/,
+    /^hosts\/esp32\/native\/daruma\.c$/,
+    /^(package\.json|LICENSE|README\.md)$/,
+  ];
+  for (const path of context.files) {
+    assert.ok(
+      allowed.some((one) => one.test(path)),
+      path,
+    );
+    assert.not.match(path, /test|\.tsbuildinfo$|\.map$/, path);
+  }
+  const wanted = [
+    "dist/src/index.d.ts",
+    "dist/hosts/esp32/main.js",
+    "dist/vendor/crc-32.js",
+    "dist/vendor/crc-32.LICENSE",
+    "dist/vendor/noble-ed25519.LICENSE",
+    "manifests/esp32.json",
+    "manifests/sdkconfig/sdkconfig.defaults",
+    "manifests/examples/minimal/main.ts",
+    "hosts/esp32/native/daruma.c",
+    "LICENSE",
+  ];
+  for (const path of wanted) assert.ok(context.files.includes(path), path);
+});
+
+test("every file that package.json names is in the package", (context) => {
+  const pack = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const named = [...Object.values<string>(pack.bin)];
+  for (const entry of Object.values<Record<string, string>>(pack.exports)) {
+    named.push(...Object.values(entry));
+  }
+  assert.ok(named.length > 10);
+  for (const path of named) assert.ok(context.files.includes(path.replace("./", "")), path);
+});
+
+test("a Moddable application resolves all modules from its node_modules", (context) => {
+  writeFileSync(
+    join(context.dir, "manifest.json"),
+    JSON.stringify({
+      include: "./node_modules/daruma-ota/manifests/esp32.json",
+      modules: { "*": "./main" },
+    }),
+  );
+  writeFileSync(
+    join(context.dir, "main.js"),
+    'import { Agent } from "daruma-ota";\nimport { createHal } from "daruma-ota/esp32";\n',
+  );
+  const build = resolveBuild(join(context.dir, "manifest.json"));
+  const host = ["crypt", "net", "time", "timer", "mc/ffi"];
+  for (const name of ["io/socket/tcp", "network/http/client", "network/interface/wifi"]) {
+    host.push(`embedded:${name}`);
+  }
+  host.push("embedded:storage/flash", "embedded:storage/key-value");
+  assert.ok(reach(build, ["main"], new Set(host)).size > 40);
+  assert.ok(existsSync(build.ffiSources[0]));
+});
+
+/** Runs plain tsc in a folder; returns what it prints. */
+function typeCheck(dir: string, files: string[], options: Record<string, unknown>): string {
+  const config = {
+    compilerOptions: {
+      target: "ES2022",
+      lib: ["ES2022"],
+      module: "NodeNext",
+      moduleResolution: "NodeNext",
+      strict: true,
+      noEmit: true,
+      ...options,
+    },
+    files,
+  };
+  writeFileSync(join(dir, "tsconfig.json"), JSON.stringify(config));
+  const run = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], {
+    cwd: dir,
+    encoding: "utf8",
+  });
+  assert.is(run.status, run.stdout === "" ? 0 : 1, run.stdout + run.stderr);
+  return run.stdout;
+}
+
+for (const skipLibCheck of [true, false]) {
+  test(`an empty project type-checks against it, skipLibCheck ${skipLibCheck}`, ({ dir }) => {
+    writeFileSync(
+      join(dir, "device.ts"),
+      `import { Agent, BootCheck, explain, type Hal, trustAnchorOf } from "daruma-ota";
+import { capabilities } from "daruma-ota/boot";
+declare const hal: Hal;
+const boot = new BootCheck(hal);
+const findings = boot.run();
+if (findings !== null && (findings.capabilities & capabilities.rollbackBuilt) === 0) {
+  hal.log(explain("rollback-unavailable"));
+}
+new Agent(
+  hal,
+  {
+    vendor: "example.com",
+    deviceClass: "lamp-v2",
+    serverUrl: "http://updates.example.com",
+    trustAnchors: [trustAnchorOf("MCow")],
+  },
+  boot,
+).start();
+`,
+    );
+    writeFileSync(
+      join(dir, "desk.ts"),
+      `import * as author from "daruma-ota/author";
+import * as server from "daruma-ota/server";
+import * as simulator from "daruma-ota/simulator";
+export const all = [author, server, simulator];
+`,
+    );
+    assert.is(typeCheck(dir, ["device.ts"], { skipLibCheck, types: [] }), "");
+    assert.is(typeCheck(dir, ["desk.ts"], { skipLibCheck, types: ["node"] }), "");
+    const wrong = 'import { Agent } from "daruma-ota";\nnew Agent(1, 2);\n';
+    writeFileSync(join(dir, "wrong.ts"), wrong);
+    assert.match(typeCheck(dir, ["wrong.ts"], { skipLibCheck, types: [] }), /error TS/);
+  });
+}
+
+for (const example of ["minimal", "node-like"]) {
+  test(`the example ${example} type-checks as it is published`, ({ dir }) => {
+    const manifests = join(dir, "node_modules/daruma-ota/manifests/examples");
+    const ambient = [join(root, "hosts/esp32/moddable.d.ts"), join(manifests, "moddable.d.ts")];
+    const main = join(manifests, example, "main.ts");
+    const options = {
+      types: [],
+      module: "preserve",
+      moduleResolution: "bundler",
+      // As mcconfig does: one path for each module of the manifest.
+      paths: { flow: [join(manifests, "node-like/flow.ts")] },
+    };
+    assert.is(typeCheck(dir, [...ambient, main], options), "");
+  });
+}
+
+test.run();
