@@ -160,13 +160,14 @@ export class Exchange {
     if (this.#closed) return;
     try {
       this.close();
+      this.#timer = this.#hal.timers.set(() => {
+        this.#timer = null;
+        this.#handler.ended(failed);
+      }, 0);
     } catch {
-      // The host could not close what is over anyway.
-    }
-    this.#timer = this.#hal.timers.set(() => {
-      this.#timer = null;
+      // Without a timer it is told at once: the handler must hear of it.
       this.#handler.ended(failed);
-    }, 0);
+    }
   }
 
   #arm(delayMs: number): void {

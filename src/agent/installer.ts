@@ -1,6 +1,6 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
-import type { SlotFlash, SlotFlash } from "../hal.js";
+import type { SlotFlash } from "../hal.js";
 import { heldHeadBytes } from "../limits.js";
 import type { AgentContext } from "./context.js";
 import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
