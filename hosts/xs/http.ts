@@ -1,4 +1,6 @@
-/** The ECMA-419 HTTP client over the board: sockets, headers and bodies lie outside this machine. */
+/**
+ * The ECMA-419 HTTP client over the board: sockets, headers and bodies lie outside this machine.
+ */
 import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
 import { operations } from "./operations.js";
 

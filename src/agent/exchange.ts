@@ -1,6 +1,6 @@
 /**
  * One HTTP exchange with limits: silence, total time, redirects. All callbacks of the host end here
- * and no exception leaves them (on XS it would abort the machine, moddable.md 4.1).
+ * and no exception leaves them (on XS it would abort the machine).
  */
 import type { Hal, HttpHeaders, HttpRequest, TimerHandle } from "../hal.js";
 import { locationBytesMax } from "../limits.js";

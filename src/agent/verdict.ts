@@ -63,7 +63,8 @@ export class Verdict {
     const context = this.#context;
     const { hal, device } = context;
     try {
-      // The platform confirms its active entry, which after a fallback is another slot's (C.3).
+      // The platform confirms its active entry, which after a fallback is another slot's
+      // (bootloader_utility.c).
       if (hal.boot.activeSlot() !== device.runningSlot) hal.boot.stage(device.runningSlot);
       hal.boot.confirm();
     } catch {

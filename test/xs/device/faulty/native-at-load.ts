@@ -1,4 +1,6 @@
-/** Calls a native function while it is loaded: modules are preloaded on the desk, so it must fail. */
+/**
+ * Calls a native function while it is loaded: modules are preloaded on the desk, so it must fail.
+ */
 /// <reference path="../../../../hosts/xs/natives.d.ts" />
 const digest = digestOpen("SHA256");
 
