@@ -93,7 +93,7 @@ class Esp32BootControl implements BootControl {
 
   forget(slot: SlotIndex): void {
     const pair = this.#entries();
-    if (pair === null || slot === this.runningSlot()) return;
+    if (pair === null) return;
     const active = activeEntry(pair);
     const partition = this.#flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {

@@ -21,8 +21,8 @@ export interface PowerCutTest {
   /** Your self-tests, made anew in each boot of the new image. Default: none. */
   readonly selfTests?: (device: BootedDevice) => readonly SelfTest[];
   /**
-   * Your whole firmware in the place of `selfTests`: called once per boot of the new image, with the
-   * options that its agent must get. It may throw, crash or hang the device.
+   * Your whole firmware in the place of `selfTests`: called once per boot of the new image, with
+   * the options that its agent must get. It may throw, crash or hang the device.
    */
   readonly firmware?: BenchFirmware;
   /** How the update must end. Default "healthy": it is kept. */

@@ -1,4 +1,4 @@
-/** The network of one boot on a bench, with the real server behind it and the checkers beside it. */
+/** The network of one boot on a bench: the real server behind it, the checkers beside it. */
 import { type ServerRequest, UpdateServer } from "../../src/server/handler.js";
 import { decodeReport } from "../../src/server/report.js";
 import type { BenchStore } from "./bench-store.js";

@@ -14,11 +14,12 @@ import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
 import { BenchStore } from "./bench-store.js";
-import { Board, type BootEnd, type BootedDevice, type BootRecord } from "./board.js";
+import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
+import type { BootEnd } from "./reset-reasons.js";
 import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
 
@@ -86,7 +87,7 @@ export class Bench {
     this.flash.load(slots[0].offset, options.images[0].bytes);
   }
 
-  /** The device as it leaves the factory; the server offers `offered`. */
+  /** As it leaves the factory. */
   factory(offered: number): Rest {
     return {
       flash: this.flash.snapshot(),
@@ -109,11 +110,6 @@ export class Bench {
     const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
     const fetched = new Map<string, number>();
     return { ...rest, ...zero, fetched, offered, reports: [], reason: "power-on" };
-  }
-
-  /** Manifest digest of release `index`, in hexadecimal. */
-  digestOf(index: number): string {
-    return this.#digests[index];
   }
 
   /** True for a report on release `index`. */

@@ -16,17 +16,8 @@ import type { KeyValueStore } from "./key-value.js";
 import { createPlatform } from "./platform.js";
 import { type Power, PowerCut } from "./power.js";
 import { Prng } from "./prng.js";
+import { type BootEnd, resetReasons } from "./reset-reasons.js";
 import type { World, WorldEvent } from "./world.js";
-
-/** esp_reset_reason_t numbers that the simulator uses (ESP-IDF v6.0 esp_system.h). */
-export const resetReasons = Object.freeze({
-  "power-on": 1,
-  software: 3,
-  panic: 4,
-  "task-watchdog": 6,
-  "brown-out": 9,
-} as const);
-export type BootEnd = keyof typeof resetReasons;
 
 /** Thrown by every call of a boot that is over. */
 export class BootEnded extends Error {}

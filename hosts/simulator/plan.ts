@@ -3,20 +3,20 @@
  *
  *     healthy known 7 12/prefix:16 40/after!brown-out rot:69700:1@30 server:next@9 net:stall
  *
- * | word                       | meaning                                                           |
- * |----------------------------|-------------------------------------------------------------------|
- * | ENDING START SEED          | first three words: the firmware, where it begins, seed of chance  |
- * | OPERATION/TEAR[!RESET]     | the supply fails there; the next boot has that reset reason       |
- * | OPERATION~TEAR             | that operation reports success and leaves what the tear says      |
- * | rot:ADDRESS:MASK@OPERATION | those bits flip once, just before the operation                   |
- * | stick:ADDRESS:MASK:VALUE   | those bits never change any more                                  |
- * | server:CHANGE@OPERATION    | "next": a newer release; "withdraw": no offer any more            |
- * | image:BYTES                | size of the new image; default 9216                               |
- * | net:...                    | a network fault; opaque here                                      |
+ * | word                       | meaning                                                          |
+ * |----------------------------|------------------------------------------------------------------|
+ * | ENDING START SEED          | first three words: the firmware, where it begins, seed of chance |
+ * | OPERATION/TEAR[!RESET]     | the supply fails there; the next boot has that reset reason      |
+ * | OPERATION~TEAR             | that operation reports success and leaves what the tear says     |
+ * | rot:ADDRESS:MASK@OPERATION | those bits flip once, just before the operation                  |
+ * | stick:ADDRESS:MASK:VALUE   | those bits never change any more                                 |
+ * | server:CHANGE@OPERATION    | "next": a newer release; "withdraw": no offer any more           |
+ * | image:BYTES                | size of the new image; default 9216                              |
+ * | net:...                    | a network fault; opaque here                                     |
  *
  * Operations are flash erases, flash programs and key-value changes, counted from 0 over all boots.
  */
-import { type BootEnd, resetReasons } from "./board.js";
+import { type BootEnd, resetReasons } from "./reset-reasons.js";
 import { type Cut, parseCut, printCut } from "./tear.js";
 
 /** What the new firmware does, or what is wrong with its release. */

@@ -1,5 +1,5 @@
 /** Random plans with many faults of every kind, and their reduction to few. */
-import type { BootEnd } from "./board.js";
+
 import {
   defaultImageBytes,
   type Ending,
@@ -11,6 +11,7 @@ import {
   starts,
 } from "./plan.js";
 import { Prng } from "./prng.js";
+import type { BootEnd } from "./reset-reasons.js";
 import { type MakeStage, type PlanResult, runPlan } from "./run-plan.js";
 import type { Tear } from "./tear.js";
 

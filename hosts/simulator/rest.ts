@@ -2,11 +2,12 @@
 import type { AgentOptions } from "../../src/agent/options.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import type { StoredReport } from "../../src/server/report.js";
-import type { BootEnd, BootedDevice } from "./board.js";
+import type { BootedDevice } from "./board.js";
 import type { CheckersState, Violation } from "./checkers.js";
 import type { FlashSnapshot } from "./flash.js";
 import type { Layout } from "./layout.js";
 import type { NetworkOptions } from "./network.js";
+import type { BootEnd } from "./reset-reasons.js";
 import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
 import type { OperationSeen } from "./tears.js";
 

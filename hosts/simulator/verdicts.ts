@@ -30,6 +30,7 @@ const attemptAgain: readonly string[] = Object.freeze([
   "image-header-mismatch",
   "stage-failed",
   "stage-lost",
+  "journal-failed",
   // The server changed its mind, and may do so again.
   "withdrawn",
 ]);

@@ -109,8 +109,11 @@ function candidateRuns(facts: Facts): Outcome {
     case phases.updated:
       return outcome("updated", "reportDue");
     case phases.failed:
-      // The bootloader fell back to a release that had failed: nothing else boots. It stays, told.
-      return outcome("failed", "reportDue");
+      // A torn entry was read as a good one: back again. When that leads here a few times more, the
+      // other image does not boot; then the failed one stays, and has been told.
+      return facts.restages < restagesMax
+        ? { ...outcome("rejected", "trialBooted"), counts: "restages" }
+        : outcome("failed", "reportDue");
     default:
       // Also from "writing": the slot was bootable and the bootloader chose it.
       return trialBoots(facts);

@@ -219,6 +219,7 @@ function isWearing(reason: Reason | ""): boolean {
     case "flash-failed":
     case "stage-failed":
     case "stage-lost":
+    case "journal-failed":
       return true;
     default:
       return false;

@@ -1,6 +1,5 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
-import type { SlotState } from "../hal.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
@@ -128,11 +127,10 @@ export class Verdict {
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
       if (active < 0 || active === runningSlot) boot.reject();
-      else if (isGivenUp(state)) {
-        // This entry was given up before, and still this image runs: the other one does not boot.
-        // A restart would come back here for ever.
-        return context.post("rejectFailed", "revert-impossible");
-      }
+      // A failed image that runs all the same: its entry is torn, and must not be read once more.
+      else if (attemptOf(context).phase === phases.failed) boot.forget(runningSlot);
+      // No trial in this boot: it was restarted before and came back, so the other does not boot.
+      else if (this.#trial === null) return context.post("rejectFailed", "revert-impossible");
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.
@@ -140,9 +138,4 @@ export class Verdict {
     }
     context.post("rejectDone");
   }
-}
-
-/** True for an entry by which the bootloader does not boot any more. */
-function isGivenUp(state: SlotState): boolean {
-  return state === "aborted" || state === "invalid" || state === "none";
 }

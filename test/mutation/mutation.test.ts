@@ -1,12 +1,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { seed } from "../helpers/seed.js";
 import { sweepWithout } from "./harness.js";
 import { mutants, redundant } from "./mutants.js";
 
 test("the sweeps notice each safeguard that is missing", async () => {
   assert.ok(mutants.length >= 20);
   const rows: string[] = [];
-  for (const mutant of mutants) {
+  // All of them take a minute or two: MUTANTS=all npm test. Otherwise a share by the seed.
+  const all = process.env.MUTANTS === "all";
+  const share = mutants.filter((_, index) => all || index % 5 === seed % 5);
+  for (const mutant of share) {
     const { promise, text, line } = await sweepWithout(mutant, false);
     rows.push(`${promise.padEnd(3)} ${mutant.name}: ${text} (${line})`);
     assert.is.not(promise, "", `nothing notices that this is missing: ${mutant.name}`);
