@@ -145,6 +145,14 @@ test("nothing is left open: no markers, no skipped or lone tests, no any", () =>
   }
 });
 
+test("the project speaks of itself alone: no page outside it is cited by file name", () => {
+  const page = /\b(?!README\b|CHANGELOG\b)[\w-]+\.md\b/;
+  for (const path of [...sources, ...tests]) {
+    const text = read(path).replace(/"[^"\n]*"|`[^`]*`/g, "");
+    assert.not.match(text, page, path);
+  }
+});
+
 test("every test file runs its suite, and every compiled test has its source", () => {
   const suites = tests.filter((path) => path.endsWith(".test.ts"));
   assert.ok(suites.length > 20);

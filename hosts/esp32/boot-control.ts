@@ -93,7 +93,7 @@ class Esp32BootControl implements BootControl {
 
   forget(slot: SlotIndex): void {
     const pair = this.#entries();
-    if (pair === null || slot === this.runningSlot()) return;
+    if (pair === null) return;
     const active = activeEntry(pair);
     const partition = this.#flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
@@ -109,8 +109,8 @@ class Esp32BootControl implements BootControl {
     if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
-    // As esp_ota_begin (C.4): while the running image is unconfirmed, the other slot holds the one
-    // to go back to, and writes to it throw.
+    // As esp_ota_begin (esp_ota_ops.c): while the running image is unconfirmed, the other slot
+    // holds the one to go back to, and writes to it throw.
     const isOnTrial = this.slotState(running) === "pending-verify";
     return new PartitionSlot(this.#flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
   }

@@ -1,6 +1,6 @@
 /**
  * Guards around the SDK's network classes. An exception that escapes a callback called from C
- * aborts XS, which on ESP32 restarts the chip (moddable.md 4.1). The SDK's clients let several
+ * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several
  * escape: on a garbage status line, on every TLS failure, and when a name resolves after `close`
  * (4.2, 4.3). Here each becomes `onError` on that connection, or is dropped when the connection is
  * closed.

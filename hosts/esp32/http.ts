@@ -1,7 +1,7 @@
 /**
  * The agent's HTTP over the ECMA-419 client: one client and one connection per request, always
  * closed afterwards. The client has no timeouts, may report an error twice (request and client),
- * and never finishes some answers (moddable.md 4.2); the agent's own deadlines close it then.
+ * and never finishes some answers; the agent's own deadlines close it then.
  */
 import { viewOf } from "../../src/bytes.js";
 import type { Http, HttpRequest, HttpRequestOptions, HttpScheme } from "../../src/hal.js";

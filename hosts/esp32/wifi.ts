@@ -49,7 +49,7 @@ export function keepConnected(
       try {
         onAddress?.();
       } catch {
-        // An exception out of a callback of the driver would abort XS (moddable.md 4.1).
+        // An exception out of a callback of the driver would abort XS.
       }
     },
   });

@@ -1,5 +1,5 @@
 /**
- * `npm run budgets`: what the device part needs on XS, beside the budgets of DESIGN.md section 6.
+ * `npm run budgets`: what the device part needs on XS, beside the budgets.
  * Prints tables; the exit code is 1 when anything is over.
  */
 import { spawnSync } from "node:child_process";
@@ -9,7 +9,7 @@ import { type Creation, esp32Creation, xsArguments, xsModule, xsProgram } from "
 const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
 
-/** DESIGN.md section 6; goals are wishes. */
+/** Budgets are limits; goals are wishes. */
 const budgets = {
   chunkBytes: { limit: 16_384, goal: 8192 },
   slots: { limit: 1000, goal: 600 },
@@ -106,7 +106,7 @@ function main(): void {
   const usual = measureUpdate(largeBytes, false);
   const small = measureUpdate(smallBytes, false);
   if (exact === null || usual === null || small === null) {
-    throw new Error("the update does not get through in the machine of DESIGN.md section 6");
+    throw new Error("the update does not get through in the machine of the budgets");
   }
   printPhases(exact, usual);
   const blocks = (largeBytes - smallBytes) / blockBytes;

@@ -61,7 +61,7 @@ export {
   type PowerCutTest,
   type PowerCutVerdict,
   replayPowerCut,
-} from "./board-test.js";
+} from "./power-cuts.js";
 export {
   cachedVerifier,
   makeRelease,

@@ -95,7 +95,7 @@ function main(): void {
     ["plain loop", loop],
     ["agent: download and write", download],
     ["agent: read-back, twice", readBack],
-    ["agent: with boot-time digest", whole],
+    ["agent: and a digest at boot", whole],
   ] as const) {
     const ratio = `${(count / loop).toFixed(2)}x`.padStart(7);
     console.log(
@@ -108,7 +108,7 @@ function main(): void {
   console.log(
     `\nwhole run: loop ${number(wholeLoop / kilobytes)} instructions per KB, agent ` +
       `${number(wholeUpdate / kilobytes)} (${(wholeUpdate / wholeLoop).toFixed(1)}x: signatures ` +
-      "are verified once per offer, whatever the size of the image)",
+      "are verified per offer, whatever the size of the image)",
   );
   const isMet = download / loop <= ratioMax;
   console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);

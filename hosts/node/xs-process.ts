@@ -27,7 +27,9 @@ export interface Creation {
   readonly stackSlots: number;
 }
 
-/** DESIGN.md section 6: mcconfig's creation for ESP32 boards, with the bare platform's stack. */
+/**
+ * The machine of the budgets: mcconfig's creation for ESP32 boards, with the bare platform's stack.
+ */
 export const esp32Creation: Creation = Object.freeze({
   chunkBytes: 78_848,
   heapSlots: 4928,

@@ -40,7 +40,7 @@ export class BenchPower extends Power {
     }
     this.seen.push({ kind, lengthBytes: kind === "key-value" ? 0 : this.lengthBytes });
     const tear = super.begin(kind);
-    // NVS checks its entries itself: a change that it reports as done is done (esp32-boot C.9).
+    // NVS checks its entries itself: a change that it reports as done is done (nvs_flash.rst).
     return kind === "key-value" && !this.cutsSupply ? null : tear;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The promises of DESIGN section 4, checked from outside: from boots, flash operations, otadata,
+ * The promises of the README, checked from outside: from boots, flash operations, otadata,
  * the journal's keys and the wire, never from the agent's own memory.
  */
 

@@ -1,5 +1,5 @@
 /**
- * NVS as the agent sees it: keys that are replaced whole or not at all (esp32-boot C.9). A power
+ * NVS as the agent sees it: keys that are replaced whole or not at all (nvs_flash.rst). A power
  * cut falls before the change or after it; both are operations of the power model.
  */
 import type { Power } from "./power.js";

@@ -1,5 +1,5 @@
 /**
- * Socket and resolver of one boot with the habits of Moddable's own (moddable.md 4.1, 4.3): bytes
+ * Socket and resolver of one boot with the habits of Moddable's own: bytes
  * arrive through callbacks of the engine, so what escapes one aborts the machine, and a socket says
  * only once that bytes can be read. The HTTP client over them is in moddable-http.ts.
  */

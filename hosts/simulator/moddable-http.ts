@@ -1,5 +1,5 @@
 /**
- * The HTTP client with the habits of Moddable's own (moddable.md 4.2): it throws on a garbage
+ * The HTTP client with the habits of Moddable's own: it throws on a garbage
  * status line, waits for ever where an answer has no length, reports a broken connection twice,
  * and opens a socket even when the name is resolved after its `close`.
  */

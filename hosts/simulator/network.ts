@@ -1,6 +1,6 @@
 /**
  * The simulated network: requests go to a handler (the real update server's code) in virtual time.
- * Offers the ECMA-419 HTTP client class with the habits of Moddable's (moddable.md 4.2): answers
+ * Offers the ECMA-419 HTTP client class with the habits of Moddable's: answers
  * come in window-sized pieces, a piece must be drained before the next one comes, nothing times
  * out, a body that ends early is an error, and callbacks stop at close.
  */

@@ -13,7 +13,7 @@ export interface OperationSeen {
 
 const before: Tear = Object.freeze({ kind: "before" });
 const after: Tear = Object.freeze({ kind: "after" });
-/** An atomic change: done or not (esp32-boot C.9). */
+/** An atomic change: done or not (nvs_flash.rst). */
 const atomic: readonly Tear[] = Object.freeze([before, after]);
 
 /** Shares of 256 bits that came through; the high ones leave single bits behind. */

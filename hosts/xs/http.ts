@@ -1,4 +1,4 @@
-/** The ECMA-419 HTTP client over the board: sockets, headers and bodies lie outside this machine. */
+/** The ECMA-419 HTTP client over the board: sockets and bodies lie outside this machine. */
 import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
 import { operations } from "./operations.js";
 

@@ -1,8 +1,8 @@
 /** Functions that the C host adds to the global object (native/natives.c). */
 
 /**
- * One request to the board. The body is `from`, or the length of `into` when there is only that; the
- * answer's bytes fill `into`. Throws Error with the board's message.
+ * One request to the board. The body is `from`, or the length of `into` when there is only that;
+ * the answer's bytes fill `into`. Throws Error with the board's message.
  */
 declare function boardCall(
   operation: number,

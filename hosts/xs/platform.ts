@@ -101,8 +101,8 @@ function call(index: number, argument = 0): number {
   return boardCall(operations.native, index, argument);
 }
 
-// Everything below that needs no state is made when the module is preloaded: it lies in flash, as the
-// native functions of a device do.
+// Everything below that needs no state is made when the module is preloaded: it lies in flash, as
+// the native functions of a device do.
 const natives: Natives = Object.freeze({
   daruma_running_slot: () => call(functions.daruma_running_slot),
   daruma_slot_count: () => call(functions.daruma_slot_count),

@@ -144,7 +144,7 @@ export class Agent implements AgentContext {
   }
 
   /**
-   * Nothing is done before reconciliation (DESIGN 3.5): without it an image on trial would pass for
+   * Nothing is done before reconciliation: without it an image on trial would pass for
    * a confirmed one, and the next offer would be written over the only good image.
    */
   #beginLater(): void {
@@ -195,7 +195,7 @@ export class Agent implements AgentContext {
         this.#run(actions[i]);
       } catch (error) {
         if (!actions[i].startsWith("journal")) throw error;
-        // Intent before act (DESIGN 3.3): without its record the act must not follow.
+        // Intent before act: without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
         // The reason of a result is kept: a crashed release must stay remembered as one.
         const event = unrecorded(actions[i], this.failures);

@@ -163,7 +163,7 @@ export class BootCheck implements TrialListener {
     try {
       const attempt = this.journal.attempt;
       const phase: Phase = phases.rejecting;
-      // Intent before act (DESIGN 3.3). Without a record the bootloader's own revert is the answer.
+      // Intent before act. Without a record the bootloader's own revert is the answer.
       if (attempt !== null) this.journal.saveAttempt({ ...attempt, phase, reason });
       // The platform marks its active entry; another image's must not be marked.
       if (hal.boot.activeSlot() === hal.boot.runningSlot()) hal.boot.reject();

@@ -4,8 +4,8 @@
  *
  * Whether the bootloader in flash reverts cannot be read. What the app was built with is known at
  * once; what the bootloader does shows at the first boot of an update, when it must have turned the
- * entry from "new" to "pending-verify" (esp32-boot C.3). A bootloader that did not is remembered in
- * key "no-rollback", whose presence is all that counts.
+ * entry from "new" to "pending-verify" (ESP-IDF bootloader_utility.c). A bootloader that did not is
+ * remembered in key "no-rollback", whose presence is all that counts.
  */
 import type { Hal, SlotState } from "../hal.js";
 

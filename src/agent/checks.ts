@@ -25,7 +25,7 @@ export type Judgement = "accept" | "nothing-new" | "installed" | Reason;
 /** Smallest ESP32 image: header, one segment header, checksum, appended SHA-256. */
 const imageBytesMin = 24 + 8 + 16 + 32;
 
-/** Judges an offer; see suit.md 1.5 and RFC 9124 REQ.SEC.SEQUENCE, .COMPATIBLE. */
+/** Judges an offer; draft-ietf-suit-manifest-37, RFC 9124 REQ.SEC.SEQUENCE, .COMPATIBLE. */
 export function judge(release: Release, facts: DeviceFacts): Judgement {
   if (!equalBytes(release.vendorId, facts.vendorId)) return "vendor-mismatch";
   if (!equalBytes(release.classId, facts.classId)) return "class-mismatch";

@@ -64,7 +64,7 @@ export function adoptRunning(
 
 /**
  * Makes the boot record name the known-good image that runs. After a bootloader fallback it names
- * another slot or none; a later revert would then go to the wrong place (field.md A6).
+ * another slot or none; a later revert would then go to the wrong place.
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;

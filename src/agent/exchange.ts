@@ -1,6 +1,6 @@
 /**
  * One HTTP exchange with limits: silence, total time, redirects. All callbacks of the host end here
- * and no exception leaves them (on XS it would abort the machine, moddable.md 4.1).
+ * and no exception leaves them (on XS it would abort the machine).
  */
 import type { Hal, HttpHeaders, HttpRequest, TimerHandle } from "../hal.js";
 import { locationBytesMax } from "../limits.js";
@@ -160,13 +160,14 @@ export class Exchange {
     if (this.#closed) return;
     try {
       this.close();
+      this.#timer = this.#hal.timers.set(() => {
+        this.#timer = null;
+        this.#handler.ended(failed);
+      }, 0);
     } catch {
-      // The host could not close what is over anyway.
-    }
-    this.#timer = this.#hal.timers.set(() => {
-      this.#timer = null;
+      // Without a timer it is told at once: the handler must hear of it.
       this.#handler.ended(failed);
-    }, 0);
+    }
   }
 
   #arm(delayMs: number): void {

@@ -184,7 +184,7 @@ export const resumption: { readonly [state in AgentState]: AgentEvent } = Object
   candidate: "stageFailed",
   staged: "stageDone",
   trial: "pollDue",
-  // Restarts: a second rejection would speak of the other image's entry (esp32-boot C.4).
+  // Restarts: a second rejection would speak of the other image's entry (ESP-IDF esp_ota_ops.c).
   rejected: "rejectDone",
   failed: "reportDue",
   updated: "reportDue",

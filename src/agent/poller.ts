@@ -83,7 +83,7 @@ export class Poller {
         verifyEd25519(key, signature, message, hal.digest));
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
     if (typeof authentic === "string") return this.#refuse(authentic, null, length);
-    // Any authentic envelope proves that this image reaches the update server (DESIGN 3.7).
+    // Any authentic envelope proves that this image reaches the update server.
     if (context.state === "trial") return context.post("serverReached");
     const release = parseManifest(authentic);
     if (typeof release === "string") return this.#refuse(release, null, length);

@@ -85,8 +85,8 @@ export function reconcile(facts: Facts): Outcome {
       return oldRunsAfterStage(facts);
     case phases.confirming:
     case phases.updated:
-      // ESP-IDF erases the active entry before it rewrites it (esp32-boot C.5): a cut there lets
-      // the old image run although the new one is good. It is staged again from its own slot.
+      // ESP-IDF erases the active entry before it rewrites it (esp_ota_ops.c, rewrite): a cut there
+      // lets the old image run although the new one is good. It is staged again from its own slot.
       return isCrash(facts.resetReason) && facts.targetState === "aborted"
         ? outcome("staged", "trialReverted", crashReason(facts.resetReason))
         : stageAgain(facts, "stage-lost");
@@ -109,8 +109,11 @@ function candidateRuns(facts: Facts): Outcome {
     case phases.updated:
       return outcome("updated", "reportDue");
     case phases.failed:
-      // The bootloader fell back to a release that had failed: nothing else boots. It stays, told.
-      return outcome("failed", "reportDue");
+      // A torn entry was read as a good one: back again. When that leads here a few times more, the
+      // other image does not boot; then the failed one stays, and has been told.
+      return facts.restages < restagesMax
+        ? { ...outcome("rejected", "trialBooted"), counts: "restages" }
+        : outcome("failed", "reportDue");
     default:
       // Also from "writing": the slot was bootable and the bootloader chose it.
       return trialBoots(facts);
@@ -120,8 +123,9 @@ function candidateRuns(facts: Facts): Outcome {
 /**
  * A boot of the candidate that may be its first or not. The bootloader aborts an entry it finds
  * pending-verify, so a trial under one is always the first. Any other state guards nothing: torn
- * bits make "new" an unknown word (esp32-boot C.5), or the bootloader was built without rollback. A
- * crash boots such an image again and again, so its trial is journalled before it begins.
+ * bits make "new" an unknown word (esp_ota_ops.c, rewrite), or the bootloader was built without
+ * rollback. A crash boots such an image again and again, so its trial is journalled before it
+ * begins.
  */
 function trialBoots(facts: Facts): Outcome {
   const begins = outcome("staged", "trialBooted");

@@ -30,8 +30,8 @@ export function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8A
 }
 
 /**
- * Length in bytes of the ESP32 image in `slot`, walked over its segment headers (esp32-boot C.7);
- * 0 when there is none. Contents are not checked.
+ * Length in bytes of the ESP32 image in `slot`, walked over its segment headers
+ * (esp_image_format.h); 0 when there is none. Contents are not checked.
  */
 export function measureImage(slot: SlotFlash): number {
   const head = new Uint8Array(imageHeaderBytes);

@@ -149,7 +149,7 @@ export class Updater {
     this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
-  /** Stages the attempt's slot, but never bytes that this boot has not read back (DESIGN 3.2). */
+  /** Stages the attempt's slot, but never bytes that this boot has not read back. */
   stage(): void {
     const context = this.#context;
     const attempt = attemptOf(context);

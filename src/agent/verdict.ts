@@ -63,7 +63,8 @@ export class Verdict {
     const context = this.#context;
     const { hal, device } = context;
     try {
-      // The platform confirms its active entry, which after a fallback is another slot's (C.3).
+      // The platform confirms its active entry, which after a fallback is another slot's
+      // (bootloader_utility.c).
       if (hal.boot.activeSlot() !== device.runningSlot) hal.boot.stage(device.runningSlot);
       hal.boot.confirm();
     } catch {
@@ -127,6 +128,8 @@ export class Verdict {
       // marked, and a restart is enough to go there.
       const active = boot.activeSlot();
       if (active < 0 || active === runningSlot) boot.reject();
+      // A failed image that runs all the same: its entry is torn, and must not be read once more.
+      else if (attemptOf(context).phase === phases.failed) boot.forget(runningSlot);
       // No trial in this boot: it was restarted before and came back, so the other does not boot.
       else if (this.#trial === null) return context.post("rejectFailed", "revert-impossible");
     } catch {

@@ -128,7 +128,7 @@ test("every action and every event is used", () => {
   );
 });
 
-test("intent is journalled before the act, in every row (DESIGN 3.3)", () => {
+test("intent is journalled before the act, in every row", () => {
   const before: [AgentAction, readonly AgentAction[]][] = [
     ["confirm", ["journalConfirming"]],
     ["sendReport", ["journalUpdated", "journalFailure"]],

@@ -288,7 +288,7 @@ test("A16 a write that reports success and differs is found by reading back", ()
   }
 });
 
-// A17 (esp32-boot C.5)
+// A17 (esp_ota_ops.c, rewrite)
 test("A17 a cut between erase and write of mark-valid is repaired without a download", () => {
   const erase = traceOf("healthy")
     .filter((operation) => isOtadata(operation) && operation.kind === "erase")

@@ -58,6 +58,14 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
     const random = new Prng(seed);
     let request: HttpRequestOptions | null = null;
     let ends = 0;
+    // The end is told from a timer; those that were cleared never run.
+    let timers: { callback: () => void; delayMs: number }[] = [];
+    const runDue = (): void => {
+      for (const { callback, delayMs } of timers.splice(0)) {
+        if (delayMs === 0) callback();
+        else timers.push({ callback, delayMs });
+      }
+    };
     const hal = {
       http: {
         request: (options: HttpRequestOptions) => {
@@ -65,10 +73,20 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
           return { read: () => random.below(3) * 100, close: () => undefined };
         },
       },
-      timers: { nowMs: () => 0, set: () => 1, clear: () => undefined },
+      timers: {
+        nowMs: () => 0,
+        set: (callback: () => void, delayMs: number) => {
+          timers.push({ callback, delayMs });
+          return timers.at(-1);
+        },
+        clear: (timer: unknown) => {
+          timers = timers.filter((one) => one !== timer);
+        },
+      },
     } as unknown as Hal;
     const target = { scheme: "http" as const, hostname: "h", port: 80, path: "/" };
     new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), () => ends++).start();
+    runDue();
     for (let i = 0; i < 12; i++) {
       const options = request as HttpRequestOptions | null;
       const choice = random.below(4);
@@ -77,6 +95,7 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       else if (choice === 2 && i > 6) options?.onDone(random.below(2) === 0);
     }
     (request as HttpRequestOptions | null)?.onDone(true);
+    runDue();
     assert.is(ends, 1, `seed ${seed}`);
   }
 });

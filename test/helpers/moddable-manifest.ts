@@ -1,5 +1,5 @@
 /**
- * Moddable build manifests as mcconfig reads them (moddable.md 2.2, 3.2, 3.3), without the SDK:
+ * Moddable build manifests as mcconfig reads them, without the SDK:
  * includes are walked, a glob takes the files of one folder, a folder or file that is missing is an
  * error. Includes of the SDK itself, "$(MODDABLE)/...", are named and not walked.
  */

@@ -1,6 +1,6 @@
 /**
- * Hostile input on XS in an ESP32's heap: no envelope and no HTTP answer aborts the machine. A share
- * runs in every test; HOSTILE=100000 npm run test:xs runs that many of both.
+ * Hostile input on XS in an ESP32's heap: no envelope and no HTTP answer aborts the machine. A
+ * share runs in every test; HOSTILE=100000 npm run test:xs runs that many of both.
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -99,7 +99,8 @@ test("otadata entries read, compare and write the same", () => {
     entries.map((second) => ({ kind: kinds.otadata, inputs: [first, second] })),
   );
   const answers = askBoth(questions);
-  // esp32-boot.md: crc32 of the sequence with the register at 0; for 1 it is 4743989a.
+  // ESP-IDF bootloader_common.c: crc32 of the sequence with the register at 0; for 1 it is
+  // 4743989a.
   assert.ok(answers[0].includes(String(0x4743989a)), answers[0]);
 });
 

@@ -1,6 +1,6 @@
 /**
- * Pure parts of the device as questions with a text for an answer: asked on Node and on XS, they must
- * say the same.
+ * Pure parts of the device as questions with a text for an answer: asked on Node and on XS, they
+ * must say the same.
  */
 import { next, table } from "../../../src/agent/machine.js";
 import { reconcile } from "../../../src/agent/reconcile.js";

@@ -1,2 +1,2 @@
-/** Requests of the unit tests' protocol; `next` and `answer` return the kind of the next question. */
+/** Requests of the unit tests; `next` and `answer` return the kind of the next question. */
 export const questions = Object.freeze({ next: 100, input: 101, answer: 102 });

@@ -1,4 +1,4 @@
-/** Calls a native function while it is loaded: modules are preloaded on the desk, so it must fail. */
+/** Calls a native function while it is preloaded, which happens on the desk: it must fail. */
 /// <reference path="../../../../hosts/xs/natives.d.ts" />
 const digest = digestOpen("SHA256");
 
