@@ -159,6 +159,13 @@ test("pack refuses what would not boot, and keys that cannot sign", ({ dir }) =>
   assert.match(warned.err, "chmod 600");
 });
 
+test("pack does not write over what it reads", ({ dir }) => {
+  writeFileSync(join(dir, "app.bin"), imageOf("ok"));
+  const out = packArgs.slice(0, -1).concat("./app.bin", "--json");
+  refusal(daruma(dir, ...out), "out-is-input", 2);
+  assert.is(readFileSync(join(dir, "app.bin"))[0], 0xe9);
+});
+
 test("boot tells what the bootloader does", ({ dir }) => {
   const [first] = bootCases();
   writeFileSync(join(dir, "flash.bin"), caseFlash(first));

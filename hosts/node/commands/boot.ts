@@ -1,6 +1,6 @@
 /** `daruma boot`: what the bootloader does with a raw flash file, and why. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { type Chip, chipByName, chipNames } from "../../../src/boot/chips.js";
 import { crcMatches, type OtadataEntry, stateName } from "../../../src/boot/otadata.js";
 import { type BootReason, type BootResult, runBootloader } from "../../simulator/bootloader.js";
@@ -134,8 +134,13 @@ export function renderBoot(report: BootReport): string {
 function readFlash(file: string): Uint8Array {
   let content: Uint8Array;
   try {
+    // A device or a pipe has no end; reading it would take all memory.
+    if (!statSync(file).isFile()) {
+      throw new BootCommandError("file-unreadable", `${file}: is not a file`);
+    }
     content = readFileSync(file);
   } catch (error) {
+    if (error instanceof BootCommandError) throw error;
     throw new BootCommandError("file-unreadable", `${file}: cannot be read (${codeOf(error)})`);
   }
   if (content.length < flashBytesMin || content.length > flashBytesMax) {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { PackError, packRelease } from "../../../src/author/envelope.js";
 import { hex } from "../../../src/bytes.js";
@@ -38,6 +39,11 @@ export interface PackResult {
 
 /** Packs and signs a release. Throws CliError. */
 export function packFile(options: PackOptions, warn: (message: string) => void): PackResult {
+  for (const input of [options.image, options.key]) {
+    if (resolve(options.out) === resolve(input)) {
+      throw new CliError("out-is-input", `--out ${options.out} would overwrite ${input}`, 2);
+    }
+  }
   const image = checkImage(options.image);
   const signer = loadSigner(options.key, warn);
   const versionText = options.version ?? image.version;

@@ -61,6 +61,7 @@ test("bad input gives a code, never a stack", () => {
   const options = { chip: "esp32", write: false };
   fails("unknown-chip", () => bootFiles([], { chip: "esp8266", write: false }));
   fails("file-unreadable", () => bootFiles([join(folder, "absent.bin")], options));
+  fails("file-unreadable", () => bootFiles(["/dev/zero"], options));
   fails("flash-size", () => bootFiles([save("small.bin", new Uint8Array(0x8fff))], options));
   const [report] = bootFiles([save("least.bin", new Uint8Array(0x9000 + 3))], options);
   assert.is(report.reason, "partition-table-invalid");
