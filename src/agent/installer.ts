@@ -61,22 +61,16 @@ export class Installer {
   }
 
   /**
-   * Programs the held head, if it still is, and selects the slot. Throws when the flash or the
-   * platform refuses; must be called only with `isVerified`.
+   * Programs the held head and selects the slot. Throws when the flash or the platform refuses;
+   * must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
     const { boot } = this.#context.hal;
     const slot = boot.openSlot(image.slot);
-    if (head !== null && isHeadOpen(slot, head)) writeHead(slot, head);
-    try {
-      boot.stage(image.slot);
-    } catch (error) {
-      if (head === null) throw error;
-      // A head torn by a power cut may read right here and wrong there; programmed once more, its
-      // bits are firm.
-      writeHead(slot, head);
-      boot.stage(image.slot);
-    }
+    // Also when it reads right: torn by a power cut it may read wrong at another time. Programmed
+    // once more its bits are firm, and firm ones stay as they are.
+    if (head !== null) writeHead(slot, head);
+    boot.stage(image.slot);
   }
 
   cancel(): void {

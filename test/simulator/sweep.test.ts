@@ -20,6 +20,7 @@ const regressions: readonly string[] = [
   // A reject marked the confirmed image's entry, for the trial's own was lost.
   "fail-test known 0 13~before",
   "fail-test second 958 20/weak:1:32",
+  "fail-test known 11 6/prefix:1 15/bits:2:254 17/weak:1:224",
   // Damaged for the last time while it was staged again: no timer was left.
   "crash known 0 rot:139167:4@6 13/before 20/before!brown-out 24/before!brown-out " +
     "rot:139372:64@30 rot:135386:1@43",
