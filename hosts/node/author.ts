@@ -11,6 +11,7 @@ export {
   type ReleaseInput,
   type Signer,
 } from "../../src/author/envelope.js";
+export { buildImage, type ImageOptions } from "../../src/author/esp-image.js";
 export { type AppImage, checkImage } from "./app-image.js";
 export { type PackOptions, type PackResult, packFile } from "./commands/pack.js";
 export { type VerifyResult, verifyFile } from "./commands/verify.js";

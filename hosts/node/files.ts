@@ -1,6 +1,7 @@
 /** Reading files that a person named, within a bound, with errors that say what to do. */
 
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { CliError, systemCode } from "./errors.js";
 
 /**
@@ -39,9 +40,10 @@ export function readBounded(path: string, bytesMax: number, what: string): Uint8
   }
 }
 
-/** Writes a file, replacing an earlier one. Throws CliError "file-unwritable". */
+/** Writes a file, replacing an earlier one, and makes its folder. Throws "file-unwritable". */
 export function writeWhole(path: string, bytes: Uint8Array): void {
   try {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
   } catch (error) {
     throw new CliError(

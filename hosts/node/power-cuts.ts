@@ -4,6 +4,7 @@
  */
 import { Agent } from "../../src/agent/agent.js";
 import type { SelfTest } from "../../src/agent/options.js";
+import { parseImageHeader } from "../../src/boot/image.js";
 import { createHal } from "../esp32/hal.js";
 import type { BootedDevice } from "../simulator/board.js";
 import type { PromiseId } from "../simulator/checkers.js";
@@ -97,6 +98,8 @@ export function replayPowerCut(
 
 function stageOptions(test: PowerCutTest): StageOptions {
   const { oldImage, newImage, selfTests, firmware } = test;
+  checkImageArgument("oldImage", oldImage);
+  checkImageArgument("newImage", newImage);
   const withTests: BenchFirmware = (device, options) => {
     const tests = selfTests?.(device) ?? [];
     new Agent(createHal(device.platform), { ...options, selfTests: tests }).start();
@@ -107,4 +110,13 @@ function stageOptions(test: PowerCutTest): StageOptions {
   const newIsHealthy = (test.expected ?? "healthy") === "healthy";
   const newFirmware = firmware ?? withTests;
   return { images: { oldImage, newImage, oldFirmware, newFirmware, newIsHealthy } };
+}
+
+/** Callers in JavaScript have no compiler: a missing image must not pass for a tested one. */
+function checkImageArgument(name: string, bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new RangeError(`${name} must be the bytes of an ESP32 image (Uint8Array)`);
+  }
+  const header = parseImageHeader(bytes);
+  if (!header.ok) throw new RangeError(`${name} is not an ESP32 image: ${header.code}`);
 }

@@ -33,4 +33,11 @@ test("a verdict that is not ok names a line that replays it", () => {
   assert.is(again.violations[0].promise, promise);
 });
 
+test("a missing or wrong image is refused by its name", () => {
+  const wrong = { oldImage: images.oldImage } as typeof images;
+  assert.throws(() => everyPowerCut(wrong), /^RangeError: newImage|newImage must be/);
+  const cut = { ...images, oldImage: images.oldImage.slice(1) };
+  assert.throws(() => everyPowerCut(cut), /oldImage is not an ESP32 image/);
+});
+
 test.run();

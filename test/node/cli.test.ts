@@ -152,7 +152,7 @@ test("pack refuses what would not boot, and keys that cannot sign", ({ dir }) =>
   writeFileSync(join(dir, "app.bin"), imageOf("ok"));
   refusal(daruma(dir, ...packArgs, "--key", "release.pub.pem", "--json"), "key-public");
   refusal(daruma(dir, ...packArgs, "--vendor", "No Domain", "--json"), "pack-vendor");
-  refusal(daruma(dir, ...packArgs, "--out", "no/folder/a.suit", "--json"), "file-unwritable");
+  refusal(daruma(dir, ...packArgs, "--out", "app.bin/a.suit", "--json"), "file-unwritable");
   chmodSync(join(dir, "release.key.pem"), 0o644);
   const warned = daruma(dir, ...packArgs, "--json");
   assert.is(warned.code, 0);
@@ -164,6 +164,20 @@ test("pack does not write over what it reads", ({ dir }) => {
   const out = packArgs.slice(0, -1).concat("./app.bin", "--json");
   refusal(daruma(dir, ...out), "out-is-input", 2);
   assert.is(readFileSync(join(dir, "app.bin"))[0], 0xe9);
+  writeFileSync(join(dir, "notes.txt"), "mine");
+  daruma(dir, "keygen", "--out", ".");
+  const over = packArgs.slice(0, -1).concat("notes.txt", "--json");
+  refusal(daruma(dir, ...over), "out-exists");
+  assert.is(readFileSync(join(dir, "notes.txt"), "utf8"), "mine");
+});
+
+test("pack makes the folder it writes to, and refuses a URI that no device fetches", ({ dir }) => {
+  writeFileSync(join(dir, "app.bin"), imageOf("ok"));
+  daruma(dir, "keygen", "--out", ".");
+  const made = packArgs.slice(0, -1).concat("releases/new/app.suit", "--json");
+  assert.is(daruma(dir, ...made).code, 0);
+  const climbing = packArgs.map((one, at) => (packArgs[at - 1] === "--uri" ? "../app.bin" : one));
+  refusal(daruma(dir, ...climbing, "--json"), "uri-unsupported");
 });
 
 test("boot tells what the bootloader does", ({ dir }) => {

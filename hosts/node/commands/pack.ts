@@ -1,13 +1,17 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { resolveUri } from "../../../src/agent/url.js";
 import { PackError, packRelease } from "../../../src/author/envelope.js";
 import { hex } from "../../../src/bytes.js";
 import { digestOf } from "../../../src/crypto/digest.js";
+import type { HttpScheme } from "../../../src/hal.js";
+import { envelopeBytesMax } from "../../../src/limits.js";
 import { readEnvelope } from "../../../src/suit/envelope.js";
 import { checkImage } from "../app-image.js";
 import { nodeDigest } from "../digest.js";
 import { CliError } from "../errors.js";
-import { writeWhole } from "../files.js";
+import { readBounded, writeWhole } from "../files.js";
 import { loadSigner } from "../keys.js";
 import { printResult, printWarning, renderPack } from "../render.js";
 
@@ -43,6 +47,12 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
     if (resolve(options.out) === resolve(input)) {
       throw new CliError("out-is-input", `--out ${options.out} would overwrite ${input}`, 2);
     }
+  }
+  if (!isEnvelopeOrAbsent(options.out)) {
+    throw new CliError("out-exists", `${options.out} is no envelope and is not replaced`);
+  }
+  if (!["http", "https"].some((scheme) => isFetchable(scheme as HttpScheme, options.uri))) {
+    throw new CliError("uri-unsupported", `no device would fetch "${options.uri}"; see the README`);
   }
   const image = checkImage(options.image);
   const signer = loadSigner(options.key, warn);
@@ -86,6 +96,18 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
       throw error;
     }
   }
+}
+
+/** True when `path` may be written: nothing is there, or an older envelope. */
+function isEnvelopeOrAbsent(path: string): boolean {
+  if (!existsSync(path)) return true;
+  const bytes = readBounded(path, envelopeBytesMax, "an envelope");
+  return readEnvelope(bytes, bytes.length) !== null;
+}
+
+/** The agent's own rule, against any address of an offer. */
+function isFetchable(scheme: HttpScheme, uri: string): boolean {
+  return resolveUri({ scheme, hostname: "h", port: 80, path: "/v/c/latest.suit" }, uri) !== null;
 }
 
 export function registerPack(program: Command): void {

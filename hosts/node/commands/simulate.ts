@@ -1,4 +1,5 @@
 /** `daruma simulate`: one whole update on the simulated board, judged by the promises. */
+import { existsSync, statSync } from "node:fs";
 import type { Command } from "commander";
 import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
 import { checkImage } from "../app-image.js";
@@ -56,7 +57,11 @@ export function simulate(options: SimulateOptions): SimulateResult {
     seed: options.seed,
   });
   if (options.flashOut !== undefined) {
-    writeWhole(options.flashOut, run.simulation.flash.bytes);
+    const { bytes } = run.simulation.flash;
+    if (existsSync(options.flashOut) && statSync(options.flashOut).size !== bytes.length) {
+      throw new CliError("out-exists", `${options.flashOut} is no flash file and is not replaced`);
+    }
+    writeWhole(options.flashOut, bytes);
   }
   return {
     passed: run.passed,
