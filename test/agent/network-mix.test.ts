@@ -23,8 +23,9 @@ const targets: readonly NetworkTarget[] = ["offer", "payload", "report", "any"];
 function randomFault(random: Prng): NetworkFault {
   const kind = networkFaultKinds[random.below(networkFaultKinds.length)];
   const usual = networkFault(kind);
-  // Not 204: a server that answers a report with it has taken it.
-  const statuses = [200, 301, 304, 400, 404, 410, 416, 429, 500, 503, 511];
+  // Not 204: a server that answers a report with it has taken it. Not 404: three of them say that
+  // the host takes no reports.
+  const statuses = [200, 301, 304, 400, 403, 410, 416, 429, 500, 503, 511];
   const value = ["break", "stall"].includes(kind)
     ? random.below(sizeBytes)
     : kind === "status"
