@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { packRelease, type Signer } from "../../src/author/envelope.js";
+import type { Signer } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { chipById } from "../../src/boot/chips.js";
 import { descriptorOffset } from "../../src/boot/image.js";
@@ -24,7 +24,7 @@ import { generateKeys, loadSigner } from "./keys.js";
 import { type Progress, startProgress } from "./progress.js";
 import { printError } from "./render.js";
 import { type RunningServer, startServer } from "./server.js";
-import { nodeNatives, throwAwaySigner } from "./simulator.js";
+import { makeRelease, nodeNatives, throwAwaySigner } from "./simulator.js";
 import { slotTable } from "./slot-table.js";
 import { SocketLink } from "./socket-link.js";
 
@@ -72,7 +72,6 @@ function variantOf(image: Uint8Array, version: string): Uint8Array {
 }
 
 class Demo {
-  readonly #images: Images;
   readonly #dir: string;
   readonly #link = new SocketLink();
   readonly #signer: Signer;
@@ -82,7 +81,6 @@ class Demo {
   #activity = "";
 
   constructor(images: Images, dir: string, signer: Signer, server: RunningServer) {
-    this.#images = images;
     this.#dir = dir;
     this.#signer = signer;
     this.#server = server;
@@ -114,25 +112,11 @@ class Demo {
     behaviour: Behaviour,
     signer: Signer = this.#signer,
   ) {
-    const uri = `app-${sequenceNumber}.bin`;
-    const name = `app-${sequenceNumber}.suit`;
-    const envelope = packRelease(
-      {
-        imageDigest: digestOf(nodeDigest, "SHA256", image),
-        imageSizeBytes: image.length,
-        chipId: this.#images.chipId,
-        sequenceNumber,
-        versionText,
-        vendor,
-        className: deviceClass,
-        uri,
-      },
-      [signer],
-      nodeDigest,
-    );
-    writeFileSync(join(this.#dir, uri), image);
-    writeFileSync(join(this.#dir, name), envelope);
-    return { name, envelope, image, uri, behaviour };
+    const common = { vendor, deviceClass, signer, behaviour };
+    const release = makeRelease({ ...common, image, sequenceNumber, versionText });
+    writeFileSync(join(this.#dir, release.uri), image);
+    writeFileSync(join(this.#dir, release.name), release.envelope);
+    return release;
   }
 
   /** One act: publishes, waits for the report, shows the slots. */

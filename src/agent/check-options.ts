@@ -3,7 +3,7 @@ import type { HttpScheme } from "../hal.js";
 import { trustAnchorsMax } from "../limits.js";
 import { checkBootOptions, checkDuration } from "./check-boot-options.js";
 import { type AgentOptions, defaults } from "./options.js";
-import { type HttpTarget, parseHttpUrl } from "./url.js";
+import { type HttpTarget, isAlphanumeric, parseHttpUrl } from "./url.js";
 
 const nameCharsMax = 64;
 /** Checks all options; returns where offers come from. Throws RangeError with the option's name. */
@@ -32,9 +32,7 @@ function checkName(name: string, text: string): void {
   let isUsable = text.length > 0 && text.length <= nameCharsMax && text[0] !== ".";
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
-    const isDigit = code >= 0x30 && code <= 0x39;
-    isUsable &&= isLetter || isDigit || code === 0x2d || code === 0x2e || code === 0x5f;
+    isUsable &&= isAlphanumeric(code) || code === 0x2d || code === 0x2e || code === 0x5f;
   }
   if (!isUsable) {
     throw new RangeError(`${name} must be 1 to 64 letters, digits, ".", "_" and "-"`);

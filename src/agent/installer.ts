@@ -14,7 +14,6 @@ export interface ExpectedImage {
 
 export class Installer {
   readonly #context: AgentContext;
-  #running: SlotDigest | null = null;
   /** Digest that was read back right in this boot; staging asks for it. */
   #verified: Uint8Array | null = null;
 
@@ -37,9 +36,7 @@ export class Installer {
     const { hal, buffer } = context;
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
-    this.#running = new SlotDigest(hal, slot, total, held, buffer);
-    this.#running.start(told, (digest) => {
-      this.#running = null;
+    new SlotDigest(hal, slot, total, held, buffer).start(told, (digest) => {
       done(this.#identity(image, slot, digest));
     });
   }
@@ -71,11 +68,6 @@ export class Installer {
     // once more its bits are firm, and firm ones stay as they are.
     if (head !== null) writeHead(slot, head);
     boot.stage(image.slot);
-  }
-
-  cancel(): void {
-    this.#running?.cancel();
-    this.#running = null;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reading slots back: digests, identity, and the length of an image nobody told us about. */
 import { equalBytes, readU32 } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
-import type { Hal, SlotFlash, TimerHandle } from "../hal.js";
+import type { Hal, SlotFlash } from "../hal.js";
 import { heldHeadBytes, workBufferBytes } from "../limits.js";
 
 /** Bytes of the identity: the appended SHA-256 at the end of an ESP32 image. */
@@ -71,7 +71,6 @@ export class SlotDigest {
   readonly #buffer: Uint8Array;
   #digest: Digest | null = null;
   #offset = 0;
-  #timer: TimerHandle | null = null;
 
   constructor(
     hal: Hal,
@@ -92,8 +91,7 @@ export class SlotDigest {
    * failed; from a timer, never at once.
    */
   start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
-    this.#timer = this.#hal.timers.set(() => {
-      this.#timer = null;
+    this.#hal.timers.set(() => {
       let digest: Uint8Array | null = null;
       try {
         const isLast = this.#turn();
@@ -113,11 +111,6 @@ export class SlotDigest {
       // All turns at once.
     }
     return this.#close();
-  }
-
-  cancel(): void {
-    if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
-    this.#timer = null;
   }
 
   #turn(): boolean {

@@ -11,17 +11,10 @@ import { resolveUri } from "./url.js";
 export class Updater {
   readonly #context: AgentContext;
   readonly #installer: Installer;
-  #download: Download | null = null;
 
   constructor(context: AgentContext) {
     this.#context = context;
     this.#installer = new Installer(context);
-  }
-
-  close(): void {
-    this.#download?.close();
-    this.#download = null;
-    this.#installer.cancel();
   }
 
   /** Begins a new attempt for the accepted release. */
@@ -85,7 +78,7 @@ export class Updater {
     if (target === null) throw new Error("the payload URI was checked before");
     const slot = attemptOf(context).slot;
     const total = release.imageSizeBytes;
-    this.#download = new Download(hal, release, slot, device.chipId, progress, buffer, {
+    const download = new Download(hal, release, slot, device.chipId, progress, buffer, {
       progressed: (reached) => {
         journal.saveProgress(reached);
         context.failures = 0;
@@ -96,12 +89,11 @@ export class Updater {
       ended: (end, reason, retryMs) => context.enter(() => this.#ended(end, reason, retryMs)),
     });
     const headers = new Map([["daruma-device", hal.deviceId()]]);
-    this.#download.start(target, headers, options.stallTimeoutMs ?? defaults.stallTimeoutMs);
+    download.start(target, headers, options.stallTimeoutMs ?? defaults.stallTimeoutMs);
   }
 
   #ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
     const context = this.#context;
-    this.#download = null;
     context.retryAfterMs = retryMs;
     if (end === "written") return context.post("imageWritten");
     if (end === "damaged") return this.#damaged(reason === "" ? "flash-failed" : reason);

@@ -78,11 +78,15 @@ function hasScheme(reference: string): boolean {
 function isHostname(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
-    const isDigit = code >= 0x30 && code <= 0x39;
-    if (!isLetter && !isDigit && code !== 0x2d && code !== 0x2e) return false;
+    if (!isAlphanumeric(code) && code !== 0x2d && code !== 0x2e) return false;
   }
   return text.length > 0;
+}
+
+/** ASCII letters and digits. */
+export function isAlphanumeric(code: number): boolean {
+  const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+  return isLetter || (code >= 0x30 && code <= 0x39);
 }
 
 /** True when a segment of the path is "." or "..": servers resolve those in their own ways. */

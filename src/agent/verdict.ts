@@ -49,12 +49,6 @@ export class Verdict {
     this.#trial?.serverReached();
   }
 
-  close(): void {
-    this.#trial?.end();
-    this.#trial = null;
-    this.#installer.cancel();
-  }
-
   journalConfirming(): void {
     enterPhase(this.#context, phases.confirming);
   }
