@@ -27,39 +27,39 @@ function check(code: number, name: string): void {
 class PartitionSlot implements SlotFlash {
   readonly sizeBytes: number;
   readonly blockBytes: number;
-  readonly #partition: FlashPartition;
+  private readonly partition: FlashPartition;
 
   constructor(partition: FlashPartition) {
     const { size, blockLength } = partition.status();
     this.sizeBytes = size;
     this.blockBytes = blockLength;
-    this.#partition = partition;
+    this.partition = partition;
   }
 
   read(offset: number, into: Uint8Array, start: number, length: number): void {
-    this.#partition.read(viewOf(into, start, length), offset);
+    this.partition.read(viewOf(into, start, length), offset);
   }
 
   write(offset: number, from: Uint8Array, start: number, length: number): void {
-    this.#partition.write(viewOf(from, start, length), offset);
+    this.partition.write(viewOf(from, start, length), offset);
   }
 
   eraseBlock(offset: number): void {
-    this.#partition.eraseBlock(offset / this.blockBytes);
+    this.partition.eraseBlock(offset / this.blockBytes);
   }
 }
 
 class Esp32BootControl implements BootControl {
-  readonly #flash: FlashClass;
-  readonly #natives: Natives;
+  private readonly flash: FlashClass;
+  private readonly natives: Natives;
 
   constructor(platform: Platform) {
-    this.#flash = platform.flash;
-    this.#natives = platform.natives;
+    this.flash = platform.flash;
+    this.natives = platform.natives;
   }
 
   features(): BootFeatures {
-    const natives = this.#natives;
+    const natives = this.natives;
     return {
       rollback: natives.daruma_rollback_enabled() !== 0,
       validation: natives.daruma_validation_enabled() !== 0,
@@ -67,72 +67,72 @@ class Esp32BootControl implements BootControl {
   }
 
   runningSlot(): SlotIndex {
-    return this.#natives.daruma_running_slot();
+    return this.natives.daruma_running_slot();
   }
 
   slotCount(): number {
-    return this.#natives.daruma_slot_count();
+    return this.natives.daruma_slot_count();
   }
 
   activeSlot(): SlotIndex {
-    const pair = this.#entries();
+    const pair = this.entries();
     const active = pair === null ? -1 : activeEntry(pair);
-    return pair === null || active < 0 ? -1 : this.#slotOf(pair, active);
+    return pair === null || active < 0 ? -1 : this.slotOf(pair, active);
   }
 
   slotState(slot: SlotIndex): SlotState {
-    const pair = this.#entries();
+    const pair = this.entries();
     if (pair === null) return "none";
     let newest = -1;
     for (let i = 0; i < pair.length; i++) {
-      if (!this.#speaksOf(pair, i, slot)) continue;
+      if (!this.speaksOf(pair, i, slot)) continue;
       if (newest < 0 || pair[i].sequence > pair[newest].sequence) newest = i;
     }
     return newest < 0 ? "none" : stateName(pair[newest].stateWord);
   }
 
   forget(slot: SlotIndex): void {
-    const pair = this.#entries();
+    const pair = this.entries();
     if (pair === null) return;
     const active = activeEntry(pair);
-    const partition = this.#flash.open({ path: "otadata", mode: "r+" });
+    const partition = this.flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
       if (i === active || pair[i].sequence === sequenceErased) continue;
       // One that is not intact was torn, and may read as intact at another time.
-      if (!crcMatches(pair[i]) || this.#speaksOf(pair, i, slot)) partition.eraseBlock(i);
+      if (!crcMatches(pair[i]) || this.speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
     partition.close();
   }
 
   openSlot(slot: SlotIndex): SlotFlash {
     const running = this.runningSlot();
-    if (slot === running) return new PartitionSlot(this.#flash.open({ path: "running" }));
+    if (slot === running) return new PartitionSlot(this.flash.open({ path: "running" }));
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
     // As esp_ota_begin (esp_ota_ops.c): while the running image is unconfirmed, the other slot
     // holds the one to go back to, and writes to it throw.
     const isOnTrial = this.slotState(running) === "pending-verify";
-    return new PartitionSlot(this.#flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
+    return new PartitionSlot(this.flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
   }
 
   stage(slot: SlotIndex): void {
-    check(this.#natives.daruma_stage(slot), "esp_ota_set_boot_partition");
+    check(this.natives.daruma_stage(slot), "esp_ota_set_boot_partition");
   }
 
   confirm(): void {
-    const code = this.#natives.esp_ota_mark_app_valid_cancel_rollback();
+    const code = this.natives.esp_ota_mark_app_valid_cancel_rollback();
     check(code, "esp_ota_mark_app_valid_cancel_rollback");
   }
 
   reject(): void {
-    check(this.#natives.daruma_mark_invalid(), "esp_ota_mark_app_invalid_rollback");
+    check(this.natives.daruma_mark_invalid(), "esp_ota_mark_app_invalid_rollback");
   }
 
   /** Both entries; null when there is no otadata partition to read. */
-  #entries(): OtadataPair | null {
+  private entries(): OtadataPair | null {
     let partition: FlashPartition;
     try {
-      partition = this.#flash.open({ path: "otadata" });
+      partition = this.flash.open({ path: "otadata" });
     } catch {
       return null;
     }
@@ -145,14 +145,14 @@ class Esp32BootControl implements BootControl {
     return [first, second];
   }
 
-  #slotOf(pair: OtadataPair, index: number): SlotIndex {
+  private slotOf(pair: OtadataPair, index: number): SlotIndex {
     return slotOfSequence(pair[index].sequence, this.slotCount());
   }
 
-  #speaksOf(pair: OtadataPair, index: number, slot: SlotIndex): boolean {
+  private speaksOf(pair: OtadataPair, index: number, slot: SlotIndex): boolean {
     const entry = pair[index];
     if (entry.sequence === sequenceErased || !crcMatches(entry)) return false;
-    return this.#slotOf(pair, index) === slot;
+    return this.slotOf(pair, index) === slot;
   }
 }
 

@@ -77,15 +77,15 @@ export type ResolverClass = new (options: {
 /** A resolver over the name servers that the network gave, as HTTPClient expects one. */
 export function guardedResolver(net: NetModule, timer: TimerModule): ResolverClass {
   return class NetResolver {
-    readonly #gate: Gate;
+    readonly guardGate: Gate;
 
     constructor(options: { readonly gate: Gate }) {
-      this.#gate = options.gate;
+      this.guardGate = options.gate;
     }
 
     resolve(options: ResolveOptions): void {
       const answer = (address: string | undefined): void => {
-        if (!this.#gate.open) return;
+        if (!this.guardGate.open) return;
         try {
           if (address === undefined) options.onError?.(new Error("name not found"));
           else options.onResolved(options.host, address);
@@ -119,24 +119,24 @@ export function guardedClient(
   Resolver: ResolverClass,
 ): HttpClientClass {
   return class GuardedClient implements HttpClientInstance {
-    readonly #gate: Gate = { open: true };
-    readonly #client: HttpClientInstance;
+    readonly guardGate: Gate = { open: true };
+    readonly client: HttpClientInstance;
 
     constructor(options: {
       readonly host: string;
       readonly port: number;
       onError?(error: unknown): void;
     }) {
-      this.#client = new Client({ ...options, socket, dns: { io: Resolver, gate: this.#gate } });
+      this.client = new Client({ ...options, socket, dns: { io: Resolver, gate: this.guardGate } });
     }
 
     request(options: Parameters<HttpClientInstance["request"]>[0]) {
-      return this.#client.request(options);
+      return this.client.request(options);
     }
 
     close(): void {
-      this.#gate.open = false;
-      this.#client.close();
+      this.guardGate.open = false;
+      this.client.close();
     }
   };
 }
@@ -146,19 +146,19 @@ export function guardedClient(
  * number that turns negative after 24.8 days). Right when it is read at least once in 49 days.
  */
 export class MonotonicClock {
-  readonly #ticks: () => number;
-  #last: number;
-  #elapsedMs = 0;
+  private readonly ticks: () => number;
+  private last: number;
+  private elapsedMs = 0;
 
   constructor(ticks: () => number) {
-    this.#ticks = ticks;
-    this.#last = ticks();
+    this.ticks = ticks;
+    this.last = ticks();
   }
 
   nowMs(): number {
-    const ticks = this.#ticks();
-    this.#elapsedMs += (ticks - this.#last) >>> 0;
-    this.#last = ticks;
-    return this.#elapsedMs;
+    const ticks = this.ticks();
+    this.elapsedMs += (ticks - this.last) >>> 0;
+    this.last = ticks;
+    return this.elapsedMs;
   }
 }

@@ -40,14 +40,14 @@ const resetReasons: readonly ResetReason[] = Object.freeze([
 const journalDomain = "daruma";
 
 class NvsKeyValue implements KeyValue {
-  readonly #domain;
+  private readonly domain;
 
   constructor(KeyValueStorage: KeyValueClass) {
-    this.#domain = KeyValueStorage.open({ path: journalDomain, format: "buffer" });
+    this.domain = KeyValueStorage.open({ path: journalDomain, format: "buffer" });
   }
 
   read(key: string, into: Uint8Array): number {
-    const value = this.#domain.read(key);
+    const value = this.domain.read(key);
     if (value === undefined) return -1;
     const bytes = new Uint8Array(value);
     // A record longer than this agent knows is a newer one that it cannot check.
@@ -57,67 +57,67 @@ class NvsKeyValue implements KeyValue {
   }
 
   write(key: string, from: Uint8Array, length: number): void {
-    this.#domain.write(key, from.slice(0, length));
+    this.domain.write(key, from.slice(0, length));
   }
 
   delete(key: string): void {
-    this.#domain.delete(key);
+    this.domain.delete(key);
   }
 }
 
 class PlatformDigest implements Digest {
-  readonly #digest: DigestInstance;
+  private readonly native: DigestInstance;
 
   constructor(digest: DigestInstance) {
-    this.#digest = digest;
+    this.native = digest;
   }
 
   write(bytes: Uint8Array, start: number, length: number): void {
-    this.#digest.write(viewOf(bytes, start, length));
+    this.native.write(viewOf(bytes, start, length));
   }
 
   close(): Uint8Array {
-    return new Uint8Array(this.#digest.close());
+    return new Uint8Array(this.native.close());
   }
 }
 
 class EspTimers implements Timers {
-  readonly #platform: Platform;
+  private readonly platform: Platform;
 
   constructor(platform: Platform) {
-    this.#platform = platform;
+    this.platform = platform;
   }
 
   nowMs(): number {
-    return this.#platform.ticks();
+    return this.platform.ticks();
   }
 
   set(callback: () => void, delayMs: number): TimerHandle {
-    return this.#platform.timer.set(callback, delayMs);
+    return this.platform.timer.set(callback, delayMs);
   }
 
   clear(handle: TimerHandle): void {
-    this.#platform.timer.clear(handle);
+    this.platform.timer.clear(handle);
   }
 }
 
 class TaskWatchdog implements Watchdog {
-  readonly #natives: Natives;
+  private readonly natives: Natives;
 
   constructor(natives: Natives) {
-    this.#natives = natives;
+    this.natives = natives;
   }
 
   arm(timeoutMs: number): boolean {
-    return this.#natives.daruma_watchdog_arm(timeoutMs) === 0;
+    return this.natives.daruma_watchdog_arm(timeoutMs) === 0;
   }
 
   feed(): void {
-    this.#natives.daruma_watchdog_feed();
+    this.natives.daruma_watchdog_feed();
   }
 
   disarm(): void {
-    this.#natives.daruma_watchdog_disarm();
+    this.natives.daruma_watchdog_disarm();
   }
 }
 
@@ -129,7 +129,7 @@ class Esp32Hal implements Hal {
   readonly timers: Timers;
   readonly watchdog: Watchdog;
   readonly digest: DigestFactory;
-  readonly #platform: Platform;
+  private readonly platform: Platform;
 
   constructor(platform: Platform) {
     this.boot = createBootControl(platform);
@@ -140,28 +140,28 @@ class Esp32Hal implements Hal {
     this.timers = new EspTimers(platform);
     this.watchdog = new TaskWatchdog(platform.natives);
     this.digest = (algorithm) => new PlatformDigest(new platform.digest(algorithm));
-    this.#platform = platform;
+    this.platform = platform;
   }
 
   resetReason(): ResetReason {
-    return resetReasons[this.#platform.natives.esp_reset_reason()] ?? "unknown";
+    return resetReasons[this.platform.natives.esp_reset_reason()] ?? "unknown";
   }
 
   restart(): never {
-    this.#platform.natives.esp_restart();
+    this.platform.natives.esp_restart();
     throw new Error("esp_restart returned");
   }
 
   entropy(into: Uint8Array): void {
-    for (let i = 0; i < into.length; i++) into[i] = this.#platform.natives.esp_random();
+    for (let i = 0; i < into.length; i++) into[i] = this.platform.natives.esp_random();
   }
 
   deviceId(): string {
-    return this.#platform.natives.daruma_device_id();
+    return this.platform.natives.daruma_device_id();
   }
 
   log(line: string): void {
-    this.#platform.trace(line);
+    this.platform.trace(line);
   }
 }
 

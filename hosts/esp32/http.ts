@@ -8,57 +8,57 @@ import type { Http, HttpRequest, HttpRequestOptions, HttpScheme } from "../../sr
 import type { ClientRequest, HttpClientClass, HttpClientInstance } from "./platform.js";
 
 class ClientExchange implements HttpRequest {
-  readonly #options: HttpRequestOptions;
-  readonly #client: HttpClientInstance;
-  readonly #request: ClientRequest;
-  #sent = 0;
-  #over = false;
+  private readonly options: HttpRequestOptions;
+  private readonly client: HttpClientInstance;
+  private readonly request: ClientRequest;
+  private sent = 0;
+  private over = false;
 
   constructor(Client: HttpClientClass, options: HttpRequestOptions) {
-    this.#options = options;
-    this.#client = new Client({
+    this.options = options;
+    this.client = new Client({
       host: options.hostname,
       port: options.port,
-      onError: () => this.#done(true),
+      onError: () => this.done(true),
     });
-    this.#request = this.#client.request({
+    this.request = this.client.request({
       method: options.method,
       path: options.path,
       headers: options.headers,
       onHeaders: (status, headers) => {
-        if (!this.#over) options.onHeaders(status, headers);
+        if (!this.over) options.onHeaders(status, headers);
       },
       onReadable: (count) => {
-        if (!this.#over) options.onReadable(count);
+        if (!this.over) options.onReadable(count);
       },
-      onWritable: (count) => this.#send(count),
-      onDone: (error) => this.#done(error !== null && error !== undefined),
+      onWritable: (count) => this.send(count),
+      onDone: (error) => this.done(error !== null && error !== undefined),
     });
   }
 
   read(into: Uint8Array, start: number, length: number): number {
-    if (this.#over || length === 0) return 0;
-    return this.#request.read(viewOf(into, start, length)) ?? 0;
+    if (this.over || length === 0) return 0;
+    return this.request.read(viewOf(into, start, length)) ?? 0;
   }
 
   close(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#client.close();
+    if (this.over) return;
+    this.over = true;
+    this.client.close();
   }
 
-  #send(count: number): void {
-    const body = this.#options.body;
-    if (this.#over || body === undefined || this.#sent >= body.length) return;
-    const end = Math.min(body.length, this.#sent + count);
-    this.#request.write(body.subarray(this.#sent, end));
-    this.#sent = end;
+  private send(count: number): void {
+    const body = this.options.body;
+    if (this.over || body === undefined || this.sent >= body.length) return;
+    const end = Math.min(body.length, this.sent + count);
+    this.request.write(body.subarray(this.sent, end));
+    this.sent = end;
   }
 
-  #done(failed: boolean): void {
-    if (this.#over) return;
+  private done(failed: boolean): void {
+    if (this.over) return;
     this.close();
-    this.#options.onDone(failed);
+    this.options.onDone(failed);
   }
 }
 

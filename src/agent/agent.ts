@@ -36,19 +36,19 @@ export class Agent implements AgentContext {
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;
-  readonly #boot: BootCheck;
-  readonly #poller: Poller;
-  readonly #updater: Updater;
-  readonly #verdict: Verdict;
-  readonly #reporter: Reporter;
-  #device: Device | null = null;
-  #state: AgentState = "ready";
-  #reason: Reason | "" = "";
-  #pending: AgentEvent | null = null;
-  #dispatching = false;
-  #starts = 0;
-  #started = false;
-  #timer: TimerHandle | null = null;
+  private readonly boot: BootCheck;
+  private readonly poller: Poller;
+  private readonly updater: Updater;
+  private readonly verdict: Verdict;
+  private readonly reporter: Reporter;
+  private deviceFacts: Device | null = null;
+  private current: AgentState = "ready";
+  private lastReason: Reason | "" = "";
+  private pending: AgentEvent | null = null;
+  private dispatching = false;
+  private starts = 0;
+  private started = false;
+  private timer: TimerHandle | null = null;
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
@@ -56,63 +56,63 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     // Its own check gets no self-tests: they are handed over below, once.
-    this.#boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
-    this.journal = this.#boot.journal;
-    this.#poller = new Poller(this);
-    this.#updater = new Updater(this);
-    this.#verdict = new Verdict(this);
-    this.#reporter = new Reporter(this);
+    this.boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.journal = this.boot.journal;
+    this.poller = new Poller(this);
+    this.updater = new Updater(this);
+    this.verdict = new Verdict(this);
+    this.reporter = new Reporter(this);
   }
 
   get state(): AgentState {
-    return this.#state;
+    return this.current;
   }
 
   get reason(): Reason | "" {
-    return this.#reason;
+    return this.lastReason;
   }
 
   get capabilities(): number {
-    return this.#boot.probe.bits;
+    return this.boot.probe.bits;
   }
 
   get mayInstall(): boolean {
-    return this.#boot.probe.canRevert || this.options.allowWithoutRollback === true;
+    return this.boot.probe.canRevert || this.options.allowWithoutRollback === true;
   }
 
   get device(): Device {
-    if (this.#device === null) throw new Error("the agent was not started");
-    return this.#device;
+    if (this.deviceFacts === null) throw new Error("the agent was not started");
+    return this.deviceFacts;
   }
 
   /** The device's boot-time self-check, unless it was made, then the agent's work. */
   start(): void {
-    this.enter(() => this.#begin());
+    this.enter(() => this.begin());
   }
 
-  #begin(): void {
+  private begin(): void {
     const { hal } = this;
-    this.#starts++;
-    const { facts, outcome } = this.#boot.check();
+    this.starts++;
+    const { facts, outcome } = this.boot.check();
     const device = readDevice(hal, this.options);
-    this.#device = device;
-    this.#settle(outcome, device);
+    this.deviceFacts = device;
+    this.settle(outcome, device);
     const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
     if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
-    this.#verdict.takeOver(this.#boot);
-    this.#state = outcome.state;
-    this.#reason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
-    this.#started = true;
+    this.verdict.takeOver(this.boot);
+    this.current = outcome.state;
+    this.lastReason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
+    this.started = true;
     this.post(outcome.event, outcome.reason);
   }
 
   /** Adopts an unknown image and raises the counter that reconciliation names. */
-  #settle(outcome: Outcome, device: Device): void {
-    if (outcome.adopt === "trial") this.#updater.journalStranger();
+  private settle(outcome: Outcome, device: Device): void {
+    if (outcome.adopt === "trial") this.updater.journalStranger();
     if (outcome.adopt === "confirmed") {
       adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
-      this.#boot.probe.journalFound();
+      this.boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
     if (attempt === null || outcome.counts === "") return;
@@ -126,18 +126,18 @@ export class Agent implements AgentContext {
     try {
       run();
     } catch (error) {
-      this.#fault(error);
+      this.fault(error);
     }
   }
 
   /** A fault of the agent or its host is told and tried again later; a trial has its deadline. */
-  #fault(error: unknown): void {
+  private fault(error: unknown): void {
     try {
       this.hal.log(`fault: ${error instanceof Error ? error.message : "unknown"}`);
-      if (this.#timer !== null) return;
-      if (!this.#started) return this.#beginLater();
-      const event = resumption[this.#state];
-      this.#after(event, this.#retryMs(), event === "stageFailed" ? "stage-failed" : "");
+      if (this.timer !== null) return;
+      if (!this.started) return this.beginLater();
+      const event = resumption[this.current];
+      this.after(event, this.retryMs(), event === "stageFailed" ? "stage-failed" : "");
     } catch {
       // The host itself is down; the watchdog and the next boot take over.
     }
@@ -147,17 +147,17 @@ export class Agent implements AgentContext {
    * Nothing is done before reconciliation: without it an image on trial would pass for
    * a confirmed one, and the next offer would be written over the only good image.
    */
-  #beginLater(): void {
-    this.#timer = this.hal.timers.set(() => {
-      this.#timer = null;
-      this.enter(() => this.#begin());
-    }, this.#retryMs());
+  private beginLater(): void {
+    this.timer = this.hal.timers.set(() => {
+      this.timer = null;
+      this.enter(() => this.begin());
+    }, this.retryMs());
     // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    if (this.#starts >= startsMax && this.#isUnconfirmed()) this.hal.restart();
+    if (this.starts >= startsMax && this.isUnconfirmed()) this.hal.restart();
   }
 
   /** By the boot record, or by the journal where that cannot be read. */
-  #isUnconfirmed(): boolean {
+  private isUnconfirmed(): boolean {
     const { boot } = this.hal;
     const runningSlot = boot.runningSlot();
     try {
@@ -169,142 +169,142 @@ export class Agent implements AgentContext {
   }
 
   post(event: AgentEvent, reason: Reason | "" = ""): void {
-    this.#pending = event;
+    this.pending = event;
     // A reason stays until its attempt is over: later events of the same attempt refer to it.
-    if (reason !== "" || event === "pollDue" || event === "offerAccepted") this.#reason = reason;
+    if (reason !== "" || event === "pollDue" || event === "offerAccepted") this.lastReason = reason;
     // From within an action: the loop below takes it up when the actions are done.
-    if (this.#dispatching) return;
-    this.#dispatching = true;
+    if (this.dispatching) return;
+    this.dispatching = true;
     try {
-      while (this.#pending !== null) {
-        const transition = next(this.#state, this.#pending);
-        this.#pending = null;
+      while (this.pending !== null) {
+        const transition = next(this.current, this.pending);
+        this.pending = null;
         if (transition === null) continue;
-        this.#state = transition.to;
+        this.current = transition.to;
         this.tell("", 0, 0);
-        this.#runAll(transition.actions);
+        this.runAll(transition.actions);
       }
     } finally {
-      this.#dispatching = false;
+      this.dispatching = false;
     }
   }
 
-  #runAll(actions: readonly AgentAction[]): void {
+  private runAll(actions: readonly AgentAction[]): void {
     for (let i = 0; i < actions.length; i++) {
       try {
-        this.#run(actions[i]);
+        this.run(actions[i]);
       } catch (error) {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act: without its record the act must not follow.
         this.hal.log(`journal: ${actions[i]} failed`);
         // The reason of a result is kept: a crashed release must stay remembered as one.
         const event = unrecorded(actions[i], this.failures);
-        this.post(event, hasResult(this.#state) ? "" : "journal-failed");
+        this.post(event, hasResult(this.current) ? "" : "journal-failed");
         return;
       }
     }
   }
 
-  #run(action: AgentAction): void {
+  private run(action: AgentAction): void {
     switch (action) {
       case "fetchOffer":
-        return this.#poller.fetchOffer();
+        return this.poller.fetchOffer();
       case "schedulePoll":
         this.failures = 0;
-        return this.#after("pollDue", this.#pollMs());
+        return this.after("pollDue", this.pollMs());
       case "scheduleRetry":
-        return this.#after("pollDue", this.#retryMs());
+        return this.after("pollDue", this.retryMs());
       case "scheduleRepair":
-        return this.#after("knownGoodLost", this.#retryMs());
+        return this.after("knownGoodLost", this.retryMs());
       case "scheduleConfirm":
-        return this.#after("trialPassed", this.#retryMs());
+        return this.after("trialPassed", this.retryMs());
       case "scheduleReport":
-        return this.#after("reportDue", this.#retryMs());
+        return this.after("reportDue", this.retryMs());
       case "reportRefusal":
-        if (this.#poller.refusal !== null) this.#reporter.reportRefusal(this.#poller.refusal);
+        if (this.poller.refusal !== null) this.reporter.reportRefusal(this.poller.refusal);
         return;
       case "sendReport":
-        return this.#reporter.sendReport();
+        return this.reporter.sendReport();
       case "journalWriting":
-        return this.#updater.journalWriting();
+        return this.updater.journalWriting();
       case "journalDamage":
-        return this.#updater.journalDamage();
+        return this.updater.journalDamage();
       case "journalStaging":
-        return this.#updater.journalStaging();
+        return this.updater.journalStaging();
       case "journalRepair":
-        return this.#updater.journalRepair();
+        return this.updater.journalRepair();
       case "journalFailure":
-        return this.#updater.journalFailure();
+        return this.updater.journalFailure();
       case "journalConfirming":
-        return this.#verdict.journalConfirming();
+        return this.verdict.journalConfirming();
       case "journalConfirmed":
-        return this.#verdict.journalConfirmed();
+        return this.verdict.journalConfirmed();
       case "journalUpdated":
-        return this.#verdict.journalUpdated();
+        return this.verdict.journalUpdated();
       case "journalRejecting":
-        return this.#verdict.journalRejecting();
+        return this.verdict.journalRejecting();
       case "download":
-        return this.#updater.download();
+        return this.updater.download();
       case "verifyImage":
-        return this.#updater.verifyImage();
+        return this.updater.verifyImage();
       case "stage":
-        return this.#updater.stage();
+        return this.updater.stage();
       case "beginTrial":
-        return this.#verdict.beginTrial();
+        return this.verdict.beginTrial();
       case "checkTrial":
-        return this.#verdict.serverReached();
+        return this.verdict.serverReached();
       case "confirm":
-        return this.#verdict.confirm();
+        return this.verdict.confirm();
       case "reject":
-        return this.#verdict.reject();
+        return this.verdict.reject();
       case "restart":
         return this.hal.restart();
       case "clearAttempt":
         this.release = null;
-        this.#reason = "";
+        this.lastReason = "";
         return this.journal.clearAttempt();
     }
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
     try {
-      const state = this.#state;
-      const reason = this.#reason;
+      const state = this.current;
+      const reason = this.lastReason;
       this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
     } catch {
       this.hal.log("onProgress threw; the update goes on");
     }
   }
 
-  #after(event: AgentEvent, delayMs: number, reason: Reason | "" = ""): void {
+  private after(event: AgentEvent, delayMs: number, reason: Reason | "" = ""): void {
     const { timers } = this.hal;
-    if (this.#timer !== null) timers.clear(this.#timer);
-    this.#timer = timers.set(() => {
-      this.#timer = null;
+    if (this.timer !== null) timers.clear(this.timer);
+    this.timer = timers.set(() => {
+      this.timer = null;
       this.enter(() => this.post(event, reason));
     }, delayMs);
   }
 
-  #random(): number {
+  private random(): number {
     const bytes = new Uint8Array(4);
     this.hal.entropy(bytes);
     return readU32(bytes, 0);
   }
 
-  #pollMs(): number {
-    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.#random());
+  private pollMs(): number {
+    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.random());
   }
 
   /**
    * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
    * wait for a busy server: its deadline would end a good release.
    */
-  #retryMs(): number {
-    const capMs = this.#state === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.#state === "trial" ? 0 : this.retryAfterMs;
+  private retryMs(): number {
+    const capMs = this.current === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
+    const asked = this.current === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
     this.failures++;
-    return Math.max(retryDelayMs(this.failures, this.#random(), capMs), asked);
+    return Math.max(retryDelayMs(this.failures, this.random(), capMs), asked);
   }
 }
 

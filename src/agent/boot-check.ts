@@ -45,25 +45,25 @@ export class BootCheck implements TrialListener {
   trial: Trial | null = null;
   /** Set by a `run` that found everything. */
   state: BootState | null = null;
-  readonly #hal: Hal;
-  readonly #options: BootOptions;
-  readonly #tests: SelfTest[] = [];
-  #agent: TrialListener | null = null;
-  #abort = "";
+  private readonly hal: Hal;
+  private readonly options: BootOptions;
+  private readonly tests: SelfTest[] = [];
+  private agent: TrialListener | null = null;
+  private lastAbort = "";
 
   /** Throws RangeError when an option is out of range; touches nothing before `run`. */
   constructor(hal: Hal, options: BootOptions = {}) {
     checkBootOptions(options);
-    this.#hal = hal;
-    this.#options = options;
+    this.hal = hal;
+    this.options = options;
     this.journal = new Journal(hal);
     this.probe = new CapabilityProbe(hal);
-    if (options.selfTests !== undefined) this.#tests.push(...options.selfTests);
+    if (options.selfTests !== undefined) this.tests.push(...options.selfTests);
   }
 
   /** Adds a self-test of a new image; before the agent starts. */
   addSelfTest(test: SelfTest): void {
-    this.#tests.push(test);
+    this.tests.push(test);
   }
 
   /**
@@ -74,7 +74,7 @@ export class BootCheck implements TrialListener {
     try {
       this.check();
     } catch (error) {
-      this.#log(`boot check: ${error instanceof Error ? error.message : "unknown"}`);
+      this.log(`boot check: ${error instanceof Error ? error.message : "unknown"}`);
     }
     return this.findings;
   }
@@ -88,7 +88,7 @@ export class BootCheck implements TrialListener {
       trial: this.trial !== null,
       resetReason: facts.resetReason,
       reason: outcome.reason,
-      abort: this.#abort,
+      abort: this.lastAbort,
       capabilities: this.probe.bits,
     };
   }
@@ -97,22 +97,23 @@ export class BootCheck implements TrialListener {
   check(): BootState {
     if (this.state !== null) return this.state;
     const { journal, probe } = this;
-    const hal = this.#hal;
+    const hal = this.hal;
     journal.load();
     if (journal.attempt !== null || journal.confirmed !== null) probe.journalFound();
     const runningSlot = hal.boot.runningSlot();
     const facts = gatherFacts(hal, journal, runningSlot);
     const outcome = reconcile(facts);
     const isTrial = outcome.event === "trialBooted" && outcome.state !== "rejected";
-    probe.run(isTrial ? this.#beginTrial() : this.#probeWatchdog());
+    probe.run(isTrial ? this.beginTrial() : this.probeWatchdog());
     if (isTrial && hal.boot.activeSlot() === runningSlot) probe.trialSeen(facts.runningState);
     else if (outcome.adopt === "confirmed") probe.flashedByCable();
-    this.#abort = takeAbort(hal);
+    this.lastAbort = takeAbort(hal);
     hal.log(
       `boot: slot ${runningSlot} runs ${facts.running} image, entry ${facts.runningState}, ` +
         `reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
     );
-    if (this.#abort !== "") hal.log(`boot: the boot before ended with an abort: ${this.#abort}`);
+    if (this.lastAbort !== "")
+      hal.log(`boot: the boot before ended with an abort: ${this.lastAbort}`);
     if (!probe.canRevert) hal.log("boot: the bootloader is not known to revert a bad update");
     const state = { facts, outcome, runningSlot };
     this.state = state;
@@ -121,27 +122,27 @@ export class BootCheck implements TrialListener {
 
   /** The agent takes the trial over: from now on it hears how the trial ends. */
   handOver(listener: TrialListener, selfTests: readonly SelfTest[]): Trial | null {
-    this.#agent = listener;
-    for (const test of selfTests) this.#tests.push(test);
+    this.agent = listener;
+    for (const test of selfTests) this.tests.push(test);
     return this.trial;
   }
 
   passed(): void {
-    this.#agent?.passed();
+    this.agent?.passed();
   }
 
   failed(reason: Reason): void {
-    if (this.#agent !== null) this.#agent.failed(reason);
-    else this.#giveUp(reason);
+    if (this.agent !== null) this.agent.failed(reason);
+    else this.giveUp(reason);
   }
 
   /** Returns true when the watchdog runs. */
-  #beginTrial(): boolean {
-    const options = this.#options;
+  private beginTrial(): boolean {
+    const options = this.options;
     const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     // A check that is repeated after a fault leaves no second deadline behind.
     this.trial?.end();
-    const trial = new Trial(this.#hal, this.#tests, watchdogMs, this);
+    const trial = new Trial(this.hal, this.tests, watchdogMs, this);
     this.trial = trial;
     return trial.arm(
       options.trialTimeoutMs ?? defaults.trialTimeoutMs,
@@ -149,17 +150,17 @@ export class BootCheck implements TrialListener {
     );
   }
 
-  #probeWatchdog(): boolean {
-    const { watchdog } = this.#hal;
-    const hasWatchdog = watchdog.arm(this.#options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
+  private probeWatchdog(): boolean {
+    const { watchdog } = this.hal;
+    const hasWatchdog = watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
     watchdog.disarm();
     return hasWatchdog;
   }
 
   /** The deadline passed and no agent ever took over: back to the old image. */
-  #giveUp(reason: Reason): void {
-    const hal = this.#hal;
-    this.#log(`boot check: no agent took over: ${reason}`);
+  private giveUp(reason: Reason): void {
+    const hal = this.hal;
+    this.log(`boot check: no agent took over: ${reason}`);
     try {
       const attempt = this.journal.attempt;
       const phase: Phase = phases.rejecting;
@@ -168,14 +169,14 @@ export class BootCheck implements TrialListener {
       // The platform marks its active entry; another image's must not be marked.
       if (hal.boot.activeSlot() === hal.boot.runningSlot()) hal.boot.reject();
     } catch {
-      this.#log("boot check: the boot record could not be changed");
+      this.log("boot check: the boot record could not be changed");
     }
     hal.restart();
   }
 
-  #log(line: string): void {
+  private log(line: string): void {
     try {
-      this.#hal.log(line);
+      this.hal.log(line);
     } catch {
       // A host that cannot log must not keep the device from going back.
     }

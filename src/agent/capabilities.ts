@@ -30,36 +30,36 @@ export const capabilities = Object.freeze({
 const missingKey = "no-rollback";
 
 export class CapabilityProbe {
-  readonly #hal: Hal;
-  #bits = 0;
+  private readonly hal: Hal;
+  private seen = 0;
 
   constructor(hal: Hal) {
-    this.#hal = hal;
+    this.hal = hal;
   }
 
   get bits(): number {
-    return this.#bits;
+    return this.seen;
   }
 
   /** True when the bootloader, as far as is known, reverts an image that is not confirmed. */
   get canRevert(): boolean {
-    return this.#has(capabilities.rollbackBuilt) && !this.#has(capabilities.rollbackMissing);
+    return this.has(capabilities.rollbackBuilt) && !this.has(capabilities.rollbackMissing);
   }
 
   /** Looks at everything that costs no wear. `hasWatchdog` is what arming it told. */
   run(hasWatchdog: boolean): void {
-    const { boot, keyValue } = this.#hal;
+    const { boot, keyValue } = this.hal;
     const features = boot.features();
-    this.#set(capabilities.rollbackBuilt, features.rollback);
-    this.#set(capabilities.imageValidation, features.validation);
-    this.#set(capabilities.watchdog, hasWatchdog);
-    this.#set(capabilities.twoSlots, boot.slotCount() >= 2);
-    this.#set(capabilities.rollbackMissing, keyValue.read(missingKey, new Uint8Array(1)) >= 0);
+    this.set(capabilities.rollbackBuilt, features.rollback);
+    this.set(capabilities.imageValidation, features.validation);
+    this.set(capabilities.watchdog, hasWatchdog);
+    this.set(capabilities.twoSlots, boot.slotCount() >= 2);
+    this.set(capabilities.rollbackMissing, keyValue.read(missingKey, new Uint8Array(1)) >= 0);
   }
 
   /** A record of ours was found, or written in this boot. */
   journalFound(): void {
-    this.#set(capabilities.keyValue, true);
+    this.set(capabilities.keyValue, true);
   }
 
   /**
@@ -67,33 +67,33 @@ export class CapabilityProbe {
    * rollback: one with it would have rewritten the entry before it started this image.
    */
   trialSeen(state: SlotState): void {
-    this.#set(capabilities.rollbackArmed, state === "pending-verify");
-    if (state === "pending-verify") this.#setMissing(false);
-    else if (state === "new") this.#setMissing(true);
+    this.set(capabilities.rollbackArmed, state === "pending-verify");
+    if (state === "pending-verify") this.setMissing(false);
+    else if (state === "new") this.setMissing(true);
   }
 
   /** The app was flashed by cable, and the bootloader perhaps with it: what was seen is void. */
   flashedByCable(): void {
-    this.#setMissing(false);
+    this.setMissing(false);
   }
 
-  #has(bit: number): boolean {
-    return (this.#bits & bit) !== 0;
+  private has(bit: number): boolean {
+    return (this.seen & bit) !== 0;
   }
 
-  #set(bit: number, on: boolean): void {
-    this.#bits = on ? this.#bits | bit : this.#bits & ~bit;
+  private set(bit: number, on: boolean): void {
+    this.seen = on ? this.seen | bit : this.seen & ~bit;
   }
 
   /** Written on change only, and never at the cost of a trial. */
-  #setMissing(missing: boolean): void {
-    if (this.#has(capabilities.rollbackMissing) === missing) return;
-    this.#set(capabilities.rollbackMissing, missing);
+  private setMissing(missing: boolean): void {
+    if (this.has(capabilities.rollbackMissing) === missing) return;
+    this.set(capabilities.rollbackMissing, missing);
     try {
-      if (missing) this.#hal.keyValue.write(missingKey, Uint8Array.of(1), 1);
-      else this.#hal.keyValue.delete(missingKey);
+      if (missing) this.hal.keyValue.write(missingKey, Uint8Array.of(1), 1);
+      else this.hal.keyValue.delete(missingKey);
     } catch {
-      this.#hal.log("bootloader: what was seen of it could not be recorded");
+      this.hal.log("bootloader: what was seen of it could not be recorded");
     }
   }
 }

@@ -28,22 +28,22 @@ export interface DownloadListener {
 }
 
 export class Download implements ExchangeHandler {
-  readonly #hal: Hal;
-  readonly #release: Release;
-  readonly #slot: SlotFlash;
-  readonly #slotIndex: number;
-  readonly #listener: DownloadListener;
-  readonly #buffer: Uint8Array;
-  readonly #chipId: number;
-  #head: Uint8Array;
-  #exchange: Exchange | null = null;
+  private readonly hal: Hal;
+  private readonly release: Release;
+  private readonly slot: SlotFlash;
+  private readonly slotIndex: number;
+  private readonly listener: DownloadListener;
+  private readonly buffer: Uint8Array;
+  private readonly chipId: number;
+  private head: Uint8Array;
+  private exchange: Exchange | null = null;
   /** Bytes already in flash; a multiple of the block until the end. */
-  #offset: number;
-  #fill = 0;
+  private offset: number;
+  private fill = 0;
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
-  #skip = 0;
-  #receiving = false;
-  #over = false;
+  private skip = 0;
+  private receiving = false;
+  private over = false;
 
   constructor(
     hal: Hal,
@@ -54,147 +54,147 @@ export class Download implements ExchangeHandler {
     buffer: Uint8Array,
     listener: DownloadListener,
   ) {
-    this.#hal = hal;
-    this.#release = release;
-    this.#slotIndex = slotIndex;
-    this.#slot = hal.boot.openSlot(slotIndex);
-    this.#chipId = chipId;
-    this.#buffer = buffer;
-    this.#listener = listener;
-    this.#offset = resume === null ? 0 : resume.writtenBytes;
-    this.#head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
+    this.hal = hal;
+    this.release = release;
+    this.slotIndex = slotIndex;
+    this.slot = hal.boot.openSlot(slotIndex);
+    this.chipId = chipId;
+    this.buffer = buffer;
+    this.listener = listener;
+    this.offset = resume === null ? 0 : resume.writtenBytes;
+    this.head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
   }
 
   start(target: HttpTarget, headers: ReadonlyMap<string, string>, stallTimeoutMs: number): void {
     const request = new Map(headers);
-    if (this.#offset > 0) request.set("range", `bytes=${this.#offset}-`);
+    if (this.offset > 0) request.set("range", `bytes=${this.offset}-`);
     const exchange = new Exchange(
-      this.#hal,
+      this.hal,
       {
         target,
         method: "GET",
         headers: request,
         stallTimeoutMs,
-        totalTimeoutMs: defaults.downloadTimeoutMs + this.#release.imageSizeBytes,
+        totalTimeoutMs: defaults.downloadTimeoutMs + this.release.imageSizeBytes,
       },
       this,
     );
-    this.#exchange = exchange;
+    this.exchange = exchange;
     exchange.start();
   }
 
   /** Stops without a callback. */
   close(): void {
-    this.#over = true;
-    this.#exchange?.close();
+    this.over = true;
+    this.exchange?.close();
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
-    const size = this.#release.imageSizeBytes;
+    const size = this.release.imageSizeBytes;
     const length = headers.get("content-length");
-    if (status === 206 && isRange(headers.get("content-range"), this.#offset, size)) {
-      this.#receiving = true;
+    if (status === 206 && isRange(headers.get("content-range"), this.offset, size)) {
+      this.receiving = true;
       return;
     }
     if (status === 200) {
       // RFC 9110 14.2: a server may ignore Range; then the answer starts at byte 0.
       if (length !== undefined && decimal(length) !== size) {
-        return this.#end("interrupted", "payload-size-mismatch");
+        return this.end("interrupted", "payload-size-mismatch");
       }
-      this.#skip = this.#offset;
-      this.#receiving = true;
+      this.skip = this.offset;
+      this.receiving = true;
       return;
     }
-    this.#end("interrupted", "", retryAfterMs(headers));
+    this.end("interrupted", "", retryAfterMs(headers));
   }
 
   dataReadable(countBytes: number): void {
-    const exchange = this.#exchange;
-    const buffer = this.#buffer;
+    const exchange = this.exchange;
+    const buffer = this.buffer;
     let count = countBytes;
-    while (count > 0 && !this.#over && exchange !== null) {
-      const fill = this.#fill;
-      const skip = this.#skip;
-      const left = skip > 0 ? skip : this.#release.imageSizeBytes - this.#offset;
+    while (count > 0 && !this.over && exchange !== null) {
+      const fill = this.fill;
+      const skip = this.skip;
+      const left = skip > 0 ? skip : this.release.imageSizeBytes - this.offset;
       const room = (left < workBufferBytes ? left : workBufferBytes) - fill;
-      if (room <= 0 || !this.#receiving) return this.#end("interrupted", "payload-size-mismatch");
+      if (room <= 0 || !this.receiving) return this.end("interrupted", "payload-size-mismatch");
       const got = exchange.read(buffer, fill, room < count ? room : count);
       if (got <= 0) return;
       count -= got;
-      this.#fill = fill + got;
-      if (got === room) this.#blockFilled();
+      this.fill = fill + got;
+      if (got === room) this.blockFilled();
     }
   }
 
   ended(failed: boolean): void {
-    if (this.#over) return;
-    const whole = !failed && this.#receiving && this.#offset === this.#release.imageSizeBytes;
-    this.#end(whole ? "written" : "interrupted", "");
+    if (this.over) return;
+    const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
+    this.end(whole ? "written" : "interrupted", "");
   }
 
-  #blockFilled(): void {
-    if (this.#skip > 0) {
-      this.#skip -= this.#fill;
-      this.#fill = 0;
+  private blockFilled(): void {
+    if (this.skip > 0) {
+      this.skip -= this.fill;
+      this.fill = 0;
       return;
     }
-    if (this.#offset === 0 && !this.#acceptHead()) return;
+    if (this.offset === 0 && !this.acceptHead()) return;
     try {
-      this.#writeBlock();
+      this.writeBlock();
     } catch {
-      return this.#end("damaged", "flash-failed");
+      return this.end("damaged", "flash-failed");
     }
-    const offset = this.#offset + this.#fill;
-    this.#offset = offset;
-    this.#fill = 0;
-    this.#hal.watchdog.feed();
-    const isLast = offset === this.#release.imageSizeBytes;
-    if (isLast || offset % progressBytes === 0) this.#saveProgress();
-    if (!this.#over) this.#listener.written(offset);
+    const offset = this.offset + this.fill;
+    this.offset = offset;
+    this.fill = 0;
+    this.hal.watchdog.feed();
+    const isLast = offset === this.release.imageSizeBytes;
+    if (isLast || offset % progressBytes === 0) this.saveProgress();
+    if (!this.over) this.listener.written(offset);
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
-  #acceptHead(): boolean {
-    const result = parseImageHeader(this.#buffer.subarray(0, this.#fill));
-    if (!result.ok || result.header.chipId !== this.#chipId) {
-      this.#end("damaged", "image-header-mismatch");
+  private acceptHead(): boolean {
+    const result = parseImageHeader(this.buffer.subarray(0, this.fill));
+    if (!result.ok || result.header.chipId !== this.chipId) {
+      this.end("damaged", "image-header-mismatch");
       return false;
     }
-    this.#head = this.#buffer.slice(0, heldHeadBytes);
+    this.head = this.buffer.slice(0, heldHeadBytes);
     return true;
   }
 
-  #writeBlock(): void {
-    const slot = this.#slot;
-    const buffer = this.#buffer;
-    const offset = this.#offset;
-    const fill = this.#fill;
+  private writeBlock(): void {
+    const slot = this.slot;
+    const buffer = this.buffer;
+    const offset = this.offset;
+    const fill = this.fill;
     const start = offset === 0 ? heldHeadBytes : 0;
     // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
     const length = (fill + 15) & ~15;
     if (fill < length) buffer.fill(0xff, fill, length);
     slot.eraseBlock(offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
-    if (offset === 0) this.#hal.boot.forget(this.#slotIndex);
+    if (offset === 0) this.hal.boot.forget(this.slotIndex);
     slot.write(offset + start, buffer, start, length - start);
   }
 
-  #saveProgress(): void {
+  private saveProgress(): void {
     try {
-      this.#listener.progressed({
-        writtenBytes: this.#offset,
-        head: this.#head,
-        manifestDigest: this.#release.manifestDigest,
+      this.listener.progressed({
+        writtenBytes: this.offset,
+        head: this.head,
+        manifestDigest: this.release.manifestDigest,
       });
     } catch {
-      this.#end("interrupted", "journal-failed");
+      this.end("interrupted", "journal-failed");
     }
   }
 
-  #end(end: DownloadEnd, reason: Reason | "", afterMs = 0): void {
-    if (this.#over) return;
+  private end(end: DownloadEnd, reason: Reason | "", afterMs = 0): void {
+    if (this.over) return;
     this.close();
-    this.#listener.ended(end, reason, afterMs);
+    this.listener.ended(end, reason, afterMs);
   }
 }
 

@@ -28,23 +28,23 @@ export interface ExchangeRequest {
 const redirectsMax = 3;
 
 export class Exchange {
-  readonly #hal: Hal;
-  readonly #request: ExchangeRequest;
-  readonly #handler: ExchangeHandler;
-  readonly #startedMs: number;
-  #target: HttpTarget;
-  #http: HttpRequest | null = null;
-  #timer: TimerHandle | null = null;
-  #activeMs: number;
-  #redirects = 0;
-  #closed = false;
+  private readonly hal: Hal;
+  private readonly request: ExchangeRequest;
+  private readonly handler: ExchangeHandler;
+  private readonly startedMs: number;
+  private current: HttpTarget;
+  private http: HttpRequest | null = null;
+  private timer: TimerHandle | null = null;
+  private activeMs: number;
+  private redirects = 0;
+  private closed = false;
 
   constructor(hal: Hal, request: ExchangeRequest, handler: ExchangeHandler) {
-    this.#hal = hal;
-    this.#request = request;
-    this.#handler = handler;
-    this.#target = request.target;
-    this.#startedMs = this.#activeMs = hal.timers.nowMs();
+    this.hal = hal;
+    this.request = request;
+    this.handler = handler;
+    this.current = request.target;
+    this.startedMs = this.activeMs = hal.timers.nowMs();
   }
 
   /**
@@ -53,32 +53,32 @@ export class Exchange {
    * Failure to open arrives as `ended(true)`, never as an exception.
    */
   start(): void {
-    this.#timer = this.#hal.timers.set(() => {
-      this.#timer = null;
-      if (this.#closed) return;
-      this.#arm(Math.min(this.#request.stallTimeoutMs, this.#request.totalTimeoutMs));
-      this.#open();
+    this.timer = this.hal.timers.set(() => {
+      this.timer = null;
+      if (this.closed) return;
+      this.arm(Math.min(this.request.stallTimeoutMs, this.request.totalTimeoutMs));
+      this.open();
     }, 0);
   }
 
   /** Moves up to `length` readable bytes into `into[start, ...)`; returns how many. */
   read(into: Uint8Array, start: number, length: number): number {
-    return this.#http === null ? 0 : this.#http.read(into, start, length);
+    return this.http === null ? 0 : this.http.read(into, start, length);
   }
 
   /** Ends the exchange without a callback. */
   close(): void {
     // Also the timer of an end that was not told yet.
-    if (this.#timer !== null) this.#hal.timers.clear(this.#timer);
-    this.#timer = null;
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#drop();
+    if (this.timer !== null) this.hal.timers.clear(this.timer);
+    this.timer = null;
+    if (this.closed) return;
+    this.closed = true;
+    this.drop();
   }
 
-  #drop(): void {
-    const http = this.#http;
-    this.#http = null;
+  private drop(): void {
+    const http = this.http;
+    this.http = null;
     try {
       http?.close();
     } catch {
@@ -86,14 +86,14 @@ export class Exchange {
     }
   }
 
-  #open(): void {
-    const { method, headers, body } = this.#request;
-    const { hostname, port, path } = this.#target;
+  private open(): void {
+    const { method, headers, body } = this.request;
+    const { hostname, port, path } = this.current;
     // Bound to this request: late callbacks of one that was redirected away are ignored.
-    const redirects = this.#redirects;
-    const current = (): boolean => !this.#closed && redirects === this.#redirects;
+    const redirects = this.redirects;
+    const current = (): boolean => !this.closed && redirects === this.redirects;
     try {
-      this.#http = this.#hal.http.request({
+      this.http = this.hal.http.request({
         hostname,
         port,
         path,
@@ -101,54 +101,54 @@ export class Exchange {
         headers,
         ...(body === undefined ? {} : { body }),
         onHeaders: (status, received) => {
-          if (current()) this.#guard(() => this.#headers(status, received));
+          if (current()) this.guard(() => this.headersArrived(status, received));
         },
         onReadable: (count) => {
-          if (current()) this.#readable(count);
+          if (current()) this.readable(count);
         },
         onDone: (failed) => {
-          if (current()) this.#end(failed);
+          if (current()) this.end(failed);
         },
       });
     } catch {
-      this.#end(true);
+      this.end(true);
     }
   }
 
-  #headers(status: number, headers: HttpHeaders): void {
-    this.#activeMs = this.#hal.timers.nowMs();
+  private headersArrived(status: number, headers: HttpHeaders): void {
+    this.activeMs = this.hal.timers.nowMs();
     const isRedirect = status >= 301 && status <= 308 && status !== 304;
-    if (!isRedirect || this.#request.method !== "GET") {
-      this.#handler.headersReceived(status, headers);
+    if (!isRedirect || this.request.method !== "GET") {
+      this.handler.headersReceived(status, headers);
       return;
     }
-    const location = resolveUri(this.#target, headers.get("location") ?? "", locationBytesMax);
-    if (location === null || this.#redirects >= redirectsMax) {
-      this.#end(true);
+    const location = resolveUri(this.current, headers.get("location") ?? "", locationBytesMax);
+    if (location === null || this.redirects >= redirectsMax) {
+      this.end(true);
       return;
     }
-    this.#drop();
-    this.#redirects++;
-    this.#target = location;
-    this.#open();
+    this.drop();
+    this.redirects++;
+    this.current = location;
+    this.open();
   }
 
-  /** As #guard does, without a closure: this is the one callback that comes for every window. */
-  #readable(count: number): void {
-    this.#activeMs = this.#hal.timers.nowMs();
+  /** As guard does, without a closure: this is the one callback that comes for every window. */
+  private readable(count: number): void {
+    this.activeMs = this.hal.timers.nowMs();
     try {
-      this.#handler.dataReadable(count);
+      this.handler.dataReadable(count);
     } catch {
-      this.#end(true);
+      this.end(true);
     }
   }
 
   /** Runs the handler; an exception of it or of the host ends the exchange as failed. */
-  #guard(run: () => void): void {
+  private guard(run: () => void): void {
     try {
       run();
     } catch {
-      this.#end(true);
+      this.end(true);
     }
   }
 
@@ -156,29 +156,29 @@ export class Exchange {
    * Tells the end from a timer: what follows (signatures, flash, the next exchange) then has the
    * stack to itself and not what the HTTP client's own calls left of it.
    */
-  #end(failed: boolean): void {
-    if (this.#closed) return;
+  private end(failed: boolean): void {
+    if (this.closed) return;
     try {
       this.close();
-      this.#timer = this.#hal.timers.set(() => {
-        this.#timer = null;
-        this.#handler.ended(failed);
+      this.timer = this.hal.timers.set(() => {
+        this.timer = null;
+        this.handler.ended(failed);
       }, 0);
     } catch {
       // Without a timer it is told at once: the handler must hear of it.
-      this.#handler.ended(failed);
+      this.handler.ended(failed);
     }
   }
 
-  #arm(delayMs: number): void {
-    this.#timer = this.#hal.timers.set(() => {
-      if (this.#closed) return;
-      const nowMs = this.#hal.timers.nowMs();
-      const stallMs = this.#activeMs + this.#request.stallTimeoutMs - nowMs;
-      const totalMs = this.#startedMs + this.#request.totalTimeoutMs - nowMs;
-      if (stallMs <= 0 || totalMs <= 0) this.#end(true);
+  private arm(delayMs: number): void {
+    this.timer = this.hal.timers.set(() => {
+      if (this.closed) return;
+      const nowMs = this.hal.timers.nowMs();
+      const stallMs = this.activeMs + this.request.stallTimeoutMs - nowMs;
+      const totalMs = this.startedMs + this.request.totalTimeoutMs - nowMs;
+      if (stallMs <= 0 || totalMs <= 0) this.end(true);
       // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
-      else this.#arm(Math.ceil(Math.min(stallMs, totalMs)));
+      else this.arm(Math.ceil(Math.min(stallMs, totalMs)));
     }, delayMs);
   }
 }

@@ -13,12 +13,12 @@ export interface ExpectedImage {
 }
 
 export class Installer {
-  readonly #context: AgentContext;
+  private readonly context: AgentContext;
   /** Digest that was read back right in this boot; staging asks for it. */
-  #verified: Uint8Array | null = null;
+  private verified: Uint8Array | null = null;
 
   constructor(context: AgentContext) {
-    this.#context = context;
+    this.context = context;
   }
 
   /**
@@ -30,23 +30,27 @@ export class Installer {
     head: Uint8Array | null,
     done: (identity: Uint8Array | null) => void,
   ): void {
-    const context = this.#context;
+    const context = this.context;
     const slot = context.hal.boot.openSlot(image.slot);
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
     const { hal, buffer } = context;
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
     new SlotDigest(hal, slot, total, held, buffer).start(told, (digest) => {
-      done(this.#identity(image, slot, digest));
+      done(this.identity(image, slot, digest));
     });
   }
 
   /** Identity of a slot whose digest is right; null when it is not, or cannot be read. */
-  #identity(image: ExpectedImage, slot: SlotFlash, digest: Uint8Array | null): Uint8Array | null {
+  private identity(
+    image: ExpectedImage,
+    slot: SlotFlash,
+    digest: Uint8Array | null,
+  ): Uint8Array | null {
     if (digest === null || !equalBytes(digest, image.imageDigest)) return null;
     try {
       const identity = identityOf(slot, image.imageSizeBytes);
-      this.#verified = digest;
+      this.verified = digest;
       return identity;
     } catch {
       return null;
@@ -54,7 +58,7 @@ export class Installer {
   }
 
   isVerified(image: ExpectedImage): boolean {
-    return this.#verified !== null && equalBytes(this.#verified, image.imageDigest);
+    return this.verified !== null && equalBytes(this.verified, image.imageDigest);
   }
 
   /**
@@ -62,7 +66,7 @@ export class Installer {
    * must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
-    const { boot } = this.#context.hal;
+    const { boot } = this.context.hal;
     const slot = boot.openSlot(image.slot);
     // Also when it reads right: torn by a power cut it may read wrong at another time. Programmed
     // once more its bits are firm, and firm ones stay as they are.

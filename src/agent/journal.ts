@@ -21,36 +21,36 @@ import {
 import { knownBadMax, recordBytesMax } from "../limits.js";
 
 export class Journal {
-  readonly #hal: Hal;
-  readonly #buffer = new Uint8Array(recordBytesMax);
+  private readonly hal: Hal;
+  private readonly buffer = new Uint8Array(recordBytesMax);
   attempt: Attempt | null = null;
   confirmed: Confirmed | null = null;
   bad: KnownBad = { sequenceBelow: 0, digests: [] };
-  #progress: Progress | null = null;
+  private progress: Progress | null = null;
 
   constructor(hal: Hal) {
-    this.#hal = hal;
+    this.hal = hal;
   }
 
   /** Reads all records. A damaged record counts as absent and is told in the log. */
   load(): void {
-    this.attempt = this.#read("attempt", decodeAttempt);
-    this.confirmed = this.#read("confirmed", decodeConfirmed);
-    this.#progress = this.#read("progress", decodeProgress);
-    this.bad = this.#read("bad", decodeKnownBad) ?? this.bad;
+    this.attempt = this.read("attempt", decodeAttempt);
+    this.confirmed = this.read("confirmed", decodeConfirmed);
+    this.progress = this.read("progress", decodeProgress);
+    this.bad = this.read("bad", decodeKnownBad) ?? this.bad;
   }
 
-  #read<T>(key: string, decode: (bytes: Uint8Array, length: number) => T | null): T | null {
-    const length = this.#hal.keyValue.read(key, this.#buffer);
+  private read<T>(key: string, decode: (bytes: Uint8Array, length: number) => T | null): T | null {
+    const length = this.hal.keyValue.read(key, this.buffer);
     if (length < 0) return null;
-    const record = decode(this.#buffer, length);
-    if (record === null) this.#hal.log(`journal: record "${key}" is damaged and ignored`);
+    const record = decode(this.buffer, length);
+    if (record === null) this.hal.log(`journal: record "${key}" is damaged and ignored`);
     return record;
   }
 
   /** Progress of the release with this manifest digest; null when there is none. */
   progressOf(manifestDigest: Uint8Array): Progress | null {
-    const progress = this.#progress;
+    const progress = this.progress;
     return progress !== null && equalBytes(progress.manifestDigest, manifestDigest)
       ? progress
       : null;
@@ -58,30 +58,30 @@ export class Journal {
 
   /** Each save throws what key-value storage throws; the old record then still stands. */
   saveAttempt(attempt: Attempt): void {
-    this.#hal.keyValue.write("attempt", this.#buffer, encodeAttempt(attempt, this.#buffer));
+    this.hal.keyValue.write("attempt", this.buffer, encodeAttempt(attempt, this.buffer));
     this.attempt = attempt;
   }
 
   clearAttempt(): void {
-    this.#hal.keyValue.delete("attempt");
+    this.hal.keyValue.delete("attempt");
     this.attempt = null;
   }
 
   saveConfirmed(confirmed: Confirmed): void {
-    this.#hal.keyValue.write("confirmed", this.#buffer, encodeConfirmed(confirmed, this.#buffer));
+    this.hal.keyValue.write("confirmed", this.buffer, encodeConfirmed(confirmed, this.buffer));
     this.confirmed = confirmed;
   }
 
   saveProgress(progress: Progress): void {
-    this.#hal.keyValue.write("progress", this.#buffer, encodeProgress(progress, this.#buffer));
-    this.#progress = progress;
+    this.hal.keyValue.write("progress", this.buffer, encodeProgress(progress, this.buffer));
+    this.progress = progress;
   }
 
   /** Forgets the progress in RAM and, when there is a record, in storage. */
   clearProgress(): void {
-    if (this.#progress === null) return;
-    this.#hal.keyValue.delete("progress");
-    this.#progress = null;
+    if (this.progress === null) return;
+    this.hal.keyValue.delete("progress");
+    this.progress = null;
   }
 
   /** Remembers a failed release; the oldest digest makes room and raises `sequenceBelow`. */
@@ -96,7 +96,7 @@ export class Journal {
     }
     digests.push(prefix);
     const bad = { sequenceBelow, digests };
-    this.#hal.keyValue.write("bad", this.#buffer, encodeKnownBad(bad, this.#buffer));
+    this.hal.keyValue.write("bad", this.buffer, encodeKnownBad(bad, this.buffer));
     this.bad = bad;
   }
 
@@ -107,10 +107,10 @@ export class Journal {
    */
   countFailure(manifestDigest: Uint8Array): number {
     const digest = digestPrefix(manifestDigest);
-    const known = this.#read("failing", decodeFailing);
+    const known = this.read("failing", decodeFailing);
     const before = known !== null && equalBytes(known.digest, digest) ? known.count : 0;
     const failing = { count: Math.min(before + 1, 255), digest };
-    this.#hal.keyValue.write("failing", this.#buffer, encodeFailing(failing, this.#buffer));
+    this.hal.keyValue.write("failing", this.buffer, encodeFailing(failing, this.buffer));
     return failing.count;
   }
 }

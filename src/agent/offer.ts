@@ -12,12 +12,12 @@ export type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 export type OfferListener = (answer: OfferAnswer, lengthBytes: number, retryMs: number) => void;
 
 export class OfferRequest implements ExchangeHandler {
-  readonly #exchange: Exchange;
-  readonly #buffer: Uint8Array;
-  readonly #listener: OfferListener;
-  #length = 0;
-  #ok = false;
-  #over = false;
+  private readonly exchange: Exchange;
+  private readonly buffer: Uint8Array;
+  private readonly listener: OfferListener;
+  private length = 0;
+  private ok = false;
+  private over = false;
 
   constructor(
     hal: Hal,
@@ -27,10 +27,10 @@ export class OfferRequest implements ExchangeHandler {
     buffer: Uint8Array,
     listener: OfferListener,
   ) {
-    this.#buffer = buffer;
-    this.#listener = listener;
+    this.buffer = buffer;
+    this.listener = listener;
     const totalTimeoutMs = defaults.exchangeTimeoutMs;
-    this.#exchange = new Exchange(
+    this.exchange = new Exchange(
       hal,
       { target, method: "GET", headers, stallTimeoutMs, totalTimeoutMs },
       this,
@@ -38,39 +38,39 @@ export class OfferRequest implements ExchangeHandler {
   }
 
   start(): void {
-    this.#exchange.start();
+    this.exchange.start();
   }
 
   close(): void {
-    this.#over = true;
-    this.#exchange.close();
+    this.over = true;
+    this.exchange.close();
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
-    if (status === 200) this.#ok = true;
-    else if (status === 204 || status === 404) this.#end("none");
-    else this.#end("unreachable", retryAfterMs(headers));
+    if (status === 200) this.ok = true;
+    else if (status === 204 || status === 404) this.end("none");
+    else this.end("unreachable", retryAfterMs(headers));
   }
 
   dataReadable(countBytes: number): void {
     let count = countBytes;
-    while (count > 0 && !this.#over) {
-      const room = Math.min(envelopeBytesMax, this.#buffer.length) - this.#length;
-      if (room <= 0) return this.#end("too-big");
-      const got = this.#exchange.read(this.#buffer, this.#length, Math.min(room, count));
+    while (count > 0 && !this.over) {
+      const room = Math.min(envelopeBytesMax, this.buffer.length) - this.length;
+      if (room <= 0) return this.end("too-big");
+      const got = this.exchange.read(this.buffer, this.length, Math.min(room, count));
       if (got <= 0) return;
-      this.#length += got;
+      this.length += got;
       count -= got;
     }
   }
 
   ended(failed: boolean): void {
-    this.#end(failed || !this.#ok ? "unreachable" : "envelope");
+    this.end(failed || !this.ok ? "unreachable" : "envelope");
   }
 
-  #end(answer: OfferAnswer, retryMs = 0): void {
-    if (this.#over) return;
+  private end(answer: OfferAnswer, retryMs = 0): void {
+    if (this.over) return;
     this.close();
-    this.#listener(answer, this.#length, retryMs);
+    this.listener(answer, this.length, retryMs);
   }
 }

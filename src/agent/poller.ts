@@ -21,20 +21,20 @@ export interface Refusal {
 }
 
 export class Poller {
-  readonly #context: AgentContext;
+  private readonly context: AgentContext;
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
-  #request: OfferRequest | null = null;
+  private request: OfferRequest | null = null;
   /** Polls in a row that did not name the release under way. */
-  #absences = 0;
+  private absences = 0;
 
   constructor(context: AgentContext) {
-    this.#context = context;
+    this.context = context;
   }
 
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
-    const context = this.#context;
+    const context = this.context;
     const { hal, journal, options } = context;
     const headers = new Map([["daruma-device", hal.deviceId()]]);
     const confirmed = journal.confirmed;
@@ -45,53 +45,53 @@ export class Poller {
     const target = { ...context.server, path: `${context.server.path}latest.suit` };
     const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
     const listener = (answer: OfferAnswer, length: number, retryMs: number): void => {
-      context.enter(() => this.#answered(answer, length, retryMs));
+      context.enter(() => this.answered(answer, length, retryMs));
     };
     this.close();
-    this.#request = new OfferRequest(hal, target, headers, stallMs, context.buffer, listener);
-    this.#request.start();
+    this.request = new OfferRequest(hal, target, headers, stallMs, context.buffer, listener);
+    this.request.start();
   }
 
   close(): void {
-    this.#request?.close();
-    this.#request = null;
+    this.request?.close();
+    this.request = null;
   }
 
-  #answered(answer: OfferAnswer, length: number, retryMs: number): void {
-    const context = this.#context;
-    this.#request = null;
+  private answered(answer: OfferAnswer, length: number, retryMs: number): void {
+    const context = this.context;
+    this.request = null;
     context.retryAfterMs = retryMs;
     switch (answer) {
       case "unreachable":
         return context.post("serverFailed");
       case "none":
-        if (context.state === "writing") return this.#absent();
+        if (context.state === "writing") return this.absent();
         return context.post(context.state === "trial" ? "serverFailed" : "nothingNew");
       case "too-big":
-        return this.#refuse("envelope-too-big", null, length);
+        return this.refuse("envelope-too-big", null, length);
       case "envelope":
-        return this.#envelope(length);
+        return this.envelope(length);
     }
   }
 
-  #envelope(length: number): void {
-    const context = this.#context;
+  private envelope(length: number): void {
+    const context = this.context;
     const { hal, options, buffer } = context;
     const verify =
       options.verifySignature ??
       ((key: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean =>
         verifyEd25519(key, signature, message, hal.digest));
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
-    if (typeof authentic === "string") return this.#refuse(authentic, null, length);
+    if (typeof authentic === "string") return this.refuse(authentic, null, length);
     // Any authentic envelope proves that this image reaches the update server.
     if (context.state === "trial") return context.post("serverReached");
     const release = parseManifest(authentic);
-    if (typeof release === "string") return this.#refuse(release, null, length);
-    this.#judged(release, this.#judge(release), length);
+    if (typeof release === "string") return this.refuse(release, null, length);
+    this.judged(release, this.judge(release), length);
   }
 
-  #judge(release: Release): Judgement {
-    const { device, journal, options, server } = this.#context;
+  private judge(release: Release): Judgement {
+    const { device, journal, options, server } = this.context;
     const confirmed = journal.confirmed;
     const judgement = judge(release, {
       vendorId: device.vendorId,
@@ -105,31 +105,31 @@ export class Poller {
     });
     if (judgement !== "accept") return judgement;
     // Not while one is under way: what was begun under other facts is finished, not left half-way.
-    const isNew = this.#context.state === "ready";
-    if (isNew && !this.#context.mayInstall) return "rollback-unavailable";
+    const isNew = this.context.state === "ready";
+    if (isNew && !this.context.mayInstall) return "rollback-unavailable";
     if (resolveUri(server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }
 
-  #judged(release: Release, judgement: Judgement, length: number): void {
-    const context = this.#context;
+  private judged(release: Release, judgement: Judgement, length: number): void {
+    const context = this.context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
     const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
     switch (judgement) {
       case "accept":
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
         context.release = release;
-        this.#absences = 0;
+        this.absences = 0;
         return context.post("offerAccepted");
       case "nothing-new":
       case "known-bad":
-        return attempt === null ? context.post("nothingNew") : this.#absent();
+        return attempt === null ? context.post("nothingNew") : this.absent();
       case "installed":
         if (attempt !== null) return context.post("offerReplaced", "superseded");
-        this.#keepInstalled(release);
+        this.keepInstalled(release);
         return context.post("offerInstalled", "already-installed");
       default:
-        return this.#refuse(judgement, release, length);
+        return this.refuse(judgement, release, length);
     }
   }
 
@@ -137,16 +137,16 @@ export class Poller {
    * The release under way is not offered. One such answer may be a proxy's, a portal's or an old
    * one that is replayed; the download ends when it is repeated.
    */
-  #absent(): void {
-    this.#absences++;
-    if (this.#absences < absencesMax) return this.#context.post("serverFailed");
-    this.#absences = 0;
-    this.#context.post("offerReplaced", "withdrawn");
+  private absent(): void {
+    this.absences++;
+    if (this.absences < absencesMax) return this.context.post("serverFailed");
+    this.absences = 0;
+    this.context.post("offerReplaced", "withdrawn");
   }
 
   /** The offered image runs already (flashed by cable): only its release is recorded. */
-  #keepInstalled(release: Release): void {
-    const { hal, device, journal } = this.#context;
+  private keepInstalled(release: Release): void {
+    const { hal, device, journal } = this.context;
     const slot = hal.boot.openSlot(device.runningSlot);
     journal.attempt = {
       ...emptyAttempt(newReportId(hal)),
@@ -160,8 +160,8 @@ export class Poller {
     };
   }
 
-  #refuse(reason: Reason, release: Release | null, length: number): void {
-    const context = this.#context;
+  private refuse(reason: Reason, release: Release | null, length: number): void {
+    const context = this.context;
     // A bad answer must not end a download or a trial that is under way: it is asked again.
     if (context.state !== "ready") return context.post("serverFailed");
     this.refusal = {

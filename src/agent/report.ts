@@ -69,10 +69,10 @@ export type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
 export type DeliveryListener = (delivery: Delivery, retryMs: number) => void;
 
 export class ReportDelivery implements ExchangeHandler {
-  readonly #exchange: Exchange;
-  readonly #done: DeliveryListener;
-  #status = 0;
-  #retryMs = 0;
+  private readonly exchange: Exchange;
+  private readonly done: DeliveryListener;
+  private status = 0;
+  private retryMs = 0;
 
   constructor(
     hal: Hal,
@@ -81,13 +81,13 @@ export class ReportDelivery implements ExchangeHandler {
     stallTimeoutMs: number,
     done: DeliveryListener,
   ) {
-    this.#done = done;
+    this.done = done;
     const body = encodeReport(report);
     const headers = new Map([
       ["content-type", "application/cbor"],
       ["content-length", `${body.length}`],
     ]);
-    this.#exchange = new Exchange(
+    this.exchange = new Exchange(
       hal,
       {
         target,
@@ -102,31 +102,31 @@ export class ReportDelivery implements ExchangeHandler {
   }
 
   start(): void {
-    this.#exchange.start();
+    this.exchange.start();
   }
 
   close(): void {
-    this.#exchange.close();
+    this.exchange.close();
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
-    this.#status = status;
-    this.#retryMs = retryAfterMs(headers);
+    this.status = status;
+    this.retryMs = retryAfterMs(headers);
   }
 
   dataReadable(): void {
     // The body of an answer to a report says nothing; the status was all that counts.
-    this.#exchange.close();
-    this.#conclude();
+    this.exchange.close();
+    this.conclude();
   }
 
   ended(failed: boolean): void {
-    if (failed) this.#done("unanswered", this.#retryMs);
-    else this.#conclude();
+    if (failed) this.done("unanswered", this.retryMs);
+    else this.conclude();
   }
 
-  #conclude(): void {
-    this.#done(deliveryOf(this.#status), this.#retryMs);
+  private conclude(): void {
+    this.done(deliveryOf(this.status), this.retryMs);
   }
 }
 

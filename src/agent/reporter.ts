@@ -8,71 +8,71 @@ import type { Refusal } from "./poller.js";
 import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
 export class Reporter {
-  readonly #context: AgentContext;
-  #delivery: ReportDelivery | null = null;
+  private readonly context: AgentContext;
+  private delivery: ReportDelivery | null = null;
   /** Answers that refused the report, and those of a host that takes none. */
-  #tries = 0;
-  #unwanted = 0;
+  private tries = 0;
+  private unwanted = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
-  #toldRefusal = "";
+  private toldRefusal = "";
 
   constructor(context: AgentContext) {
-    this.#context = context;
+    this.context = context;
   }
 
   close(): void {
-    this.#delivery?.close();
-    this.#delivery = null;
+    this.delivery?.close();
+    this.delivery = null;
   }
 
   /** Sends the result of the journalled attempt. */
   sendReport(): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = attemptOf(context);
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
-    this.#send(
+    this.send(
       isUpdated ? "updated" : "failed",
       reason,
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
-      (delivery, retryMs) => context.enter(() => this.#concluded(delivery, retryMs)),
+      (delivery, retryMs) => context.enter(() => this.concluded(delivery, retryMs)),
     );
   }
 
-  #concluded(delivery: Delivery, retryMs: number): void {
+  private concluded(delivery: Delivery, retryMs: number): void {
     // An unanswered report waits for the network; a server that keeps refusing it is given up on.
-    if (delivery === "refused") this.#tries++;
+    if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
-    if (delivery === "unwanted") this.#unwanted++;
+    if (delivery === "unwanted") this.unwanted++;
     const isOver =
       delivery === "delivered" ||
-      this.#unwanted >= unwantedReportsMax ||
-      this.#tries >= reportTriesMax;
-    if (isOver) this.#tries = this.#unwanted = 0;
-    this.#context.retryAfterMs = retryMs;
-    this.#context.post(isOver ? "reportDelivered" : "reportFailed");
+      this.unwanted >= unwantedReportsMax ||
+      this.tries >= reportTriesMax;
+    if (isOver) this.tries = this.unwanted = 0;
+    this.context.retryAfterMs = retryMs;
+    this.context.post(isOver ? "reportDelivered" : "reportFailed");
   }
 
   /** Tells the server that its offer was refused, without touching flash or journal (P8). */
   reportRefusal(refusal: Refusal): void {
     const key = refusal.reason + hex(refusal.manifestDigest);
-    if (key === this.#toldRefusal) return;
-    this.#send(
+    if (key === this.toldRefusal) return;
+    this.send(
       "refused",
       refusal.reason,
-      newReportId(this.#context.hal),
+      newReportId(this.context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
       (delivery) => {
-        if (delivery === "delivered" || delivery === "unwanted") this.#toldRefusal = key;
+        if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = key;
       },
     );
   }
 
-  #send(
+  private send(
     result: Result,
     reason: Reason,
     reportId: Uint8Array,
@@ -80,9 +80,9 @@ export class Reporter {
     sequenceNumber: number,
     done: DeliveryListener,
   ): void {
-    const { hal, journal, options, server } = this.#context;
+    const { hal, journal, options, server } = this.context;
     this.close();
-    this.#delivery = new ReportDelivery(
+    this.delivery = new ReportDelivery(
       hal,
       { ...server, path: `${server.path}reports` },
       {
@@ -94,11 +94,11 @@ export class Reporter {
         reason,
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
-        capabilities: this.#context.capabilities,
+        capabilities: this.context.capabilities,
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       done,
     );
-    this.#delivery.start();
+    this.delivery.start();
   }
 }

@@ -64,13 +64,13 @@ export function chipIdOf(slot: SlotFlash): number {
  * the head of the image is still held back, `head` stands for the first 16 bytes.
  */
 export class SlotDigest {
-  readonly #hal: Hal;
-  readonly #slot: SlotFlash;
-  readonly #sizeBytes: number;
-  readonly #head: Uint8Array | null;
-  readonly #buffer: Uint8Array;
-  #digest: Digest | null = null;
-  #offset = 0;
+  private readonly hal: Hal;
+  private readonly slot: SlotFlash;
+  private readonly sizeBytes: number;
+  private readonly head: Uint8Array | null;
+  private readonly buffer: Uint8Array;
+  private digest: Digest | null = null;
+  private offset = 0;
 
   constructor(
     hal: Hal,
@@ -79,11 +79,11 @@ export class SlotDigest {
     head: Uint8Array | null,
     buffer: Uint8Array,
   ) {
-    this.#hal = hal;
-    this.#slot = slot;
-    this.#sizeBytes = sizeBytes;
-    this.#head = head;
-    this.#buffer = buffer;
+    this.hal = hal;
+    this.slot = slot;
+    this.sizeBytes = sizeBytes;
+    this.head = head;
+    this.buffer = buffer;
   }
 
   /**
@@ -91,13 +91,13 @@ export class SlotDigest {
    * failed; from a timer, never at once.
    */
   start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
-    this.#hal.timers.set(() => {
+    this.hal.timers.set(() => {
       let digest: Uint8Array | null = null;
       try {
-        const isLast = this.#turn();
-        told(this.#offset);
+        const isLast = this.turn();
+        told(this.offset);
         if (!isLast) return this.start(told, done);
-        digest = this.#close();
+        digest = this.close();
       } catch {
         digest = null;
       }
@@ -107,27 +107,27 @@ export class SlotDigest {
 
   /** The digest in one go, for the boot-time check. Throws what the flash throws. */
   runNow(): Uint8Array {
-    while (!this.#turn()) {
+    while (!this.turn()) {
       // All turns at once.
     }
-    return this.#close();
+    return this.close();
   }
 
-  #turn(): boolean {
-    this.#digest ??= this.#hal.digest("SHA256");
-    for (let i = 0; i < blocksPerTurn && this.#offset < this.#sizeBytes; i++) {
-      const length = Math.min(workBufferBytes, this.#sizeBytes - this.#offset);
-      this.#slot.read(this.#offset, this.#buffer, 0, length);
-      if (this.#offset === 0 && this.#head !== null) this.#buffer.set(this.#head, 0);
-      this.#digest.write(this.#buffer, 0, length);
-      this.#offset += length;
+  private turn(): boolean {
+    this.digest ??= this.hal.digest("SHA256");
+    for (let i = 0; i < blocksPerTurn && this.offset < this.sizeBytes; i++) {
+      const length = Math.min(workBufferBytes, this.sizeBytes - this.offset);
+      this.slot.read(this.offset, this.buffer, 0, length);
+      if (this.offset === 0 && this.head !== null) this.buffer.set(this.head, 0);
+      this.digest.write(this.buffer, 0, length);
+      this.offset += length;
     }
-    this.#hal.watchdog.feed();
-    return this.#offset >= this.#sizeBytes;
+    this.hal.watchdog.feed();
+    return this.offset >= this.sizeBytes;
   }
 
-  #close(): Uint8Array {
-    return this.#digest === null ? new Uint8Array(0) : this.#digest.close();
+  private close(): Uint8Array {
+    return this.digest === null ? new Uint8Array(0) : this.digest.close();
   }
 }
 

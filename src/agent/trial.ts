@@ -14,18 +14,18 @@ export interface TrialListener {
 }
 
 export class Trial {
-  readonly #hal: Hal;
-  readonly #tests: readonly SelfTest[];
-  readonly #listener: TrialListener;
-  readonly #watchdogTimeoutMs: number;
-  #deadline: TimerHandle | null = null;
-  #dwell: TimerHandle | null = null;
-  #feeder: TimerHandle | null = null;
-  #nextTest = 0;
-  #testsPassed = false;
-  #serverReached = false;
-  #dwelt = false;
-  #over = false;
+  private readonly hal: Hal;
+  private readonly tests: readonly SelfTest[];
+  private readonly listener: TrialListener;
+  private readonly watchdogTimeoutMs: number;
+  private deadline: TimerHandle | null = null;
+  private dwell: TimerHandle | null = null;
+  private feeder: TimerHandle | null = null;
+  private nextTest = 0;
+  private testsPassed = false;
+  private hasReached = false;
+  private dwelt = false;
+  private over = false;
 
   constructor(
     hal: Hal,
@@ -33,45 +33,45 @@ export class Trial {
     watchdogTimeoutMs: number,
     listener: TrialListener,
   ) {
-    this.#hal = hal;
-    this.#tests = tests;
-    this.#watchdogTimeoutMs = watchdogTimeoutMs;
-    this.#listener = listener;
+    this.hal = hal;
+    this.tests = tests;
+    this.watchdogTimeoutMs = watchdogTimeoutMs;
+    this.listener = listener;
   }
 
   /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
   arm(timeoutMs: number, dwellMs: number): boolean {
     // The deadline first: whatever fails after it, the trial ends.
-    this.#deadline = this.#hal.timers.set(() => {
-      this.fail(this.#testsPassed ? "server-unreachable" : "trial-timeout");
+    this.deadline = this.hal.timers.set(() => {
+      this.fail(this.testsPassed ? "server-unreachable" : "trial-timeout");
     }, timeoutMs);
-    const isWatched = this.#hal.watchdog.arm(this.#watchdogTimeoutMs);
-    this.#feed();
-    this.#dwell = this.#hal.timers.set(() => {
-      this.#dwelt = true;
-      this.#conclude();
+    const isWatched = this.hal.watchdog.arm(this.watchdogTimeoutMs);
+    this.feed();
+    this.dwell = this.hal.timers.set(() => {
+      this.dwelt = true;
+      this.conclude();
     }, dwellMs);
     return isWatched;
   }
 
   /** Runs the self-tests in order; each gets one `done`. */
   runTests(): void {
-    if (this.#over) return;
-    if (this.#nextTest >= this.#tests.length) {
-      this.#testsPassed = true;
-      this.#conclude();
+    if (this.over) return;
+    if (this.nextTest >= this.tests.length) {
+      this.testsPassed = true;
+      this.conclude();
       return;
     }
-    const index = this.#nextTest;
+    const index = this.nextTest;
     const done = (passed: boolean): void => {
       // A test that calls back twice, or late, speaks only once.
-      if (this.#over || this.#nextTest !== index) return;
+      if (this.over || this.nextTest !== index) return;
       if (!passed) return this.fail("self-test-failed");
-      this.#nextTest++;
+      this.nextTest++;
       this.runTests();
     };
     try {
-      this.#tests[index](done);
+      this.tests[index](done);
     } catch {
       // Also after done(true): a test that throws has not passed.
       this.fail("self-test-failed");
@@ -80,46 +80,46 @@ export class Trial {
 
   /** The update server answered with an authentic envelope. */
   serverReached(): void {
-    this.#serverReached = true;
-    this.#conclude();
+    this.hasReached = true;
+    this.conclude();
   }
 
   fail(reason: Reason): void {
-    if (this.#over) return;
+    if (this.over) return;
     this.end();
-    this.#listener.failed(reason);
+    this.listener.failed(reason);
   }
 
   /** Stops timers and watchdog; no callback follows: they belong to the trial alone. */
   end(): void {
-    this.#over = true;
+    this.over = true;
     try {
-      this.#stop();
+      this.stop();
     } catch {
       // A watchdog that cannot be disarmed resets later; what the trial found still counts.
     }
   }
 
-  #stop(): void {
-    if (this.#deadline !== null) this.#hal.timers.clear(this.#deadline);
-    if (this.#feeder !== null) this.#hal.timers.clear(this.#feeder);
-    if (this.#dwell !== null) this.#hal.timers.clear(this.#dwell);
-    this.#deadline = this.#feeder = this.#dwell = null;
-    this.#hal.watchdog.disarm();
+  private stop(): void {
+    if (this.deadline !== null) this.hal.timers.clear(this.deadline);
+    if (this.feeder !== null) this.hal.timers.clear(this.feeder);
+    if (this.dwell !== null) this.hal.timers.clear(this.dwell);
+    this.deadline = this.feeder = this.dwell = null;
+    this.hal.watchdog.disarm();
   }
 
-  #conclude(): void {
-    if (this.#over || !this.#testsPassed || !this.#serverReached || !this.#dwelt) return;
+  private conclude(): void {
+    if (this.over || !this.testsPassed || !this.hasReached || !this.dwelt) return;
     this.end();
-    this.#listener.passed();
+    this.listener.passed();
   }
 
   /** Feeds from a timer: proof that the event loop of the new image turns. */
-  #feed(): void {
+  private feed(): void {
     try {
-      this.#hal.watchdog.feed();
-      const pauseMs = Math.floor(this.#watchdogTimeoutMs / 4);
-      this.#feeder = this.#hal.timers.set(() => this.#feed(), pauseMs);
+      this.hal.watchdog.feed();
+      const pauseMs = Math.floor(this.watchdogTimeoutMs / 4);
+      this.feeder = this.hal.timers.set(() => this.feed(), pauseMs);
     } catch {
       // Not fed any more: the watchdog ends the trial, as it must when the host fails.
     }

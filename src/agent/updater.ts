@@ -9,17 +9,17 @@ import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
 import { resolveUri } from "./url.js";
 
 export class Updater {
-  readonly #context: AgentContext;
-  readonly #installer: Installer;
+  private readonly context: AgentContext;
+  private readonly installer: Installer;
 
   constructor(context: AgentContext) {
-    this.#context = context;
-    this.#installer = new Installer(context);
+    this.context = context;
+    this.installer = new Installer(context);
   }
 
   /** Begins a new attempt for the accepted release. */
   journalWriting(): void {
-    const { hal, device, journal, release } = this.#context;
+    const { hal, device, journal, release } = this.context;
     if (release === null) throw new Error("no release was accepted");
     journal.saveAttempt({
       ...emptyAttempt(newReportId(hal)),
@@ -33,7 +33,7 @@ export class Updater {
 
   /** Begins an attempt that puts the confirmed image back. */
   journalRepair(): void {
-    const { hal, journal } = this.#context;
+    const { hal, journal } = this.context;
     const confirmed = journal.confirmed;
     if (confirmed === null) throw new Error("no confirmed image to repair");
     journal.saveAttempt({
@@ -51,7 +51,7 @@ export class Updater {
 
   /** Begins an attempt for an unknown image that the bootloader runs on trial. */
   journalStranger(): void {
-    const { hal, device, journal, buffer } = this.#context;
+    const { hal, device, journal, buffer } = this.context;
     const running = measureRunning(hal, device.runningSlot, buffer);
     journal.saveAttempt({
       ...emptyAttempt(newReportId(hal)),
@@ -67,7 +67,7 @@ export class Updater {
 
   /** Fetches what is still missing of the payload. */
   download(): void {
-    const context = this.#context;
+    const context = this.context;
     const { hal, device, journal, options, release, server, buffer } = context;
     if (release === null) throw new Error("no release was accepted");
     const progress = journal.progressOf(release.manifestDigest);
@@ -86,17 +86,17 @@ export class Updater {
         journal.attempt = { ...attemptOf(context), tries: 0 };
       },
       written: (bytes) => context.tell("download", bytes, total),
-      ended: (end, reason, retryMs) => context.enter(() => this.#ended(end, reason, retryMs)),
+      ended: (end, reason, retryMs) => context.enter(() => this.ended(end, reason, retryMs)),
     });
     const headers = new Map([["daruma-device", hal.deviceId()]]);
     download.start(target, headers, options.stallTimeoutMs ?? defaults.stallTimeoutMs);
   }
 
-  #ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
-    const context = this.#context;
+  private ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
+    const context = this.context;
     context.retryAfterMs = retryMs;
     if (end === "written") return context.post("imageWritten");
-    if (end === "damaged") return this.#damaged(reason === "" ? "flash-failed" : reason);
+    if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
     const attempt = attemptOf(context);
     if (attempt.tries + 1 >= triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
@@ -107,11 +107,11 @@ export class Updater {
 
   /** Reads the written image back and compares its digest with the signed one. */
   verifyImage(): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = attemptOf(context);
-    this.#installer.verify(attempt, this.#head(attempt), (identity) => {
+    this.installer.verify(attempt, this.head(attempt), (identity) => {
       context.enter(() => {
-        if (identity === null) return this.#damaged("image-digest-mismatch");
+        if (identity === null) return this.damaged("image-digest-mismatch");
         context.journal.attempt = { ...attempt, identity };
         context.post("imageVerified");
       });
@@ -119,8 +119,8 @@ export class Updater {
   }
 
   /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
-  #damaged(reason: Reason): void {
-    const context = this.#context;
+  private damaged(reason: Reason): void {
+    const context = this.context;
     const attempt = attemptOf(context);
     // The confirmed image itself is damaged: nothing to fetch it from, the running one is kept.
     if (attempt.repair) return context.post("stageFailed", reason);
@@ -130,33 +130,33 @@ export class Updater {
   }
 
   journalDamage(): void {
-    const attempt = attemptOf(this.#context);
+    const attempt = attemptOf(this.context);
     const damages = attempt.damages + 1;
-    this.#context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
+    this.context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const attempt = attemptOf(this.#context);
-    this.#context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
+    const attempt = attemptOf(this.context);
+    this.context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back. */
   stage(): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = attemptOf(context);
-    const head = this.#head(attempt);
-    if (!this.#installer.isVerified(attempt)) {
-      this.#installer.verify(attempt, head, (identity) => {
+    const head = this.head(attempt);
+    if (!this.installer.isVerified(attempt)) {
+      this.installer.verify(attempt, head, (identity) => {
         context.enter(() => {
-          if (identity === null) this.#damaged("image-digest-mismatch");
+          if (identity === null) this.damaged("image-digest-mismatch");
           else this.stage();
         });
       });
       return;
     }
     try {
-      this.#installer.stage(attempt, head);
+      this.installer.stage(attempt, head);
     } catch {
       return context.post("stageFailed", "stage-failed");
     }
@@ -165,7 +165,7 @@ export class Updater {
 
   /** The final record of a failed attempt; a release that failed its trial is remembered as bad. */
   journalFailure(): void {
-    const context = this.#context;
+    const context = this.context;
     const { hal, device, journal, buffer } = context;
     const attempt = attemptOf(context);
     const { runningSlot } = device;
@@ -175,7 +175,7 @@ export class Updater {
         adoptRunning(hal, journal, runningSlot, buffer);
         // At once: the entry of the damaged image would vouch for whatever is written there next.
         if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
-      } else if (isForGood(reason) || this.#isExhausted(attempt, reason)) {
+      } else if (isForGood(reason) || this.isExhausted(attempt, reason)) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // An image that was told as updated was lost afterwards: that is a result of its own.
@@ -188,15 +188,15 @@ export class Updater {
   }
 
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
-  #isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
+  private isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
     if (!isWearing(reason)) return false;
-    return this.#context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
+    return this.context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
   }
 
   /** The head that may have to be programmed; a repair never writes to a confirmed image. */
-  #head(attempt: Attempt): Uint8Array | null {
+  private head(attempt: Attempt): Uint8Array | null {
     if (attempt.repair) return null;
-    return this.#context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
+    return this.context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
   }
 }
 

@@ -8,19 +8,19 @@ import { Installer } from "./installer.js";
 import type { Trial } from "./trial.js";
 
 export class Verdict {
-  readonly #context: AgentContext;
-  readonly #installer: Installer;
-  #trial: Trial | null = null;
+  private readonly context: AgentContext;
+  private readonly installer: Installer;
+  private trial: Trial | null = null;
 
   constructor(context: AgentContext) {
-    this.#context = context;
-    this.#installer = new Installer(context);
+    this.context = context;
+    this.installer = new Installer(context);
   }
 
   /** Takes over the trial that the boot-time check armed; null when there is none. */
   takeOver(boot: BootCheck): void {
-    const context = this.#context;
-    this.#trial = boot.handOver(
+    const context = this.context;
+    this.trial = boot.handOver(
       {
         passed: () => context.enter(() => context.post("trialPassed")),
         failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
@@ -31,10 +31,10 @@ export class Verdict {
 
   /** Checks the running bytes once more (SUIT validate), then tests and polls. */
   beginTrial(): void {
-    const context = this.#context;
-    const trial = this.#trial;
+    const context = this.context;
+    const trial = this.trial;
     if (trial === null) throw new Error("the boot-time check found no trial");
-    this.#installer.verify(attemptOf(context), null, (identity) => {
+    this.installer.verify(attemptOf(context), null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
         // The poll takes the work buffer over now that the read-back is done with it.
@@ -46,15 +46,15 @@ export class Verdict {
 
   /** The server answered with an authentic envelope. */
   serverReached(): void {
-    this.#trial?.serverReached();
+    this.trial?.serverReached();
   }
 
   journalConfirming(): void {
-    enterPhase(this.#context, phases.confirming);
+    enterPhase(this.context, phases.confirming);
   }
 
   confirm(): void {
-    const context = this.#context;
+    const context = this.context;
     const { hal, device } = context;
     try {
       // The platform confirms its active entry, which after a fallback is another slot's
@@ -69,7 +69,7 @@ export class Verdict {
 
   /** Raises the floor and makes this image the known-good one; only ever after the confirm. */
   journalConfirmed(): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = attemptOf(context);
     const old = context.journal.confirmed;
     const isSaved =
@@ -95,7 +95,7 @@ export class Verdict {
   }
 
   journalUpdated(): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
     const usual: Reason = attempt.repair ? "repaired" : "confirmed";
@@ -105,7 +105,7 @@ export class Verdict {
   }
 
   journalRejecting(): void {
-    enterPhase(this.#context, phases.rejecting, this.#context.reason);
+    enterPhase(this.context, phases.rejecting, this.context.reason);
   }
 
   /**
@@ -113,7 +113,7 @@ export class Verdict {
    * entry), the platform's own mark does it all the same: the other slot becomes the active one.
    */
   reject(): void {
-    const context = this.#context;
+    const context = this.context;
     const { boot } = context.hal;
     const { runningSlot } = context.device;
     const state = boot.slotState(runningSlot);
@@ -125,7 +125,7 @@ export class Verdict {
       // A failed image that runs all the same: its entry is torn, and must not be read once more.
       else if (attemptOf(context).phase === phases.failed) boot.forget(runningSlot);
       // No trial in this boot: it was restarted before and came back, so the other does not boot.
-      else if (this.#trial === null) return context.post("rejectFailed", "revert-impossible");
+      else if (this.trial === null) return context.post("rejectFailed", "revert-impossible");
     } catch {
       // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
       // that and nothing else boots is there no way back.

@@ -77,7 +77,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "attempts are bounded",
     file: `${agent}/updater.js`,
-    find: "isForGood(reason) || this.#isExhausted(attempt, reason)",
+    find: "isForGood(reason) || this.isExhausted(attempt, reason)",
     replace: "isForGood(reason)",
     sweep: ["rot", "healthy", "known"],
   },
@@ -176,14 +176,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "dwell before confirm",
     file: `${agent}/trial.js`,
-    find: " || !this.#dwelt",
+    find: " || !this.dwelt",
     replace: "",
     sweep: ["singles", "crash", "known"],
   },
   {
     name: "the server must be reached before confirm",
     file: `${agent}/trial.js`,
-    find: " || !this.#serverReached",
+    find: " || !this.hasReached",
     replace: "",
     sweep: ["singles", "no-network", "known"],
   },
