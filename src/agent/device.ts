@@ -27,7 +27,7 @@ export function readDevice(hal: Hal, options: AgentOptions): Device {
   return {
     runningSlot,
     targetSlot,
-    targetSizeBytes: hal.boot.openSlot(targetSlot).sizeBytes,
+    targetSizeBytes: hal.boot.openSlot(targetSlot).status().size,
     chipId: chipIdOf(hal.boot.openSlot(runningSlot)),
     vendorId,
     classId: classIdOf(vendorId, options.deviceClass, hal.digest),

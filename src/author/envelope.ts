@@ -166,7 +166,7 @@ export function signEnvelope(
   const item = encode(manifest);
   const running = digest("SHA256");
   // draft-ietf-suit-manifest-37 8.3: the digest covers the byte string with its header.
-  running.write(item, 0, item.length);
+  running.write(item);
   const signedDigest = encode([label.algorithmSha256, running.close()]);
   const message = signedMessage(algorithm, signedDigest);
   const blocks = signers.map((signer, index) => {

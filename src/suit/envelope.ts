@@ -9,7 +9,7 @@
 
 import { equalBytes } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import type { DigestFactory } from "../crypto/digest.js";
+import { type DigestFactory, digestOf } from "../crypto/digest.js";
 import {
   envelopeBytesMax,
   mapEntriesMax,
@@ -130,10 +130,8 @@ export function manifestDigestOf(
   parts: EnvelopeParts,
   digest: DigestFactory,
 ): Uint8Array {
-  const running = digest("SHA256");
   // draft-ietf-suit-manifest-37 8.3: the digest covers the byte string with its header.
-  running.write(envelope, parts.itemStart, parts.end - parts.itemStart);
-  return running.close();
+  return digestOf(digest, "SHA256", envelope.subarray(parts.itemStart, parts.end));
 }
 
 /** Parts of `envelope[0, lengthBytes)`; null when it is not an envelope of the profile. */
