@@ -20,10 +20,8 @@ import { decimal, type HttpTarget } from "./url.js";
 export type DownloadEnd = "written" | "interrupted" | "damaged";
 
 export interface DownloadListener {
-  /** `progress` is safe in flash; saving it may throw, which ends the download. */
+  /** Each 64 KB and at the end: safe in flash. Saving it may throw, which ends the download. */
   progressed(progress: Progress): void;
-  /** Bytes in flash, for display. */
-  written(bytes: number): void;
   ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number): void;
 }
 
@@ -140,17 +138,10 @@ export class Download implements ExchangeHandler {
   private blockFilled(): void {
     const length = this.fill;
     this.fill = 0;
-    if (this.skip > 0) this.skip -= length;
-    else this.keep(length);
-    this.nextBlock();
-  }
-
-  private nextBlock(): void {
-    const left = this.skip > 0 ? this.skip : this.release.imageSizeBytes - this.offset;
-    this.blockBytes = left < workBufferBytes ? left : workBufferBytes;
-  }
-
-  private keep(length: number): void {
+    if (this.skip > 0) {
+      this.skip -= length;
+      return this.nextBlock();
+    }
     const start = this.offset;
     if (start === 0 && !this.acceptHead(length)) return;
     try {
@@ -158,11 +149,15 @@ export class Download implements ExchangeHandler {
     } catch {
       return this.end("damaged", "flash-failed");
     }
-    const offset = start + length;
-    this.offset = offset;
+    this.offset = start + length;
     this.hal.watchdog.feed();
-    if (offset % progressBytes === 0 || offset === this.release.imageSizeBytes) this.saveProgress();
-    if (!this.over) this.listener.written(offset);
+    this.nextBlock();
+    if (this.blockBytes === 0 || this.offset % progressBytes === 0) this.saveProgress();
+  }
+
+  private nextBlock(): void {
+    const left = this.skip > 0 ? this.skip : this.release.imageSizeBytes - this.offset;
+    this.blockBytes = left < workBufferBytes ? left : workBufferBytes;
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */

@@ -14,7 +14,7 @@ export interface Progress {
   readonly state: AgentState;
   /** What is being done with the bytes: fetched into the slot, or read back from it. */
   readonly activity: "" | "download" | "read-back";
-  /** Bytes done, and of how many; 0 of 0 when nothing is counted. */
+  /** Bytes done, told once per 64 KB, and of how many; 0 of 0 when nothing is counted. */
   readonly bytes: number;
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */

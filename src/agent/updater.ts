@@ -84,8 +84,8 @@ export class Updater {
         context.failures = 0;
         // Tries count without progress only; written with the next record.
         journal.attempt = { ...attemptOf(context), tries: 0 };
+        context.tell("download", reached.writtenBytes, total);
       },
-      written: (bytes) => context.tell("download", bytes, total),
       ended: (end, reason, retryMs) => context.enter(() => this.ended(end, reason, retryMs)),
     });
     const headers = new Map([["daruma-device", hal.deviceId()]]);
