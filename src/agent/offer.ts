@@ -9,7 +9,10 @@ import type { HttpTarget } from "./url.js";
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 export type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 
-export type OfferListener = (answer: OfferAnswer, lengthBytes: number, retryMs: number) => void;
+export interface OfferListener {
+  /** Called once. An envelope lies in the buffer's first `lengthBytes`. */
+  answered(answer: OfferAnswer, lengthBytes: number, retryMs: number): void;
+}
 
 export class OfferRequest implements ExchangeHandler {
   private readonly exchange: Exchange;
@@ -72,6 +75,6 @@ export class OfferRequest implements ExchangeHandler {
   private end(answer: OfferAnswer, retryMs = 0): void {
     if (this.over) return;
     this.close();
-    this.listener(answer, this.length, retryMs);
+    this.listener.answered(answer, this.length, retryMs);
   }
 }

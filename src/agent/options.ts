@@ -1,5 +1,6 @@
 /** What a firmware tells the agent: identity, trust, server, and the hooks of the application. */
 import type { Reason } from "../reasons.js";
+import type { SignatureVerifier } from "../suit/envelope.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentState } from "./machine.js";
 
@@ -65,11 +66,7 @@ export interface AgentOptions extends BootOptions {
    * Verifies an Ed25519 signature; default is the strict verifier of crypto/ed25519.ts. A host with
    * a native one may give that, if it is as strict.
    */
-  readonly verifySignature?: (
-    publicKey: Uint8Array,
-    signature: Uint8Array,
-    message: Uint8Array,
-  ) => boolean;
+  readonly verifySignature?: SignatureVerifier;
 }
 
 /** Defaults of AgentOptions, in milliseconds, and bounds that are not options. */

@@ -31,6 +31,7 @@ export type SignatureVerifier = (
   publicKey: Uint8Array,
   signature: Uint8Array,
   message: Uint8Array,
+  digest: DigestFactory,
 ) => boolean;
 
 /** Where things are in an envelope that is well formed; nothing of it is believed yet. */
@@ -102,8 +103,6 @@ export function authenticate(
   }
 
   const anchorCount = Math.min(trustAnchors.length, trustAnchorsMax);
-  const keyIds: Uint8Array[] = [];
-  for (let i = 0; i < anchorCount; i++) keyIds.push(keyIdOf(trustAnchors[i], digest));
   let refusal: Reason = "signature-missing";
   let verifications = 0;
   for (let i = 0; i < parts.signatures.length; i++) {
@@ -112,10 +111,11 @@ export function authenticate(
     if (refusal === "signature-missing") refusal = "signature-untrusted";
     const message = signedMessage(block.algorithm, parts.signedDigest);
     for (let anchor = 0; anchor < anchorCount; anchor++) {
-      if (block.keyId !== null && !equalBytes(block.keyId, keyIds[anchor])) continue;
+      const key = trustAnchors[anchor];
+      if (block.keyId !== null && !equalBytes(block.keyId, keyIdOf(key, digest))) continue;
       if (verifications === verificationsMax) return refusal;
       verifications++;
-      if (verify(trustAnchors[anchor], block.signature, message)) {
+      if (verify(key, block.signature, message, digest)) {
         return new Authentic(envelope, parts, anchor);
       }
       if (block.keyId !== null) refusal = "signature-invalid";

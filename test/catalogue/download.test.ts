@@ -86,7 +86,8 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       },
     } as unknown as Hal;
     const target = { scheme: "http" as const, hostname: "h", port: 80, path: "/" };
-    new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), () => ends++).start();
+    const listener = { answered: () => ends++ };
+    new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), listener).start();
     runDue();
     for (let i = 0; i < 12; i++) {
       const heard = receiver as HttpReceiver | null;
