@@ -9,7 +9,7 @@ import type { DigestFactory } from "../crypto/digest.js";
 import { envelopeBytesMax, signaturesMax, uriBytesMax, versionTextBytesMax } from "../limits.js";
 import { keyIdOf, signatureBytes, signedMessage } from "../suit/cose.js";
 import { readEnvelope } from "../suit/envelope.js";
-import * as label from "../suit/labels.js";
+import { label } from "../suit/labels.js";
 import { readManifest } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 

@@ -19,12 +19,7 @@ import {
 } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
-import {
-  algorithmSha256,
-  envelopeAuthentication,
-  envelopeManifest,
-  tagEnvelope,
-} from "./labels.js";
+import { label } from "./labels.js";
 
 /** Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. */
 export type SignatureVerifier = (
@@ -137,18 +132,18 @@ export function manifestDigestOf(
 /** Parts of `envelope[0, lengthBytes)`; null when it is not an envelope of the profile. */
 export function readEnvelope(envelope: Uint8Array, lengthBytes: number): EnvelopeParts | null {
   const reader = new CborReader(envelope, 0, lengthBytes);
-  reader.expect(reader.tag() === tagEnvelope);
+  reader.expect(reader.tag() === label.tagEnvelope);
   // The profile has no severed members, integrated payloads or other keys.
   reader.expect(reader.map(mapEntriesMax) === 2);
   const first = reader.key(undefined);
-  reader.expect(first === envelopeAuthentication);
+  reader.expect(first === label.envelopeAuthentication);
   const authenticationEnd = reader.enter();
   const itemCount = reader.array(1 + signaturesMax);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;
   reader.expect(reader.array(2) === 2);
-  reader.expect(reader.int() === algorithmSha256);
+  reader.expect(reader.int() === label.algorithmSha256);
   const manifestDigest = reader.byteStringOf(32);
   const signedDigest = envelope.subarray(digestStart, reader.position);
   reader.leave(digestEnd);
@@ -161,7 +156,7 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   }
   reader.leave(authenticationEnd);
 
-  reader.expect(reader.key(first) === envelopeManifest);
+  reader.expect(reader.key(first) === label.envelopeManifest);
   const itemStart = reader.position;
   const manifest = reader.byteString();
   const end = reader.position;
