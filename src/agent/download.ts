@@ -6,7 +6,7 @@
  * only after the digest of everything read back is right. Until then the slot has no image header,
  * and no bootloader fallback can run bytes that were not verified.
  */
-import { parseImageHeader } from "../boot/image.js";
+import { chipIdOfHead } from "../boot/image-head.js";
 import type { Hal, HttpHeaders, HttpRequest, SlotFlash } from "../hal.js";
 import type { Progress } from "../journal/records.js";
 import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
@@ -162,8 +162,8 @@ export class Download implements ExchangeHandler {
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
   private acceptHead(length: number): boolean {
-    const result = parseImageHeader(this.buffer.subarray(0, length));
-    if (!result.ok || result.header.chipId !== this.chipId) {
+    const chipId = chipIdOfHead(this.buffer.subarray(0, length));
+    if (chipId < 0 || chipId !== this.chipId) {
       this.end("damaged", "image-header-mismatch");
       return false;
     }

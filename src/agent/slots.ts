@@ -1,4 +1,10 @@
 /** Reading slots back: digests, identity, and the length of an image nobody told us about. */
+import {
+  imageHeaderBytes,
+  imageMagic,
+  segmentHeaderBytes,
+  segmentsMax,
+} from "../boot/image-head.js";
 import { equalBytes, readU32 } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
 import type { Hal, SlotFlash } from "../hal.js";
@@ -9,11 +15,6 @@ export const identityBytes = 32;
 
 /** Blocks read in one turn of the event loop (64 KB), so that the watchdog is fed in between. */
 const blocksPerTurn = 16;
-
-const imageHeaderBytes = 24;
-const segmentHeaderBytes = 8;
-const segmentsMax = 16;
-const espImageMagic = 0xe9;
 
 /** Last 32 bytes of an image of `sizeBytes` in `slot`; all zero when that cannot be. */
 export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
@@ -37,7 +38,7 @@ export function measureImage(slot: SlotFlash): number {
   const slotBytes = slot.status().size;
   const head = new Uint8Array(imageHeaderBytes);
   slot.read(head, 0);
-  if (head[0] !== espImageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
+  if (head[0] !== imageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
   const segments = head[1];
   const hashAppended = head[23] === 1;
   const segment = new Uint8Array(segmentHeaderBytes);

@@ -24,11 +24,8 @@
 import { asciiText, readU16, readU32 } from "../bytes.js";
 import type { Digest, DigestFactory } from "../crypto/digest.js";
 import { chipById } from "./chips.js";
+import { imageHeaderBytes, imageMagic, segmentHeaderBytes, segmentsMax } from "./image-head.js";
 
-export const imageMagic = 0xe9;
-export const imageHeaderBytes = 24;
-export const segmentHeaderBytes = 8;
-export const segmentsMax = 16;
 /** Offset and length of the app descriptor in an image. */
 export const descriptorOffset = 32;
 export const descriptorBytes = 256;
