@@ -111,7 +111,20 @@ function spoil(delivery: Delivery, random: () => number): void {
   else if (random() < 0.05) delivery.stallAfterBytes = Math.floor(random() * 3000);
 }
 
-test(`${answerCount} spoiled HTTP answers: no abort, and the device lives (SEED=${seed})`, () => {
+/** Why things ended, as the timeline tells it; a fault of the agent fails the test. */
+function reasonsOf(simulation: Simulation): Map<string, number> {
+  const reasons = new Map<string, number>();
+  for (const { text } of simulation.timeline) {
+    assert.not.match(text, /fault/, `SEED=${seed}`);
+    const reason = /^agent: [a-z]+, (.+)$/.exec(text)?.[1];
+    if (reason === undefined) continue;
+    assert.ok(isReason(reason), `SEED=${seed}: ${text}`);
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  return reasons;
+}
+
+test(`${answerCount} spoiled HTTP answers: no abort, no fault (SEED=${seed})`, () => {
   const random = randomFrom(seed);
   const signer = throwAwaySigner("hostile");
   const common = { signer, vendor: "example.com", deviceClass: "lamp-v2" };
@@ -149,6 +162,8 @@ test(`${answerCount} spoiled HTTP answers: no abort, and the device lives (SEED=
   const end = simulation.run(() => spoiled >= answerCount, 1e12, 1000);
   assert.equal(cpu.aborts, []);
   assert.is(end, "until", `${spoiled} answers`);
+  const reasons = reasonsOf(simulation);
+  assert.ok(reasons.size > 4, `${[...reasons.keys()]}`);
   // With honest answers again it still does its work.
   const offers = (): number =>
     simulation.network.records.filter(({ path, status }) => status === 200 && path.endsWith("suit"))
