@@ -10,6 +10,7 @@ import {
   measureLoop,
   measureUpdate,
   type Phase,
+  refuseFigures,
   sum,
 } from "./xs-measure.js";
 import { xsProgram } from "./xs-process.js";
@@ -117,6 +118,7 @@ function main(): void {
   const isMet = download / loop <= ratioMax;
   console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);
   if (!isMet) process.exitCode = 1;
+  if (xsProgram().bits === 64) process.exitCode = refuseFigures();
 }
 
 main();

@@ -43,6 +43,7 @@ export const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
   agent: { codeBytes: 61_000, slots: 600, chunkBytes: 8192 },
   entry: { codeBytes: 3000, slots: 8, chunkBytes: 64 },
   "ESP32 host": { codeBytes: 6600, slots: 130, chunkBytes: 64 },
+  "Wi-Fi": { codeBytes: 480, slots: 64, chunkBytes: 64 },
   noble: { codeBytes: 11_500, slots: 100, chunkBytes: 2048 },
   "crc-32": { codeBytes: 2700, slots: 8, chunkBytes: 64 },
 });
@@ -158,11 +159,13 @@ export function measureParts(update: readonly Phase[]): PartCost[] {
   const core = codeBytes(sizes, "src/");
   const bootCode = codeBytes(moduleSizes(partModule("boot")), "src/");
   const entryCode = codeBytes(moduleSizes(partModule("entry")), "src/");
+  const wifiCode = codeBytes(moduleSizes(partModule("wifi")), "hosts/esp32/");
   return [
     cost(["boot entry", ", on trial, no agent"], bootCode, boot, host),
     cost(["agent", ", with the boot entry"], core, device, host),
     cost(["entry", ", explain, trustAnchorOf"], entryCode - core, alone("entry"), empty),
     cost(["ESP32 host", ""], codeBytes(sizes, "hosts/esp32/"), host, glue),
+    cost(["Wi-Fi", ""], wifiCode, alone("wifi"), empty),
     cost(["noble", ", one signature"], codeBytes(sizes, "@noble/"), alone("noble"), empty),
     cost(["crc-32", ", one record"], codeBytes(sizes, "crc-32/"), alone("crc"), empty),
     cost(["test glue", ""], codeBytes(sizes, "hosts/xs/"), glue, empty),

@@ -135,7 +135,7 @@ const keyValue: KeyValueClass = Object.freeze({
 });
 
 /** Callbacks by number: what a device keeps in native memory, and the roots that hold them. */
-class BoardTimers implements TimerModule {
+export class BoardTimers implements TimerModule {
   readonly callbacks = new Map<number, () => void>();
 
   set(callback: () => void, delayMs: number): TimerId {
