@@ -2,6 +2,7 @@
 import { hex } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
+import { reportedAbort } from "./abort.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
@@ -38,6 +39,7 @@ export class Reporter {
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
+      reportedAbort(context.hal),
       (delivery, retryMs) => context.enter(() => this.concluded(delivery, retryMs)),
     );
   }
@@ -66,6 +68,7 @@ export class Reporter {
       newReportId(this.context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
+      "",
       (delivery) => {
         if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = key;
       },
@@ -78,6 +81,7 @@ export class Reporter {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
+    abort: string,
     done: DeliveryListener,
   ): void {
     const { hal, journal, options, server } = this.context;
@@ -95,6 +99,9 @@ export class Reporter {
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
         capabilities: this.context.capabilities,
+        abort,
+        engineVersion: hal.engineVersion(),
+        leastFreeHeapBytes: hal.leastFreeHeapBytes(),
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       done,
