@@ -1,7 +1,8 @@
 /**
  * The agent's HTTP over the ECMA-419 client: one client and one connection per request, always
  * closed afterwards. The client has no timeouts, may report an error twice (request and client),
- * and never finishes some answers; the agent's own deadlines close it then.
+ * and never finishes some answers; the agent's own deadlines close it then. Of an answer that is
+ * chunked the body is not taken.
  */
 import { viewOf } from "../../src/bytes.js";
 import type { Http, HttpRequest, HttpRequestOptions, HttpScheme } from "../../src/hal.js";
@@ -26,7 +27,12 @@ class ClientExchange implements HttpRequest {
       path: options.path,
       headers: options.headers,
       onHeaders: (status, headers) => {
-        if (!this.over) options.onHeaders(status, headers);
+        if (this.over) return;
+        // Once a chunk is read, SDK 8.2's client goes on from a timer of its own, where no guard
+        // is: there it throws (a trailer), or reads without end (data came before the timer).
+        const isRead = status < 300 && options.body === undefined;
+        if (isRead && headers.has("transfer-encoding")) this.done(true);
+        else options.onHeaders(status, headers);
       },
       onReadable: (count) => {
         if (!this.over) options.onReadable(count);
