@@ -229,6 +229,11 @@ export class Board {
     const run = (callback: () => void): void => {
       if (isAlive()) this.#call(callback);
     };
+    const endWith = (cause: BootEnd, note: string): never => {
+      check();
+      this.#end(cause, note);
+      throw new BootEnded(note);
+    };
     const ota = new EspOta({
       flash,
       partitions: this.#options.partitions,
@@ -253,11 +258,7 @@ export class Board {
       resetReason: resetReasons[reason],
       check,
       run,
-      restart: () => {
-        check();
-        this.#end("software", "restart");
-        throw new BootEnded("restart");
-      },
+      restart: () => endWith("software", "restart"),
       watchdogArm: (timeoutMs) => this.#arm(timeoutMs),
       watchdogFeed: () => {
         if (this.#watchdog !== null) this.#arm(this.#watchdogMs);
@@ -275,10 +276,7 @@ export class Board {
       platform,
       imageHex,
       slotLabel: partition.label,
-      crash: () => {
-        this.#end("panic", "the firmware crashed");
-        throw new BootEnded("crash");
-      },
+      crash: () => endWith("panic", "the firmware crashed"),
       abort: (reason) => {
         this.#abort(reason, undefined);
         throw new BootEnded("abort");
@@ -289,10 +287,7 @@ export class Board {
         if (this.#watchdog === null) this.#arm(taskWatchdogMs);
         throw new BootEnded("hang");
       },
-      brownOut: () => {
-        this.#end("brown-out", "the supply broke down");
-        throw new BootEnded("brown-out");
-      },
+      brownOut: () => endWith("brown-out", "the supply broke down"),
       setLink: (up) => {
         this.#link = up;
       },

@@ -1,106 +1,19 @@
-/** Each way in which the SDK's network classes abort XS or hang, without our guard and with it. */
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+/** What the SDK's network classes do on answers of a server, without our guard and with it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  guardedClient,
-  guardedResolver,
-  guardedSocket,
-  MonotonicClock,
-  type SocketClass,
-} from "../../hosts/esp32/guards.js";
+import { MonotonicClock } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
-import { createHttp } from "../../hosts/esp32/http.js";
-import type {
-  ClientRequest,
-  ClientRequestOptions,
-  HttpClientInstance,
-} from "../../hosts/esp32/platform.js";
-import type { BoardOptions } from "../../hosts/simulator/board.js";
-import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
-import { habitClient } from "../../hosts/simulator/moddable-http.js";
+import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
-import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { digest } from "../helpers/digest.js";
-import { release, simulated, update } from "../helpers/simulated.js";
+import { release, simulated } from "../helpers/simulated.js";
+import { aborts, ask, atFirst, installs, joined, wired } from "../helpers/wired.js";
 
 const test = suite("esp32/guards");
-
-interface Wiring {
-  readonly guarded: boolean;
-  /** So many connections at first, or all, meet a certificate that is not trusted. */
-  readonly untrusted?: number;
-  readonly lookUpsMax?: number;
-  /** Changes what the server sends, while it returns something. */
-  readonly mangle?: (path: string, response: ServerResponse) => WireAnswer | null;
-  readonly agent?: SimulationOptions["agent"];
-}
-
-/** A device whose network is made of the habits, and the habits of its newest boot. */
-function wired(wiring: Wiring): { simulation: Simulation; habits: () => ModdableHabits } {
-  let newest: ModdableHabits | null = null;
-  let untrusted = wiring.untrusted ?? 0;
-  const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
-    const habits = new ModdableHabits({
-      world: simulation.world,
-      run,
-      isAlive,
-      ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
-      server: (request) => {
-        const exchange = simulation.network.exchange(request, "updates.example.com");
-        if (exchange === null) throw new Error("the network is up");
-        const { response } = exchange.delivery;
-        const plain = { bytes: wireBytes(response), closes: false };
-        return wiring.mangle?.(request.path, response) ?? plain;
-      },
-    });
-    newest = habits;
-    const plain = habits.socketClass() as unknown as SocketClass;
-    const Socket = wiring.guarded ? guardedSocket(plain, habits.timer) : plain;
-    const Tls = habits.untrustedTlsClass(
-      Socket as unknown as ReturnType<typeof habits.socketClass>,
-      () => untrusted-- > 0,
-    );
-    const io = wiring.untrusted === undefined ? Socket : Tls;
-    const Resolver = wiring.guarded
-      ? guardedResolver(habits.net, habits.timer)
-      : habits.plainResolver;
-    return guardedClient(habitClient(habits), { io }, Resolver);
-  };
-  const simulation = simulated({ clientClass, agent: wiring.agent ?? {} });
-  const habits = (): ModdableHabits => {
-    if (newest === null) throw new Error("no boot yet");
-    return newest;
-  };
-  return { simulation, habits };
-}
-
-const aborts = (simulation: Simulation): number =>
-  simulation.timeline.filter((line) => line.text.includes("XS abort")).length;
-
-/** True when the device, left alone, installs release 2. */
-function installs(simulation: Simulation): boolean {
-  simulation.publish(release(2));
-  const isTold = (): boolean => simulation.reports().some((one) => one.sequenceNumber === 2);
-  simulation.run(isTold, 7_200_000);
-  return simulation.reports().at(-1)?.result === "updated" && simulation.runs(release(2).image);
-}
-
-/** The given answer the first `times` times that `path` is asked for; then the server's own. */
-function atFirst(
-  path: string,
-  times: number,
-  answer: (response: ServerResponse) => WireAnswer,
-): NonNullable<Wiring["mangle"]> {
-  let left = times;
-  return (asked, response) => (asked.includes(path) && left-- > 0 ? answer(response) : null);
-}
 
 test("a whole update runs over the SDK's habits, without an abort or a socket left open", () => {
   const { simulation, habits } = wired({ guarded: true });
@@ -110,38 +23,6 @@ test("a whole update runs over the SDK's habits, without an abort or a socket le
   simulation.run(() => false, 1000);
   assert.is(habits().openSockets, 0);
 });
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
-}
-
-/** A request of an application's own, over sockets and resolver without guards. */
-function ask(
-  habits: ModdableHabits,
-  file: string,
-  callbacks: Partial<ClientRequestOptions>,
-): { client: HttpClientInstance; request: ClientRequest } {
-  const Client = habitClient(habits);
-  const client = new Client({
-    host: "updates.example.com",
-    port: 80,
-    socket: { io: habits.socketClass() },
-    dns: { io: habits.plainResolver },
-  });
-  const request = client.request({
-    method: "GET",
-    path: `/example.com/lamp-v2/${file}`,
-    headers: new Map(),
-    onHeaders: () => {},
-    onReadable: () => {},
-    onDone: () => {},
-    ...callbacks,
-  });
-  return { client, request };
-}
 
 const garbage = { bytes: asciiBytes("SSH-2.0-dropbear\r\nmore\r\n"), closes: true };
 
@@ -306,157 +187,6 @@ test("a report is delivered by its status, whatever the form of the answer's bod
   assert.is(aborts(simulation), 0);
   const posts = simulation.wire().filter((one) => one.method === "POST");
   assert.is(posts.length, 1, "told once");
-});
-
-test("an exception in onReadable aborts XS without the guard", () => {
-  const { simulation, habits } = wired({ guarded: true });
-  simulation.publish(release(2));
-  simulation.run(() => false, 1000);
-  ask(habits(), "latest.suit", {
-    onReadable: () => {
-      throw new Error("no room");
-    },
-  });
-  simulation.run(() => aborts(simulation) > 0, 600_000);
-  assert.is(aborts(simulation), 1);
-});
-
-test("an exception in onReadable is an error of the connection with the guard, told once", () => {
-  const { simulation, habits } = wired({ guarded: true });
-  simulation.run(() => false, 1000);
-  const told: unknown[] = [];
-  const Socket = guardedSocket(
-    habits().socketClass() as unknown as SocketClass,
-    habits().timer,
-  ) as unknown as ReturnType<ModdableHabits["socketClass"]>;
-  const socket = new Socket({
-    onReadable: () => {
-      throw new Error("no room");
-    },
-    onError: (error) => {
-      told.push(error);
-      throw new Error("nor a plan");
-    },
-  });
-  socket.write(asciiBytes("GET /example.com/lamp-v2/latest.suit HTTP/1.1\r\n\r\n"));
-  simulation.run(() => false, 60_000);
-  assert.equal(
-    told.map((error) => (error as Error).message),
-    ["no room"],
-  );
-  assert.is(aborts(simulation), 0);
-  assert.ok(installs(simulation));
-});
-
-for (const guarded of [false, true]) {
-  const outcome = guarded ? "is dropped with the guard" : "aborts XS without the guard";
-  test(`an exception in the callback of a name look-up ${outcome}`, () => {
-    const { simulation, habits } = wired({ guarded: true });
-    simulation.run(() => false, 1000);
-    const { net, timer, plainResolver } = habits();
-    const gate = { open: true };
-    const Resolver = guarded ? guardedResolver(net, timer) : plainResolver;
-    new Resolver({ gate }).resolve({
-      host: "updates.example.com",
-      onResolved: () => {
-        throw new Error("closed");
-      },
-    });
-    simulation.run(() => aborts(simulation) > 0, 60_000);
-    assert.is(aborts(simulation), guarded ? 0 : 1);
-    if (guarded) assert.ok(installs(simulation));
-  });
-}
-
-test("a read after the end aborts XS where the client is used as it is", () => {
-  const { simulation, habits } = wired({ guarded: true });
-  simulation.publish(release(2));
-  simulation.run(() => false, 1000);
-  const { request } = ask(habits(), "latest.suit", {
-    onReadable: (count) => request.read(new Uint8Array(count)),
-    onDone: () => {
-      habits().timer.set(() => request.read(new Uint8Array(1)), 10);
-    },
-  });
-  simulation.run(() => aborts(simulation) > 0, 60_000);
-  assert.is(aborts(simulation), 1);
-});
-
-test("a read after the end gives nothing over our client, after onDone and after close", () => {
-  const { simulation, habits } = wired({ guarded: true });
-  simulation.publish(release(2));
-  simulation.run(() => false, 1000);
-  const http = createHttp(
-    guardedClient(habitClient(habits()), { io: habits().socketClass() }, habits().plainResolver),
-    "http",
-  );
-  const into = new Uint8Array(4096);
-  const late: number[] = [];
-  const start = (closes: boolean): void => {
-    const request = http.request({
-      hostname: "updates.example.com",
-      port: 80,
-      method: "GET",
-      path: "/example.com/lamp-v2/latest.suit",
-      headers: new Map(),
-      onHeaders: () => {},
-      onReadable: (count) => {
-        request.read(into, 0, count);
-        if (closes) request.close();
-      },
-      onDone: () => {},
-    });
-    habits().timer.set(() => late.push(request.read(into, 0, 1)), 5000);
-  };
-  start(false);
-  start(true);
-  simulation.run(() => false, 60_000);
-  assert.equal(late, [0, 0]);
-  assert.is(aborts(simulation), 0);
-});
-
-test("a rejection that nobody handles aborts a new image; the old one tells the server why", () => {
-  const simulation = simulated({
-    application: (device, options) => {
-      new Agent(createHal(device.platform), options).start();
-      if (device.slotLabel === "ota_1") {
-        // XS finds it when it collects garbage.
-        device.platform.timer.set(() => device.abort("unhandled rejection"), 700);
-      }
-    },
-  });
-  const { report } = update(simulation);
-  assert.is(report?.reason, "crashed");
-  assert.is(report?.abort, "unhandled rejection");
-  assert.is(aborts(simulation), 1);
-  assert.ok(simulation.runs(release(1).image));
-});
-
-test("an exception in main aborts a new image; the old one tells the server why", () => {
-  const simulation = simulated({
-    application: (device, options) => {
-      const hal = createHal(device.platform);
-      if (device.slotLabel === "ota_1") throw new TypeError("lamp is not a function");
-      new Agent(hal, options).start();
-    },
-  });
-  const { report } = update(simulation);
-  assert.is(report?.reason, "crashed");
-  assert.is(report?.abort, "unhandled exception: lamp is not a function");
-});
-
-test("no code of ours on the device makes a promise that could be rejected", () => {
-  const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
-  const files = ["src", "hosts/esp32"].flatMap((dir) =>
-    readdirSync(join(root, dir), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts") && !/^(author|server)\//.test(name))
-      .map((name) => join(root, dir, name)),
-  );
-  assert.ok(files.length > 40);
-  for (const file of files) {
-    const code = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
-    assert.not.match(code, /\bPromise\b|\basync\b|\bawait\b|\.then\(|\bimport\(/, file);
-  }
 });
 
 test("the agent asks with GET and POST only: the answer to a HEAD never completes", () => {
