@@ -118,7 +118,7 @@ test("reports are stored once and survive a restart", async (context) => {
   assert.is(stored.engineVersion, "17.7");
 });
 
-test("an abort text that is too long or no plain text is refused, and nothing is stored", async (context) => {
+test("an abort text that is too long or no text is refused and not stored", async (context) => {
   const { url } = await start(context);
   const hostile = ["x".repeat(97), "", "a\u001b]0;x\u0007", "a\nb", "\u202e", new Uint8Array(9), 7];
   for (const abort of hostile) {
