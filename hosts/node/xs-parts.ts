@@ -41,6 +41,7 @@ export interface PartLimits {
 export const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
   "boot entry": { codeBytes: 19_000, slots: 240, chunkBytes: 1024 },
   agent: { codeBytes: 61_000, slots: 600, chunkBytes: 8192 },
+  entry: { codeBytes: 3000, slots: 8, chunkBytes: 64 },
   "ESP32 host": { codeBytes: 6600, slots: 130, chunkBytes: 64 },
   noble: { codeBytes: 11_500, slots: 100, chunkBytes: 2048 },
   "crc-32": { codeBytes: 2700, slots: 8, chunkBytes: 64 },
@@ -154,10 +155,13 @@ export function measureParts(update: readonly Phase[]): PartCost[] {
     peak: most(update),
   };
   const sizes = moduleSizes(deviceModule);
-  const bootSizes = moduleSizes(partModule("boot"));
+  const core = codeBytes(sizes, "src/");
+  const bootCode = codeBytes(moduleSizes(partModule("boot")), "src/");
+  const entryCode = codeBytes(moduleSizes(partModule("entry")), "src/");
   return [
-    cost(["boot entry", ", on trial, no agent"], codeBytes(bootSizes, "src/"), boot, host),
-    cost(["agent", ", with the boot entry"], codeBytes(sizes, "src/"), device, host),
+    cost(["boot entry", ", on trial, no agent"], bootCode, boot, host),
+    cost(["agent", ", with the boot entry"], core, device, host),
+    cost(["entry", ", explain, trustAnchorOf"], entryCode - core, alone("entry"), empty),
     cost(["ESP32 host", ""], codeBytes(sizes, "hosts/esp32/"), host, glue),
     cost(["noble", ", one signature"], codeBytes(sizes, "@noble/"), alone("noble"), empty),
     cost(["crc-32", ", one record"], codeBytes(sizes, "crc-32/"), alone("crc"), empty),

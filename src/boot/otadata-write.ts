@@ -1,4 +1,4 @@
-/** Making and changing otadata entries as ESP-IDF does: for the simulated board, tools and tests. */
+/** Making and changing otadata entries as ESP-IDF does: for the simulated board and for tools. */
 
 import { writeU32 } from "../bytes.js";
 import { otadataCrc } from "../crc.js";

@@ -1,4 +1,4 @@
-/** Byte code and RAM of each part, measured on XS: the limits of `npm run budgets` in every test. */
+/** Byte code and RAM of each part, measured on XS: the limits of `npm run budgets`, always held. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { measureUpdate } from "../../hosts/node/xs-measure.js";
