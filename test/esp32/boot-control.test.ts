@@ -8,7 +8,13 @@ import { EspError } from "../../hosts/simulator/esp-partitions.js";
 import { Flash } from "../../hosts/simulator/flash.js";
 import { layoutFor } from "../../hosts/simulator/layout.js";
 import { Power } from "../../hosts/simulator/power.js";
-import { otadataEntryBytes, otadataSectorBytes } from "../../src/boot/otadata.js";
+import {
+  otadataEntryBytes,
+  otadataSectorBytes,
+  statePendingVerify,
+  stateValid,
+} from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
 import { digest } from "../helpers/digest.js";
 import { bootCases, fromHex } from "../helpers/images.js";
 
@@ -76,12 +82,9 @@ test("the other slot cannot be written while the running image is on trial", () 
 
 test("an older entry of the running slot does not hide that it is on trial", () => {
   // Two entries of slot 1, as ESP-IDF before v6.0 left them: valid, then pending-verify.
-  const otadata = otadataOf(0);
-  const pending = otadata.slice(otadataSectorBytes, otadataSectorBytes + otadataEntryBytes);
-  const older = encodeEntry({ ...decodeEntry(pending), sequence: 2, stateWord: stateValid });
-  const newer = encodeEntry({ ...decodeEntry(pending), sequence: 4 });
-  otadata.set(older, 0);
-  otadata.set(newer, otadataSectorBytes);
+  const otadata = new Uint8Array(2 * otadataSectorBytes).fill(0xff);
+  otadata.set(encodeEntry(makeEntry(2, stateValid)), 0);
+  otadata.set(encodeEntry(makeEntry(4, statePendingVerify)), otadataSectorBytes);
   assert.is(stateOf(otadata, 1), 2);
   assert.equal(modesOf(otadata, 1), ["r"]);
 });
