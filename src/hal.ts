@@ -179,6 +179,14 @@ export interface Hal {
   entropy(into: Uint8Array): void;
   /** Stable printable identity of the device, at most 64 ASCII characters. */
   deviceId(): string;
+  /**
+   * Version of the JavaScript engine, 256 * major + minor: a mod runs only on the one that it was
+   * compiled for. 0 when the host does not know.
+   */
+  engineVersion(): number;
+  /** Heap that is free now, and the least that was free since boot; 0 when not known. */
+  freeHeapBytes(): number;
+  leastFreeHeapBytes(): number;
   /** One line of diagnostic text; never carries secrets. */
   log(line: string): void;
 }

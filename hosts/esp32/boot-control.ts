@@ -14,6 +14,7 @@ import {
   sequenceErased,
   slotOfSequence,
   stateName,
+  statePendingVerify,
 } from "../../src/boot/otadata.js";
 import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
@@ -85,7 +86,10 @@ class Esp32BootControl implements BootControl {
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
     // As esp_ota_begin (esp_ota_ops.c): while the running image is unconfirmed, the other slot
     // holds the one to go back to, and writes to it throw.
-    const isOnTrial = this.slotState(running) === "pending-verify";
+    // The platform reads the first entry of the slot, slotState the newest; either may be the one.
+    const isOnTrial =
+      this.slotState(running) === "pending-verify" ||
+      this.natives.daruma_running_state() === statePendingVerify;
     return this.flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" });
   }
 

@@ -35,6 +35,8 @@ const resetReasons: readonly ResetReason[] = Object.freeze([
   "panic",
 ] as const);
 
+type HeapFunction = "esp_get_free_heap_size" | "esp_get_minimum_free_heap_size";
+
 /** Namespace of the journal in NVS. */
 const journalDomain = "daruma";
 
@@ -157,6 +159,27 @@ class Esp32Hal implements Hal {
 
   deviceId(): string {
     return this.platform.natives.daruma_device_id();
+  }
+
+  engineVersion(): number {
+    return this.told("daruma_xs_version");
+  }
+
+  freeHeapBytes(): number {
+    return this.told("esp_get_free_heap_size");
+  }
+
+  leastFreeHeapBytes(): number {
+    return this.told("esp_get_minimum_free_heap_size");
+  }
+
+  /** These are for people: a build that lacks one must not lose its updates for that. */
+  private told(name: "daruma_xs_version" | HeapFunction): number {
+    try {
+      return this.platform.natives[name]();
+    } catch {
+      return 0;
+    }
   }
 
   log(line: string): void {

@@ -166,19 +166,21 @@ export class ModdableHabits {
   }
 
   /**
-   * A TLS socket over `io` whose peer's certificate is not trusted: it throws out of the callback
-   * that read it, as embedded:io/socket/tcp/tls does.
+   * A TLS socket over `io`. Where the peer's certificate is not trusted it throws out of the
+   * callback that read it, as embedded:io/socket/tcp/tls does.
    */
-  untrustedTlsClass(io: HabitSocketClass): HabitSocketClass {
+  untrustedTlsClass(io: HabitSocketClass, isUntrusted: () => boolean): HabitSocketClass {
     return class UntrustedTls {
       readonly #socket: HabitStream;
 
       constructor(options: HabitSocketOptions) {
+        const fails = isUntrusted();
         this.#socket = new io({
-          onWritable: () => {
-            throw new Error("bad certificate");
+          ...options,
+          onWritable: (count) => {
+            if (fails) throw new Error("bad certificate");
+            options.onWritable?.(count);
           },
-          onError: (error) => options.onError?.(error),
         });
       }
 

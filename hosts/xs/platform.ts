@@ -105,6 +105,7 @@ function call(index: number, argument = 0): number {
 // the native functions of a device do.
 const natives: Natives = Object.freeze({
   daruma_running_slot: () => call(functions.daruma_running_slot),
+  daruma_running_state: () => call(functions.daruma_running_state),
   daruma_slot_count: () => call(functions.daruma_slot_count),
   daruma_stage: (slot: number) => call(functions.daruma_stage, slot),
   daruma_mark_invalid: () => call(functions.daruma_mark_invalid),
@@ -114,6 +115,9 @@ const natives: Natives = Object.freeze({
   daruma_watchdog_feed: () => call(functions.daruma_watchdog_feed),
   daruma_watchdog_disarm: () => call(functions.daruma_watchdog_disarm),
   daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
+  daruma_xs_version: () => call(functions.daruma_xs_version),
+  esp_get_free_heap_size: () => call(functions.esp_get_free_heap_size),
+  esp_get_minimum_free_heap_size: () => call(functions.esp_get_minimum_free_heap_size),
   esp_ota_mark_app_valid_cancel_rollback: () =>
     call(functions.esp_ota_mark_app_valid_cancel_rollback),
   esp_reset_reason: () => call(functions.esp_reset_reason),

@@ -8,6 +8,7 @@ import { type Attempt, phases } from "../journal/records.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
 import type { AgentContext } from "./context.js";
@@ -262,7 +263,8 @@ export class Agent implements AgentContext {
       case "clearAttempt":
         this.release = null;
         this.lastReason = "";
-        return this.journal.clearAttempt();
+        this.journal.clearAttempt();
+        return forgetAbort(this.hal);
     }
   }
 

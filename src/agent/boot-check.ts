@@ -109,7 +109,12 @@ export class BootCheck implements TrialListener {
     probe.run(isTrial ? this.beginTrial() : this.probeWatchdog());
     if (isTrial && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
     else if (outcome.adopt === "confirmed") probe.flashedByCable();
-    this.lastAbort = takeAbort(hal);
+    // With an attempt under way the line is also its report's.
+    this.lastAbort = takeAbort(hal, journal.attempt !== null);
+    const version = hal.engineVersion();
+    hal.log(
+      `boot: XS ${version >> 8}.${version & 0xff}, ${hal.freeHeapBytes()} bytes of heap free`,
+    );
     hal.log(
       `boot: slot ${runningSlot} runs ${running} image, entry ${runningState}, ` +
         `reset ${resetReason}: ${outcome.state}, ${outcome.event}`,

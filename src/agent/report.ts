@@ -30,14 +30,22 @@ export interface Report {
   readonly resetReason: ResetReason;
   /** 10: bits of `capabilities`. */
   readonly capabilities: number;
+  /** 11: why JavaScript aborted during the attempt; "" (then not written) when it did not. */
+  readonly abort: string;
+  /** 12: 256 * major + minor of the JavaScript engine. */
+  readonly engineVersion: number;
+  /** 13: least free heap since boot. */
+  readonly leastFreeHeapBytes: number;
 }
 
+/** Without the text of an abort. */
 const reportBytesMax = 256;
 
 /** The CBOR bytes of a report. */
 export function encodeReport(report: Report): Uint8Array {
-  const writer = new CborWriter(new Uint8Array(reportBytesMax));
-  writer.map(9);
+  const { abort } = report;
+  const writer = new CborWriter(new Uint8Array(reportBytesMax + abort.length));
+  writer.map(abort === "" ? 11 : 12);
   writer.int(1);
   writer.byteString(report.reportId);
   writer.int(2);
@@ -56,6 +64,14 @@ export function encodeReport(report: Report): Uint8Array {
   writer.text(report.resetReason);
   writer.int(10);
   writer.int(report.capabilities);
+  if (abort !== "") {
+    writer.int(11);
+    writer.text(abort);
+  }
+  writer.int(12);
+  writer.int(report.engineVersion);
+  writer.int(13);
+  writer.int(report.leastFreeHeapBytes);
   return writer.bytes.subarray(0, writer.length);
 }
 

@@ -2,6 +2,7 @@
 import { hex } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
+import { reportedAbort } from "./abort.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
@@ -36,6 +37,7 @@ export class Reporter implements DeliveryListener {
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
+      reportedAbort(context.hal),
     );
   }
 
@@ -70,6 +72,7 @@ export class Reporter implements DeliveryListener {
       newReportId(this.context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
+      "",
     );
   }
 
@@ -79,6 +82,7 @@ export class Reporter implements DeliveryListener {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
+    abort: string,
   ): void {
     const { hal, journal, options, server } = this.context;
     this.delivery?.close();
@@ -95,6 +99,9 @@ export class Reporter implements DeliveryListener {
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
         capabilities: this.context.capabilities,
+        abort,
+        engineVersion: hal.engineVersion(),
+        leastFreeHeapBytes: hal.leastFreeHeapBytes(),
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       this,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,7 +110,24 @@ test("reports are stored once and survive a restart", async (context) => {
   assert.is((await post(second.url, reportBytes())).status, 204);
   const status = await (await fetch(`${second.url}/status.json`)).text();
   assert.is(JSON.parse(status).reportsStored, 1);
-  assert.match(await (await fetch(`${second.url}/status`)).text(), "lamp-0001");
+  const page = await (await fetch(`${second.url}/status`)).text();
+  assert.match(page, "lamp-0001");
+  assert.match(page, "unhandled exception: lamp");
+  const stored = JSON.parse(readFileSync(join(context.dir, "reports.jsonl"), "utf8"));
+  assert.is(stored.abort, "unhandled exception: lamp");
+  assert.is(stored.engineVersion, "17.7");
+});
+
+test("an abort text that is too long or no text is refused and not stored", async (context) => {
+  const { url } = await start(context);
+  const hostile = ["x".repeat(97), "", "a\u001b]0;x\u0007", "a\nb", "\u202e", new Uint8Array(9), 7];
+  for (const abort of hostile) {
+    const body = Buffer.from(reportBytes({ 11: abort }));
+    const answer = await fetch(`${url}${base}/reports`, { method: "POST", body });
+    assert.is(answer.status, 400, String(abort));
+    assert.match(await answer.text(), "report-malformed");
+  }
+  assert.not(existsSync(join(context.dir, "reports.jsonl")));
 });
 
 test("keys, neighbours and paths outside are not served", async (context) => {
