@@ -35,8 +35,8 @@ const budgets = {
 
 /**
  * The design's figure for the core's byte code. It is not reached, and no tool reaches it: the same
- * modules bundled into one (rollup, once by hand) came to 54.6 KB, minified (terser) to 53.2 KB; that
- * is what imports and exports cost. 72 % of it are the parts of src/agent, 18 % SUIT, CBOR and
+ * modules bundled into one (rollup, once by hand) came to 54.6 KB, minified (terser) to 53.2 KB:
+ * that is what imports and exports cost. 72 % of it are the parts of src/agent, 18 % SUIT, CBOR and
  * signatures, 5 % the journal's records; 11 KB are strings (events, actions, reasons, messages). So
  * the limit of the part "agent" is what was reached, and this figure stays to be read beside it.
  */
