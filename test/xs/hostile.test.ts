@@ -111,7 +111,7 @@ function spoil(delivery: Delivery, random: () => number): void {
   else if (random() < 0.05) delivery.stallAfterBytes = Math.floor(random() * 3000);
 }
 
-/** Why offers were refused and updates ended, as reports say; a fault of the agent fails the test. */
+/** Why offers were refused and updates ended, as reports say; a fault fails the test. */
 function reasonsOf(simulation: Simulation): Map<string, number> {
   for (const { text } of simulation.timeline) assert.not.match(text, /fault/, `SEED=${seed}`);
   const reasons = new Map<string, number>();
