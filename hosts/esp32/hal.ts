@@ -1,6 +1,5 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
 import { recordAbort } from "../../src/agent/abort.js";
-import { viewOf } from "../../src/bytes.js";
 import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 import type {
   BootControl,
@@ -13,7 +12,7 @@ import type {
   Watchdog,
 } from "../../src/hal.js";
 import { createBootControl } from "./boot-control.js";
-import { createHttp } from "./http.js";
+import { ClientHttp } from "./http.js";
 import type { DigestInstance, KeyValueClass, Natives, Platform } from "./platform.js";
 
 /** esp_reset_reason_t (ESP-IDF v6.0 esp_system.h), by number. */
@@ -74,8 +73,8 @@ class PlatformDigest implements Digest {
     this.native = digest;
   }
 
-  write(bytes: Uint8Array, start: number, length: number): void {
-    this.native.write(viewOf(bytes, start, length));
+  write(bytes: Uint8Array): void {
+    this.native.write(bytes);
   }
 
   close(): Uint8Array {
@@ -138,7 +137,7 @@ class Esp32Hal implements Hal {
     const keyValue = new NvsKeyValue(platform.keyValue);
     platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
     this.keyValue = keyValue;
-    this.http = createHttp(platform.http, platform.httpScheme ?? "http");
+    this.http = new ClientHttp(platform.http, platform.httpScheme ?? "http");
     this.timers = new EspTimers(platform);
     this.watchdog = new TaskWatchdog(platform.natives);
     this.digest = (algorithm) => new PlatformDigest(new platform.digest(algorithm));

@@ -47,7 +47,7 @@ export interface ClientRequestOptions {
   readonly headers: ReadonlyMap<string, string>;
   onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
   onReadable(countBytes: number): void;
-  onWritable?(countBytes: number): void;
+  onWritable?: (countBytes: number) => void;
   onDone(error: unknown): void;
 }
 

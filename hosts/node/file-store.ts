@@ -207,7 +207,7 @@ export class FileStore implements ReleaseStore {
         this.#warn(`${path} holds PEM data and is not served`);
         return null;
       }
-      digest.write(chunk, 0, count);
+      digest.write(chunk.subarray(0, count));
       offset += count;
     }
     const etag = etagOf(digest.close());

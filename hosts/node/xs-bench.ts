@@ -3,6 +3,7 @@
  * i386 instructions counted by callgrind: same engine, same image, same network. Digest, flash and
  * sockets are native on a device and count for neither side.
  */
+import { spawnSync } from "node:child_process";
 import {
   blockBytes,
   growsWithImage,
@@ -70,6 +71,9 @@ function printPhases(phases: readonly Phase[]): void {
 }
 
 function main(): void {
+  if (spawnSync("valgrind", ["--version"]).status !== 0) {
+    throw new Error("the bench counts with valgrind (Debian: apt-get install valgrind)");
+  }
   console.log(`XS 13.3, ${xsProgram().bits} bit; instructions without digest, flash and sockets`);
   const smallUpdate = sameThreeTimes();
   const largeUpdate = need(measureUpdate(largeBytes, true), "the update");

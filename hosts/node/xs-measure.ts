@@ -17,7 +17,7 @@ export interface Phase extends PhaseMark {
 }
 
 /** Two images of one chip, of exactly that size. */
-function images(sizeBytes: number): {
+export function images(sizeBytes: number): {
   readonly oldImage: Uint8Array;
   readonly newImage: Uint8Array;
 } {
@@ -84,7 +84,7 @@ export function measureUpdate(
 
 /** The plain loop over the same image and network. */
 export function measureLoop(sizeBytes: number, counted: boolean): Phase[] | null {
-  return measured(counted, { module: "dist/hosts/xs/plain-loop.js" }, (cpu) => {
+  return measured(counted, { module: () => "dist/hosts/xs/plain-loop.js" }, (cpu) => {
     const { oldImage, newImage } = images(sizeBytes);
     const signer = throwAwaySigner("bench");
     const common = { signer, vendor: "example.com", deviceClass: "lamp-v2" };

@@ -161,7 +161,10 @@ const trace = (line: string): void => {
   boardCall(operations.trace, 0, 0, line);
 };
 
-export function createBoardPlatform(): BoardPlatform {
+/** `guard` is what the host puts around the network; without it the bare classes are handed out. */
+export function createBoardPlatform(
+  guard?: (Client: HttpClientClass, timer: TimerModule) => HttpClientClass,
+): BoardPlatform {
   const requests: OpenRequests = new Map();
   const timer = new BoardTimers();
   class Client extends BoardClient {
@@ -169,7 +172,7 @@ export function createBoardPlatform(): BoardPlatform {
       super(requests, options);
     }
   }
-  const http: HttpClientClass = Client;
+  const http: HttpClientClass = guard === undefined ? Client : guard(Client, timer);
   const platform = {
     flash,
     keyValue,

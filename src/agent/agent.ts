@@ -56,8 +56,8 @@ export class Agent implements AgentContext {
     this.server = checkOptions(options, hal.http.scheme);
     this.hal = hal;
     this.options = options;
-    // Its own check gets no self-tests: they are handed over below, once.
-    this.boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.boot = boot ?? new BootCheck(hal, options);
+    if (boot !== undefined) for (const test of options.selfTests ?? []) boot.addSelfTest(test);
     this.journal = this.boot.journal;
     this.poller = new Poller(this);
     this.updater = new Updater(this);
@@ -94,11 +94,11 @@ export class Agent implements AgentContext {
   private begin(): void {
     const { hal } = this;
     this.starts++;
-    const { facts, outcome } = this.boot.check();
-    const device = readDevice(hal, this.options);
+    const { running, outcome } = this.boot.check();
+    const device = readDevice(hal);
     this.deviceFacts = device;
     this.settle(outcome, device);
-    const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
+    const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
     if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);

@@ -81,12 +81,14 @@ export function encodeReport(report: Report): Uint8Array {
  */
 export type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
 
-/** `retryMs` is the pause that the server asked for; 0 when it did not. */
-export type DeliveryListener = (delivery: Delivery, retryMs: number) => void;
+export interface DeliveryListener {
+  /** Called once. `retryMs` is the pause that the server asked for; 0 when it did not. */
+  concluded(delivery: Delivery, retryMs: number): void;
+}
 
 export class ReportDelivery implements ExchangeHandler {
   private readonly exchange: Exchange;
-  private readonly done: DeliveryListener;
+  private readonly listener: DeliveryListener;
   private status = 0;
   private retryMs = 0;
 
@@ -95,9 +97,9 @@ export class ReportDelivery implements ExchangeHandler {
     target: HttpTarget,
     report: Report,
     stallTimeoutMs: number,
-    done: DeliveryListener,
+    listener: DeliveryListener,
   ) {
-    this.done = done;
+    this.listener = listener;
     const body = encodeReport(report);
     const headers = new Map([
       ["content-type", "application/cbor"],
@@ -133,16 +135,11 @@ export class ReportDelivery implements ExchangeHandler {
   dataReadable(): void {
     // The body of an answer to a report says nothing; the status was all that counts.
     this.exchange.close();
-    this.conclude();
+    this.ended(false);
   }
 
   ended(failed: boolean): void {
-    if (failed) this.done("unanswered", this.retryMs);
-    else this.conclude();
-  }
-
-  private conclude(): void {
-    this.done(deliveryOf(this.status), this.retryMs);
+    this.listener.concluded(failed ? "unanswered" : deliveryOf(this.status), this.retryMs);
   }
 }
 

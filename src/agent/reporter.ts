@@ -8,7 +8,7 @@ import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
 import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
-export class Reporter {
+export class Reporter implements DeliveryListener {
   private readonly context: AgentContext;
   private delivery: ReportDelivery | null = null;
   /** Answers that refused the report, and those of a host that takes none. */
@@ -16,14 +16,11 @@ export class Reporter {
   private unwanted = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
+  /** The refusal that is being told; "" when it is the result of the attempt. */
+  private refusal = "";
 
   constructor(context: AgentContext) {
     this.context = context;
-  }
-
-  close(): void {
-    this.delivery?.close();
-    this.delivery = null;
   }
 
   /** Sends the result of the journalled attempt. */
@@ -33,6 +30,7 @@ export class Reporter {
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
+    this.refusal = "";
     this.send(
       isUpdated ? "updated" : "failed",
       reason,
@@ -40,11 +38,16 @@ export class Reporter {
       attempt.manifestDigest,
       attempt.sequenceNumber,
       reportedAbort(context.hal),
-      (delivery, retryMs) => context.enter(() => this.concluded(delivery, retryMs)),
     );
   }
 
-  private concluded(delivery: Delivery, retryMs: number): void {
+  concluded(delivery: Delivery, retryMs: number): void {
+    this.delivery = null;
+    if (this.refusal === "") this.context.enter(() => this.resultTold(delivery, retryMs));
+    else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
+  }
+
+  private resultTold(delivery: Delivery, retryMs: number): void {
     // An unanswered report waits for the network; a server that keeps refusing it is given up on.
     if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
@@ -62,6 +65,7 @@ export class Reporter {
   reportRefusal(refusal: Refusal): void {
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
+    this.refusal = key;
     this.send(
       "refused",
       refusal.reason,
@@ -69,9 +73,6 @@ export class Reporter {
       refusal.manifestDigest,
       refusal.sequenceNumber,
       "",
-      (delivery) => {
-        if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = key;
-      },
     );
   }
 
@@ -82,10 +83,9 @@ export class Reporter {
     manifestDigest: Uint8Array,
     sequenceNumber: number,
     abort: string,
-    done: DeliveryListener,
   ): void {
     const { hal, journal, options, server } = this.context;
-    this.close();
+    this.delivery?.close();
     this.delivery = new ReportDelivery(
       hal,
       { ...server, path: `${server.path}reports` },
@@ -104,7 +104,7 @@ export class Reporter {
         leastFreeHeapBytes: hal.leastFreeHeapBytes(),
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
-      done,
+      this,
     );
     this.delivery.start();
   }

@@ -11,7 +11,7 @@ import {
   type SocketClass,
 } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
-import { createHttp } from "../../hosts/esp32/http.js";
+import { ClientHttp } from "../../hosts/esp32/http.js";
 import type { ModdableHabits } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
 import { Agent } from "../../src/agent/agent.js";
@@ -99,27 +99,32 @@ test("a read after the end gives nothing over our client, after onDone and after
   const { simulation, habits } = wired({ guarded: true });
   simulation.publish(release(2));
   simulation.run(() => false, 1000);
-  const http = createHttp(
+  const http = new ClientHttp(
     guardedClient(habitClient(habits()), { io: habits().socketClass() }, habits().plainResolver),
     "http",
   );
   const into = new Uint8Array(4096);
   const late: number[] = [];
   const start = (closes: boolean): void => {
-    const request = http.request({
-      hostname: "updates.example.com",
-      port: 80,
-      method: "GET",
-      path: "/example.com/lamp-v2/latest.suit",
-      headers: new Map(),
-      onHeaders: () => {},
-      onReadable: (count) => {
-        request.read(into, 0, count);
-        if (closes) request.close();
+    http.request(
+      {
+        hostname: "updates.example.com",
+        port: 80,
+        method: "GET",
+        path: "/example.com/lamp-v2/latest.suit",
+        headers: new Map(),
       },
-      onDone: () => {},
-    });
-    habits().timer.set(() => late.push(request.read(into, 0, 1)), 5000);
+      {
+        headersReceived: (request) => {
+          habits().timer.set(() => late.push(request.read(into)), 5000);
+        },
+        dataReadable: (request, count) => {
+          request.read(into.subarray(0, count));
+          if (closes) request.close();
+        },
+        ended: () => {},
+      },
+    );
   };
   start(false);
   start(true);

@@ -8,7 +8,13 @@ import { EspError } from "../../hosts/simulator/esp-partitions.js";
 import { Flash } from "../../hosts/simulator/flash.js";
 import { layoutFor } from "../../hosts/simulator/layout.js";
 import { Power } from "../../hosts/simulator/power.js";
-import { otadataEntryBytes, otadataSectorBytes } from "../../src/boot/otadata.js";
+import {
+  otadataEntryBytes,
+  otadataSectorBytes,
+  statePendingVerify,
+  stateValid,
+} from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
 import { digest } from "../helpers/digest.js";
 import { bootCases, fromHex } from "../helpers/images.js";
 
@@ -47,7 +53,7 @@ function stateOf(otadata: Uint8Array, runningSlot: number): number {
 function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
   const modes: string[] = [];
   const partition: FlashPartition = {
-    read: () => assert.unreachable(),
+    read: (into, offset) => void into.set(otadata.subarray(offset, offset + into.length)),
     write: () => assert.unreachable(),
     eraseBlock: () => assert.unreachable(),
     status: () => ({ size: 65536, blockLength: 4096, blocks: 16 }),
@@ -72,6 +78,15 @@ function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
 
 test("the other slot cannot be written while the running image is on trial", () => {
   assert.equal(modesOf(otadataOf(0), 1), ["r"]);
+});
+
+test("an older entry of the running slot does not hide that it is on trial", () => {
+  // Two entries of slot 1, as ESP-IDF before v6.0 left them: valid, then pending-verify.
+  const otadata = new Uint8Array(2 * otadataSectorBytes).fill(0xff);
+  otadata.set(encodeEntry(makeEntry(2, stateValid)), 0);
+  otadata.set(encodeEntry(makeEntry(4, statePendingVerify)), otadataSectorBytes);
+  assert.is(stateOf(otadata, 1), 2);
+  assert.equal(modesOf(otadata, 1), ["r"]);
 });
 
 test("the other slot can be written once the trial is over", () => {

@@ -86,7 +86,7 @@ test("a folder or a file that does not exist is found out", () => {
     /directory not found/,
   );
   assert.throws(
-    () => resolveBuild(examples[0], edit("../dist/src/boot/chips", "../dist/src/boot/chipz")),
+    () => resolveBuild(examples[0], edit("../dist/src/boot/otadata", "../dist/src/boot/otadatum")),
     /no file matches/,
   );
   assert.throws(

@@ -10,8 +10,6 @@ import { type Facts, type Running, reconcile } from "../../../src/agent/reconcil
 import {
   activeEntry,
   entryValid,
-  makeEntry,
-  nextSequence,
   type OtadataEntry,
   type OtadataPair,
   slotOfSequence,
@@ -21,6 +19,7 @@ import {
   stateUndefined,
   stateValid,
 } from "../../../src/boot/otadata.js";
+import { makeEntry, nextSequence } from "../../../src/boot/otadata-write.js";
 import { candidateOrder, chooseStart, initialRewrite, replaced } from "../../../src/boot/select.js";
 import type { ResetReason, SlotState } from "../../../src/hal.js";
 import { type Phase, phases } from "../../../src/journal/records.js";
