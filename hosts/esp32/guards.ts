@@ -1,11 +1,10 @@
 /**
  * Guards around the SDK's network classes. An exception that escapes a callback called from C
- * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several
- * escape: on a garbage status line, on every TLS failure, and when a name resolves after `close`
- * (4.2, 4.3). Here each becomes `onError` on that connection, or is dropped when the connection is
- * closed.
+ * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several escape: on a garbage
+ * status line, on every TLS failure, and when a name resolves after `close`. Here each becomes
+ * `onError` on that connection, or is dropped when the connection is closed.
  */
-import type { HttpClientClass, HttpClientInstance, TimerModule } from "./platform.js";
+import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
 type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
@@ -15,6 +14,15 @@ export interface SocketOptions {
   readonly onReadable?: SocketCallback;
   readonly onWritable?: SocketCallback;
   readonly onError?: SocketCallback;
+  /** Where a TLS socket over this one finds it. */
+  readonly link?: TlsLink;
+}
+
+/** The TCP socket below a TLS socket, which keeps there how many bytes wait. */
+interface TlsLink {
+  tcp: { readable?: number };
+  onReadable: SocketCallback;
+  timer: TimerId | null;
 }
 
 export type SocketClass = new (options: SocketOptions) => { close(): void };
@@ -44,12 +52,63 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
           // The owner was told; there is nobody above it.
         }
       };
+      const onReadable = guard(options.onReadable);
       super({
         ...options,
-        onReadable: guard(options.onReadable),
+        onReadable,
         onWritable: guard(options.onWritable),
         onError: guard(options.onError),
       });
+      const { link } = options;
+      if (link !== undefined) {
+        link.tcp = this as TlsLink["tcp"];
+        link.onReadable = onReadable;
+      }
+    }
+  };
+}
+
+export type TlsClass = new (
+  options: SocketOptions,
+) => { read(count?: unknown): unknown; close(): void };
+
+/**
+ * A TLS class over guarded sockets. With more bytes waiting, SDK 8.2's goes on to the next record
+ * from a timer of its own, where a damaged record's exception aborts XS. Here no bytes wait while
+ * it reads, and the guarded callback of the TCP socket takes the next record.
+ */
+export function guardedTls(Tls: TlsClass, timer: TimerModule): TlsClass {
+  return class GuardedTls extends Tls {
+    readonly guardLink: TlsLink;
+
+    constructor(options: SocketOptions) {
+      const link: TlsLink = { tcp: {}, onReadable: undefined, timer: null };
+      super({ ...options, link });
+      this.guardLink = link;
+    }
+
+    override read(count?: unknown): unknown {
+      const { guardLink: link } = this;
+      const { tcp } = link;
+      const waiting = tcp.readable ?? 0;
+      tcp.readable = 0;
+      const result = super.read(count);
+      tcp.readable = waiting;
+      if (waiting > 0 && link.timer === null) {
+        link.timer = timer.set(() => {
+          link.timer = null;
+          const left = tcp.readable ?? 0;
+          if (left > 0) link.onReadable?.call(tcp, left);
+        }, 0);
+      }
+      return result;
+    }
+
+    override close(): void {
+      const { guardLink: link } = this;
+      if (link.timer !== null) timer.clear(link.timer);
+      link.timer = null;
+      super.close();
     }
   };
 }

@@ -19,8 +19,10 @@ import {
   guardedClient,
   guardedResolver,
   guardedSocket,
+  guardedTls,
   MonotonicClock,
   type SocketClass,
+  type TlsClass,
 } from "./guards.js";
 import { createHal as createHalOver } from "./hal.js";
 import type { AbortHook, Platform, TimerId, TimerModule } from "./platform.js";
@@ -49,7 +51,10 @@ export function createPlatform(options: PlatformOptions = {}): Platform {
   const clock = new MonotonicClock(() => Time.ticks);
   const plain = { io: guardedSocket(TCP as SocketClass, timer) };
   const { tls } = options;
-  const socket = tls === undefined ? plain : { io: tls.io, TCP: plain, secure: tls.secure };
+  const socket =
+    tls === undefined
+      ? plain
+      : { io: guardedTls(tls.io as TlsClass, timer), TCP: plain, secure: tls.secure };
   return {
     flash: Flash,
     keyValue: KeyValueStorage,
