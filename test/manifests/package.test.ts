@@ -240,4 +240,17 @@ for (const example of ["minimal", "node-like"]) {
   });
 }
 
+test("the lines of the README for HTTPS type-check", ({ dir }) => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const start = readme.indexOf("```ts\n", readme.indexOf("### HTTPS")) + 6;
+  const lines = readme.slice(start, readme.indexOf("```", start));
+  assert.match(lines, "createHal({ tls:");
+  const ambient = 'declare module "Resource" {\n  export default class Resource {\n';
+  writeFileSync(join(dir, "sdk.d.ts"), `${ambient}    constructor(path: string);\n  }\n}\n`);
+  const head = 'import { createHal } from "daruma-ota/esp32";\n';
+  writeFileSync(join(dir, "https.ts"), `${head}${lines}hal.log("made");\n`);
+  const options = { types: [], module: "preserve", moduleResolution: "bundler" };
+  assert.is(typeCheck(dir, ["sdk.d.ts", "https.ts"], options), "");
+});
+
 test.run();
