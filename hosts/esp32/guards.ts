@@ -7,7 +7,7 @@
 import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
-type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
+export type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
 
 /** Options of `embedded:io/socket/tcp`; all others are passed on. */
 export interface SocketOptions {
@@ -18,8 +18,8 @@ export interface SocketOptions {
   readonly link?: TlsLink;
 }
 
-/** The TCP socket below a TLS socket, which keeps there how many bytes wait. */
-interface TlsLink {
+/** The TCP socket below a TLS socket, which keeps there how many bytes wait; see tls.ts. */
+export interface TlsLink {
   tcp: { readable?: number };
   onReadable: SocketCallback;
   timer: TimerId | null;
@@ -64,51 +64,6 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
         link.tcp = this as TlsLink["tcp"];
         link.onReadable = onReadable;
       }
-    }
-  };
-}
-
-export type TlsClass = new (
-  options: SocketOptions,
-) => { read(count?: unknown): unknown; close(): void };
-
-/**
- * A TLS class over guarded sockets. With more bytes waiting, SDK 8.2's goes on to the next record
- * from a timer of its own, where a damaged record's exception aborts XS. Here no bytes wait while
- * it reads, and the guarded callback of the TCP socket takes the next record.
- */
-export function guardedTls(Tls: TlsClass, timer: TimerModule): TlsClass {
-  return class GuardedTls extends Tls {
-    readonly guardLink: TlsLink;
-
-    constructor(options: SocketOptions) {
-      const link: TlsLink = { tcp: {}, onReadable: undefined, timer: null };
-      super({ ...options, link });
-      this.guardLink = link;
-    }
-
-    override read(count?: unknown): unknown {
-      const { guardLink: link } = this;
-      const { tcp } = link;
-      const waiting = tcp.readable ?? 0;
-      tcp.readable = 0;
-      const result = super.read(count);
-      tcp.readable = waiting;
-      if (waiting > 0 && link.timer === null) {
-        link.timer = timer.set(() => {
-          link.timer = null;
-          const left = tcp.readable ?? 0;
-          if (left > 0) link.onReadable?.call(tcp, left);
-        }, 0);
-      }
-      return result;
-    }
-
-    override close(): void {
-      const { guardLink: link } = this;
-      if (link.timer !== null) timer.clear(link.timer);
-      link.timer = null;
-      super.close();
     }
   };
 }

@@ -3,15 +3,14 @@ import {
   guardedClient,
   guardedResolver,
   guardedSocket,
-  guardedTls,
   type SocketClass,
-  type TlsClass,
 } from "../../hosts/esp32/guards.js";
 import type {
   ClientRequest,
   ClientRequestOptions,
   HttpClientInstance,
 } from "../../hosts/esp32/platform.js";
+import { guardedTls, type TlsClass } from "../../hosts/esp32/tls.js";
 import type { BoardOptions } from "../../hosts/simulator/board.js";
 import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
@@ -60,8 +59,9 @@ export function wired(wiring: Wiring): { simulation: Simulation; habits: () => M
       () => untrusted-- > 0,
       (record) => record === 1 && damaged-- > 0,
     ) as unknown as TlsClass;
-    const Tls = wiring.guarded ? guardedTls(PlainTls, habits.timer) : PlainTls;
-    const socket = wiring.tls === true ? { io: Tls, TCP: { io: Socket } } : { io: Socket };
+    const Tls = wiring.guarded ? guardedTls(PlainTls) : PlainTls;
+    const socket =
+      wiring.tls === true ? { io: Tls, TCP: { io: Socket }, timer: habits.timer } : { io: Socket };
     const Resolver = wiring.guarded
       ? guardedResolver(habits.net, habits.timer)
       : habits.plainResolver;
