@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createHal } from "../../hosts/esp32/hal.js";
+import { layoutFor } from "../../hosts/simulator/layout.js";
 import type { Application } from "../../hosts/simulator/simulation.js";
 import type { Cut } from "../../hosts/simulator/tear.js";
 import { Agent } from "../../src/agent/agent.js";
@@ -268,6 +269,49 @@ test("without a task watchdog the report says so", () => {
 test("an app built for a bootloader that does not validate says so", () => {
   const { report } = update(simulated({ build: { appSkipValidate: true } }));
   assert.is((report?.capabilities ?? 0) & capabilities.imageValidation, 0);
+});
+
+test("a flash with one slot is told as that, and its agent says why it does nothing", () => {
+  const layout = layoutFor(65536);
+  const partitions = layout.partitions.filter((one) => one.label !== "ota_1");
+  let bits = -1;
+  const simulation = simulated({
+    layout: { ...layout, partitions },
+    application: checked((findings) => {
+      bits = findings?.capabilities ?? -1;
+    }),
+  });
+  simulation.publish(release(2));
+  simulation.run(() => false, 600_000);
+  assert.is(bits & capabilities.twoSlots, 0);
+  assert.is(bits & capabilities.rollbackBuilt, capabilities.rollbackBuilt);
+  assert.ok(simulation.timeline.some((line) => line.text.includes("needs two OTA slots")));
+  assert.is(simulation.payloadBytes(), 0);
+  assert.is(simulation.boots.length, 1);
+});
+
+test("storage that cannot be written is told as that, and nothing is installed", () => {
+  const bits: number[] = [];
+  const simulation = simulated({
+    application: checked((findings) => bits.push(findings?.capabilities ?? -1)),
+  });
+  const { write } = simulation.keyValue;
+  simulation.keyValue.write = () => {
+    throw new Error("nvs is full");
+  };
+  simulation.publish(release(2));
+  simulation.run(() => false, 7_200_000);
+  assert.ok(simulation.timeline.some((line) => line.text.includes("nvs is full")));
+  assert.is(simulation.payloadBytes(), 0);
+  assert.is(simulation.boots.length, 1);
+  // Cleared by a person.
+  simulation.keyValue.write = write;
+  simulation.run(() => simulation.runs(release(2).image), 7_200_000);
+  assert.equal(
+    bits.map((one) => (one & capabilities.keyValue) !== 0),
+    [false, true],
+  );
+  assert.equal(simulation.violations(), []);
 });
 
 test("where the app was built without rollback nothing is fetched or written", () => {

@@ -5,6 +5,7 @@ import { MonotonicClock } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
 import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
+import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
@@ -23,6 +24,15 @@ test("a whole update runs over the SDK's habits, without an abort or a socket le
   simulation.run(() => false, 1000);
   assert.is(habits().openSockets, 0);
 });
+
+/** Release 3, whose image fills more than seven windows. */
+function largeRelease(): SimulatedRelease {
+  const image = buildImage(
+    { chipId: 0, version: "3", projectName: "x", sizeBytes: 42_000 },
+    digest,
+  );
+  return release(3, "healthy", image);
+}
 
 const garbage = { bytes: asciiBytes("SSH-2.0-dropbear\r\nmore\r\n"), closes: true };
 
@@ -45,13 +55,17 @@ test("a garbage status line is a failed exchange with the guard, and the update 
 });
 
 test("a certificate that is not trusted aborts XS without the guard", () => {
-  const { simulation } = wired({ guarded: false, untrusted: Number.POSITIVE_INFINITY });
+  const { simulation } = wired({ guarded: false, tls: true, untrusted: Number.POSITIVE_INFINITY });
   simulation.run(() => aborts(simulation) > 0, 600_000);
   assert.is(aborts(simulation), 1);
 });
 
 test("a certificate that is not trusted makes the server unreachable with the guard", () => {
-  const { simulation, habits } = wired({ guarded: true, untrusted: Number.POSITIVE_INFINITY });
+  const { simulation, habits } = wired({
+    guarded: true,
+    tls: true,
+    untrusted: Number.POSITIVE_INFINITY,
+  });
   simulation.run(() => false, 600_000);
   assert.is(aborts(simulation), 0);
   assert.is(simulation.board.boots, 1);
@@ -60,10 +74,35 @@ test("a certificate that is not trusted makes the server unreachable with the gu
 });
 
 test("an update goes on, and is told, once the certificate is trusted again", () => {
-  const { simulation } = wired({ guarded: true, untrusted: 4 });
+  const { simulation } = wired({ guarded: true, tls: true, untrusted: 4 });
   assert.ok(installs(simulation));
   assert.is(aborts(simulation), 0);
 });
+
+test("a whole update runs over TLS, record by record, without an abort", () => {
+  const { simulation, habits } = wired({ guarded: true, tls: true });
+  const large = largeRelease();
+  simulation.publish(large);
+  simulation.run(() => simulation.reports().at(-1)?.sequenceNumber === 3, 7_200_000);
+  assert.ok(simulation.runs(large.image));
+  assert.is(aborts(simulation), 0);
+  assert.equal(simulation.violations(), []);
+  simulation.run(() => false, 60_000);
+  assert.is(habits().openSockets, 0);
+});
+
+for (const guarded of [false, true]) {
+  const outcome = guarded ? "breaks the connection with the guard" : "aborts XS without the guard";
+  test(`a damaged TLS record behind a good one ${outcome}`, () => {
+    const { simulation } = wired({ guarded, tls: true, damaged: 3 });
+    const large = largeRelease();
+    simulation.publish(large);
+    const isTold = (): boolean => simulation.reports().at(-1)?.sequenceNumber === 3;
+    simulation.run(() => isTold() || aborts(simulation) > 0, 7_200_000);
+    assert.is(aborts(simulation), guarded ? 0 : 1);
+    assert.is(simulation.runs(large.image), guarded);
+  });
+}
 
 test("a name that resolves after close opens a socket for good, without the guard", () => {
   const { simulation, habits } = wired({ guarded: false, agent: { stallTimeoutMs: 5 } });

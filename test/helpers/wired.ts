@@ -10,6 +10,7 @@ import type {
   ClientRequestOptions,
   HttpClientInstance,
 } from "../../hosts/esp32/platform.js";
+import { guardedTls, type TlsClass } from "../../hosts/esp32/tls.js";
 import type { BoardOptions } from "../../hosts/simulator/board.js";
 import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
@@ -20,8 +21,12 @@ import { release, simulated } from "./simulated.js";
 
 export interface Wiring {
   readonly guarded: boolean;
+  /** Sockets speak TLS. */
+  readonly tls?: boolean;
   /** So many connections at first, or all, meet a certificate that is not trusted. */
   readonly untrusted?: number;
+  /** So many records, each the second of its connection, arrive damaged. */
+  readonly damaged?: number;
   readonly lookUpsMax?: number;
   /** Changes what the server sends, while it returns something. */
   readonly mangle?: (path: string, response: ServerResponse) => WireAnswer | null;
@@ -32,6 +37,7 @@ export interface Wiring {
 export function wired(wiring: Wiring): { simulation: Simulation; habits: () => ModdableHabits } {
   let newest: ModdableHabits | null = null;
   let untrusted = wiring.untrusted ?? 0;
+  let damaged = wiring.damaged ?? 0;
   const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
     const habits = new ModdableHabits({
       world: simulation.world,
@@ -49,15 +55,17 @@ export function wired(wiring: Wiring): { simulation: Simulation; habits: () => M
     newest = habits;
     const plain = habits.socketClass() as unknown as SocketClass;
     const Socket = wiring.guarded ? guardedSocket(plain, habits.timer) : plain;
-    const Tls = habits.untrustedTlsClass(
-      Socket as unknown as ReturnType<typeof habits.socketClass>,
+    const PlainTls = habits.tlsClass(
       () => untrusted-- > 0,
-    );
-    const io = wiring.untrusted === undefined ? Socket : Tls;
+      (record) => record === 1 && damaged-- > 0,
+    ) as unknown as TlsClass;
+    const Tls = wiring.guarded ? guardedTls(PlainTls) : PlainTls;
+    const socket =
+      wiring.tls === true ? { io: Tls, TCP: { io: Socket }, timer: habits.timer } : { io: Socket };
     const Resolver = wiring.guarded
       ? guardedResolver(habits.net, habits.timer)
       : habits.plainResolver;
-    return guardedClient(habitClient(habits), { io }, Resolver);
+    return guardedClient(habitClient(habits), socket, Resolver);
   };
   const simulation = simulated({ clientClass, agent: wiring.agent ?? {} });
   const habits = (): ModdableHabits => {

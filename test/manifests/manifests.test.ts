@@ -110,6 +110,20 @@ test("every folder of the device's compiled code has its line", () => {
   }
 });
 
+test("the guard for TLS comes with the manifest for TLS; no file of the host is left out", () => {
+  const plain = resolveBuild(examples[0]).modules;
+  const secure = resolveBuild(join(manifests, "esp32-tls.json"));
+  assert.not(plain.has("daruma-ota/tls"));
+  const reached = reach(secure, ["daruma-ota/tls", "daruma-ota/esp32"], hostModules(secure));
+  assert.ok(reached.has("daruma-ota/hosts/esp32/tls"));
+  assert.ok(secure.declarations.has("daruma-ota/tls"));
+  for (const file of readdirSync(join(root, "dist/hosts/esp32"))) {
+    if (!file.endsWith(".js")) continue;
+    const name = `daruma-ota/hosts/esp32/${file.slice(0, -3)}`;
+    assert.ok(secure.modules.has(name), `${file} is in no manifest`);
+  }
+});
+
 test("names mirror the tree, so that relative imports mean the same to XS and to Node.js", () => {
   for (const [name, file] of resolveBuild(examples[0]).modules) {
     if (!name.startsWith("daruma-ota/src/") && !name.startsWith("daruma-ota/hosts/")) continue;

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -5,6 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeDigest } from "../../hosts/node/digest.js";
+import { CliError } from "../../hosts/node/errors.js";
 import { generateKeys, loadSigner } from "../../hosts/node/keys.js";
 import { type RunningServer, type ServerLimits, startServer } from "../../hosts/node/server.js";
 import { packRelease } from "../../src/author/envelope.js";
@@ -183,11 +185,57 @@ test("the absolute form of a target is taken", async (context) => {
   assert.match(await raw(port, head), /^HTTP\/1\.1 200 /);
 });
 
+test("a second server on the directory is refused, one after the first is not", async (context) => {
+  const first = await start(context);
+  await assertRejects(startServer({ dir: context.dir }), "dir-locked");
+  await assertRejects(startServer({ dir: `${context.dir}/r/..` }), "dir-locked");
+  await first.close();
+  assert.not(existsSync(join(context.dir, "serve.lock")));
+  await start(context);
+});
+
+test("the lock of a server that is gone is taken over, an unclear one is not", async (context) => {
+  const path = join(context.dir, "serve.lock");
+  // A process that has ended; then our own number, left by an earlier process that had it.
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  for (const stale of [pid, process.pid]) {
+    writeFileSync(path, `${stale}\n`);
+    const server = await startServer({ dir: context.dir });
+    assert.is(readFileSync(path, "utf8"), `${process.pid}\n`);
+    await server.close();
+  }
+  for (const unclear of ["", "x", "-1", `${process.ppid}`]) {
+    writeFileSync(path, unclear);
+    await assertRejects(startServer({ dir: context.dir }), "dir-locked");
+    assert.is(readFileSync(path, "utf8"), unclear);
+  }
+});
+
+test("a payload that is missing or another one is found when it is asked for", async (context) => {
+  const checked = { dir: context.dir, checksPayloads: true };
+  context.servers.push(await startServer(checked));
+  await context.servers[0].close();
+  writeFileSync(join(context.dir, "r/app.bin"), payload.subarray(1));
+  await assertRejects(startServer(checked), "payload-mismatch");
+  rmSync(join(context.dir, "r/app.bin"));
+  await assertRejects(startServer(checked), "payload-missing");
+  assert.not(existsSync(join(context.dir, "serve.lock")));
+  const { url } = await start(context);
+  assert.is((await fetch(`${url}${base}/app.bin`)).status, 404);
+});
+
+async function assertRejects(outcome: Promise<unknown>, code: string): Promise<void> {
+  const [{ status, ...rest }] = await Promise.allSettled([outcome]);
+  assert.is(status, "rejected");
+  const { reason } = rest as { reason: unknown };
+  assert.ok(reason instanceof CliError && reason.code === code, String(reason));
+}
+
 test("a directory or a port that cannot be used rejects", async (context) => {
   const { port } = await start(context);
   const failures = [
     startServer({ dir: join(context.dir, "absent") }),
-    startServer({ dir: context.dir, port }),
+    startServer({ dir: join(context.dir, "r"), port }),
   ];
   for (const outcome of await Promise.allSettled(failures)) assert.is(outcome.status, "rejected");
 });
