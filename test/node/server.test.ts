@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -201,13 +201,44 @@ test("the lock of a server that is gone is taken over, an unclear one is not", a
   for (const stale of [pid, process.pid]) {
     writeFileSync(path, `${stale}\n`);
     const server = await startServer({ dir: context.dir });
-    assert.is(readFileSync(path, "utf8"), `${process.pid}\n`);
+    assert.match(readFileSync(path, "utf8"), new RegExp(`^${process.pid} \\S+ [0-9a-f]{16}\n$`));
     await server.close();
   }
-  for (const unclear of ["", "x", "-1", `${process.ppid}`]) {
+  for (const unclear of ["", "x", "-1", `${process.ppid}`, `${pid} elsewhere 0`]) {
     writeFileSync(path, unclear);
     await assertRejects(startServer({ dir: context.dir }), "dir-locked");
     assert.is(readFileSync(path, "utf8"), unclear);
+  }
+});
+
+test("of two servers that find one stale lock at the same instant, one gets it", async (context) => {
+  const lock = new URL("../../hosts/node/serve-lock.js", import.meta.url).href;
+  const code = `import { lockDirectory } from ${JSON.stringify(lock)};
+    process.on("message", (atMs) => {
+      while (Date.now() < atMs) {}
+      let got = true;
+      try { lockDirectory(${JSON.stringify(context.dir)}); } catch { got = false; }
+      process.send(got);
+    });
+    process.send("ready");`;
+  const script = join(context.dir, "taker.mjs");
+  writeFileSync(script, code);
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  const told = (child: ChildProcess): Promise<unknown> =>
+    new Promise((resolve) => child.once("message", resolve));
+  for (let round = 0; round < 12; round++) {
+    const children = [fork(script), fork(script)];
+    try {
+      await Promise.all(children.map(told));
+      writeFileSync(join(context.dir, "serve.lock"), `${pid}\n`);
+      const answers = children.map(told);
+      const atMs = Date.now() + 15;
+      for (const child of children) child.send(atMs);
+      assert.equal((await Promise.all(answers)).sort(), [false, true]);
+    } finally {
+      for (const child of children) child.kill();
+    }
+    rmSync(join(context.dir, "serve.lock"), { force: true });
   }
 });
 
