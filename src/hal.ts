@@ -77,7 +77,10 @@ export interface BootControl {
   slotState(slot: SlotIndex): SlotState;
   /** Number of OTA slots. */
   slotCount(): number;
-  /** Erases the torn entries and those of `slot`, but for the active one: nothing speaks for it. */
+  /**
+   * Erases the torn entries and those of `slot`: nothing speaks for it any more. Never the active
+   * entry, unless the other one is usable and another slot's.
+   */
   forget(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;

@@ -8,6 +8,7 @@ import {
   activeEntry,
   crcMatches,
   decodeEntry,
+  entryValid,
   type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
@@ -97,7 +98,10 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (i === active || pair[i].sequence === sequenceErased) continue;
+      if (pair[i].sequence === sequenceErased) continue;
+      const other = 1 - i;
+      const isLast = !entryValid(pair[other]) || this.speaksOf(pair, other, slot);
+      if (i === active && isLast) continue;
       // One that is not intact was torn, and may read as intact at another time.
       if (!crcMatches(pair[i]) || this.speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }

@@ -10,6 +10,7 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
+import { decodeAttempt } from "../../src/journal/records.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
@@ -30,6 +31,11 @@ const stepsMax = 50_000;
 /** Observed after the device has settled: more than two polls. */
 const quietMs = 140_000;
 const journalDomain = "daruma";
+
+/** True for the record of an attempt that is under way; one that is closed stays in the journal. */
+function isOpen(record: Uint8Array | null): boolean {
+  return record !== null && decodeAttempt(record, record.length)?.closed === false;
+}
 
 export class Bench {
   readonly options: BenchOptions;
@@ -66,7 +72,7 @@ export class Bench {
       if (domain !== journalDomain) return;
       this.checkers.journalChanged(key, value);
       if (key !== "attempt") return;
-      this.#hasAttempt = value !== null;
+      this.#hasAttempt = isOpen(value);
       this.#stirred = true;
     };
     this.#store = new BenchStore(options);
@@ -168,7 +174,7 @@ export class Bench {
     this.#keyValue.writes = 0;
     this.checkers.load(rest.checkers);
     this.#store.received = rest.reports;
-    this.#hasAttempt = rest.keyValue.get(journalDomain)?.has("attempt") === true;
+    this.#hasAttempt = isOpen(rest.keyValue.get(journalDomain)?.get("attempt") ?? null);
     this.#stirred = true;
     this.#offer(rest.offered);
     const own = faults.filter((fault) => operationOf(fault) >= rest.operations);

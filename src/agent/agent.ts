@@ -98,7 +98,9 @@ export class Agent implements AgentContext {
     this.deviceFacts = device;
     this.settle(outcome, device);
     const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
-    if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
+    // Not while another slot may have to be staged: that changes the record in any case.
+    const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
+    if (isKnownGood && isSettled) repairBootRecord(hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
@@ -259,10 +261,10 @@ export class Agent implements AgentContext {
         return this.verdict.reject();
       case "restart":
         return this.hal.restart();
-      case "clearAttempt":
+      case "closeAttempt":
         this.release = null;
         this.lastReason = "";
-        return this.journal.clearAttempt();
+        return this.journal.closeAttempt();
     }
   }
 

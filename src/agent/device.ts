@@ -58,7 +58,7 @@ export function adoptRunning(
   runningSlot: number,
   buffer: Uint8Array,
 ): void {
-  const sequenceFloor = journal.confirmed === null ? 0 : journal.confirmed.sequenceFloor;
+  const { sequenceFloor } = journal;
   journal.saveConfirmed({ ...measureRunning(hal, runningSlot, buffer), sequenceFloor });
 }
 

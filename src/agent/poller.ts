@@ -40,7 +40,7 @@ export class Poller {
     const confirmed = journal.confirmed;
     if (confirmed !== null) {
       headers.set("daruma-release", hex(confirmed.manifestDigest));
-      headers.set("daruma-sequence", `${confirmed.sequenceFloor}`);
+      headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
     const target = { ...context.server, path: `${context.server.path}latest.suit` };
     const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
@@ -66,7 +66,7 @@ export class Poller {
         return context.post("serverFailed");
       case "none":
         if (context.state === "writing") return this.absent();
-        return context.post(context.state === "trial" ? "serverFailed" : "nothingNew");
+        return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
       case "too-big":
         return this.refuse("envelope-too-big", null, length);
       case "envelope":
@@ -83,8 +83,11 @@ export class Poller {
         verifyEd25519(key, signature, message, hal.digest));
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
     if (typeof authentic === "string") return this.refuse(authentic, null, length);
-    // Any authentic envelope proves that this image reaches the update server.
-    if (context.state === "trial") return context.post("serverReached");
+    // Any authentic envelope proves that this image reaches the update server; in a trial, or with a
+    // result to tell, nothing else is asked.
+    if (context.state !== "ready" && context.state !== "writing") {
+      return context.post("serverReached");
+    }
     const release = parseManifest(authentic);
     if (typeof release === "string") return this.refuse(release, null, length);
     this.judged(release, this.judge(release), length);
@@ -98,7 +101,7 @@ export class Poller {
       classId: device.classId,
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
-      sequenceFloor: confirmed === null ? 0 : confirmed.sequenceFloor,
+      sequenceFloor: journal.sequenceFloor,
       confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
       confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
       knownBad: journal.bad,

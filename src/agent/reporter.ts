@@ -3,7 +3,7 @@ import { hex } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
-import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
+import { defaults, reportTriesMax, silentReportsMax, unwantedReportsMax } from "./options.js";
 import type { Refusal } from "./poller.js";
 import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
@@ -13,6 +13,7 @@ export class Reporter {
   /** Answers that refused the report, and those of a host that takes none. */
   private tries = 0;
   private unwanted = 0;
+  private silent = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
 
@@ -47,13 +48,16 @@ export class Reporter {
     if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
     if (delivery === "unwanted") this.unwanted++;
+    this.silent = delivery === "unanswered" ? this.silent + 1 : 0;
     const isOver =
       delivery === "delivered" ||
       this.unwanted >= unwantedReportsMax ||
       this.tries >= reportTriesMax;
     if (isOver) this.tries = this.unwanted = 0;
     this.context.retryAfterMs = retryMs;
-    this.context.post(isOver ? "reportDelivered" : "reportFailed");
+    if (isOver) return this.context.post("reportDelivered");
+    // A server that answers everything else is given up on, too.
+    this.context.post(this.silent >= silentReportsMax ? "reportUnanswered" : "reportFailed");
   }
 
   /** Tells the server that its offer was refused, without touching flash or journal (P8). */

@@ -50,7 +50,11 @@ export class Verdict {
   }
 
   journalConfirming(): void {
-    enterPhase(this.context, phases.confirming);
+    const { journal } = this.context;
+    const attempt = attemptOf(this.context);
+    // From here on the image is good: what its stage has cost must not count against it.
+    if (attempt.phase === phases.confirming) return;
+    journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
   }
 
   confirm(): void {
@@ -85,7 +89,7 @@ export class Verdict {
       previousSlot: old === null ? attempt.slot : moved ? old.slot : old.previousSlot,
       imageSizeBytes: attempt.imageSizeBytes,
       previousSizeBytes: old === null ? 0 : moved ? old.imageSizeBytes : old.previousSizeBytes,
-      sequenceFloor: Math.max(old === null ? 0 : old.sequenceFloor, attempt.sequenceNumber),
+      sequenceFloor: Math.max(context.journal.sequenceFloor, attempt.sequenceNumber),
       manifestDigest: attempt.manifestDigest,
       imageDigest: attempt.imageDigest,
       identity: attempt.identity,
@@ -111,6 +115,7 @@ export class Verdict {
   /**
    * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
    * entry), the platform's own mark does it all the same: the other slot becomes the active one.
+   * May be called in boot after boot: a reject that was torn is begun anew.
    */
   reject(): void {
     const context = this.context;
@@ -119,18 +124,31 @@ export class Verdict {
     const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
-      // marked, and a restart is enough to go there.
+      // marked, and a restart is enough to go there; but an entry of this slot may be torn, and must
+      // not be read as the active one once more.
       const active = boot.activeSlot();
       if (active < 0 || active === runningSlot) boot.reject();
-      // A failed image that runs all the same: its entry is torn, and must not be read once more.
-      else if (attemptOf(context).phase === phases.failed) boot.forget(runningSlot);
-      // No trial in this boot: it was restarted before and came back, so the other does not boot.
-      else if (this.trial === null) return context.post("rejectFailed", "revert-impossible");
+      else boot.forget(runningSlot);
     } catch {
-      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
-      // that and nothing else boots is there no way back.
-      if (state !== "pending-verify") return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot. Otherwise there is a way
+      // back only to an image that the platform finds whole, though its entry may be lost.
+      if (state !== "pending-verify" && !this.stagesConfirmed()) {
+        return context.post("rejectFailed", "revert-impossible");
+      }
     }
     context.post("rejectDone");
+  }
+
+  /** Stages the confirmed image, if there is one in the other slot that boots. */
+  private stagesConfirmed(): boolean {
+    const { hal, device, journal } = this.context;
+    const { confirmed } = journal;
+    if (confirmed === null || confirmed.slot !== device.targetSlot) return false;
+    try {
+      hal.boot.stage(confirmed.slot);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** Every state that the model can reach, every action in it, and a cut after every durable step. */
 import type { AgentAction, AgentEvent } from "../../../src/agent/machine.js";
-import { slotOfSequence, stateValid } from "../../../src/boot/otadata.js";
+import { stateValid } from "../../../src/boot/otadata.js";
 import type { ResetReason } from "../../../src/hal.js";
 import { phases } from "../../../src/journal/records.js";
 import {
@@ -12,12 +12,15 @@ import {
   type Durable,
   eventsOf,
   factory,
+  forget,
   type ModelAttempt,
   type ModelState,
   markInvalid,
   markValid,
   newAttempt,
+  readings,
   setBoot,
+  settledReading,
   slotState,
   startAgent,
   type Volatile,
@@ -42,7 +45,7 @@ export interface Exploration {
 }
 
 /** One safeguard left out: the exploration must notice. */
-export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor";
+export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor" | "one-reject";
 
 /** Far more than there are; a model that grows for ever ends here and fails. */
 const statesMax = 150_000;
@@ -63,6 +66,8 @@ class Explorer {
   readonly #before: number[][] = [];
   readonly #violations: string[] = [];
   readonly #settled: number[] = [];
+  /** Boots that were followed. */
+  readonly #booted = new Set<string>();
   transitions = 0;
   cuts = 0;
 
@@ -91,7 +96,8 @@ class Explorer {
     if (this.#violations.length < 5) this.#violations.push(`${promise}: ${JSON.stringify(model)}`);
   }
 
-  #reach(model: ModelState, from: number): void {
+  #reach(reached: ModelState, from: number): void {
+    const model = { ...reached, durable: settledReading(reached.durable) };
     const key = JSON.stringify(model);
     let index = this.#indexes.get(key);
     if (index === undefined) {
@@ -107,12 +113,18 @@ class Explorer {
 
   /** A boot with whatever the flash holds; the supply may fail at each step of the bootloader. */
   #boot(durable: Durable, reason: ResetReason, from = -1): void {
-    const { steps, slot } = bootloader(durable);
-    if (slot === -1) return this.#violated("P1 nothing boots", durable);
-    this.cuts++;
-    const last = steps[steps.length - 1];
-    this.#reach(startAgent(last, slot, reason), from);
-    for (const step of steps.slice(1, -1)) this.#boot(step, "power-on");
+    const key = `${JSON.stringify(durable)} ${reason} ${from}`;
+    // A boot that was cut may lead to itself: a torn entry reads one way or the other again.
+    if (this.#booted.has(key)) return;
+    this.#booted.add(key);
+    for (const reading of readings(durable)) {
+      const { steps, slot } = bootloader(reading);
+      if (slot === -1) return this.#violated("P1 nothing boots", durable);
+      this.cuts++;
+      const last = settledReading(steps[steps.length - 1]);
+      for (const read of readings(last)) this.#reach(startAgent(read, slot, reason), from);
+      for (const step of steps.slice(1, -1)) this.#boot(settledReading(step), "power-on");
+    }
   }
 
   #expand(model: ModelState, index: number): void {
@@ -121,15 +133,18 @@ class Explorer {
     const [action, ...todo] = volatile.todo;
     if (action !== undefined) {
       if (action === "restart") return this.#boot(durable, "software", index);
-      const { steps, volatile: after } = this.#act(
-        { durable, volatile: { ...volatile, todo } },
-        action,
-      );
-      for (const step of steps) {
-        if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
-        this.#boot(step, "power-on");
+      for (const read of readings(durable)) {
+        const { steps, volatile: after } = this.#act(
+          { durable: read, volatile: { ...volatile, todo } },
+          action,
+        );
+        for (const step of steps) {
+          if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
+          this.#boot(settledReading(step), "power-on");
+        }
+        this.#reach({ durable: steps[steps.length - 1] ?? read, volatile: after }, index);
       }
-      return this.#reach({ durable: steps[steps.length - 1] ?? durable, volatile: after }, index);
+      return;
     }
     if (volatile.event !== "") return this.#reach(this.#take(model, volatile.event), index);
     if (volatile.onTrial) {
@@ -158,12 +173,7 @@ class Explorer {
   #download(before: Durable, after: Durable): Durable {
     if (after.slot1 === before.slot1) return after;
     if (before.confirmed === "B") this.#violated("P2 the confirmed slot is written", after);
-    const active = activeSlot(before);
-    if (active === 1) return after;
-    const [first, second] = after.otadata.map((one) =>
-      one !== null && slotOfSequence(one[0], 2) === 1 ? null : one,
-    );
-    return { ...after, otadata: [first, second] };
+    return forget(after, 1).at(-1) ?? after;
   }
 
   #check(model: ModelState, index: number): void {
@@ -251,7 +261,7 @@ class Explorer {
         return save({ phase: phases.updated });
       case "journalFailure":
         return this.#fail(model, attempt);
-      case "clearAttempt":
+      case "closeAttempt":
         if (attempt.told === "") this.#violated("P7 forgotten before it was told", model);
         return { steps: [{ ...durable, attempt: null }], volatile };
       case "sendReport": {
@@ -266,17 +276,17 @@ class Explorer {
         return this.#stage(model, attempt);
       case "confirm":
         return this.#confirm(model);
-      case "reject": {
-        const steps = markInvalid(durable);
-        return outcome(model, steps, steps.length > 0 ? "rejectDone" : "rejectFailed");
-      }
+      case "reject":
+        return this.#reject(model);
       case "repairBootRecord":
         return { steps: repaired(durable, volatile.runningSlot), volatile };
     }
   }
 
   #fail({ durable, volatile }: ModelState, attempt: ModelAttempt): Effect {
-    if (attempt.phase === phases.failed) return { steps: [], volatile };
+    const forgotten = (now: Durable): Durable[] =>
+      volatile.runningSlot === 0 ? forget(now, 1) : [];
+    if (attempt.phase === phases.failed) return { steps: forgotten(durable), volatile };
     const steps: Durable[] = [];
     let now = durable;
     if (attempt.repair) {
@@ -288,8 +298,24 @@ class Explorer {
       steps.push(now);
     }
     const last = steps[steps.length - 1] ?? now;
-    steps.push({ ...last, attempt: { ...attempt, phase: phases.failed } });
-    return { steps, volatile };
+    const told: Durable = { ...last, attempt: { ...attempt, phase: phases.failed } };
+    return { steps: [...steps, told, ...forgotten(told)], volatile };
+  }
+
+  #reject(model: ModelState): Effect {
+    const { durable, volatile } = model;
+    const slot = volatile.runningSlot;
+    const active = activeSlot(durable);
+    if (active !== -1 && active !== slot && this.#mutation !== "one-reject") {
+      return outcome(model, forget(durable, slot), "rejectDone");
+    }
+    if (active !== -1 && active !== slot) return outcome(model, [], "rejectFailed");
+    const steps = markInvalid(durable);
+    if (steps.length > 0) return outcome(model, steps, "rejectDone");
+    // The bootloader takes it back, or the other image is whole though its entry is lost.
+    if (slotState(durable, slot) === "pending-verify") return outcome(model, [], "rejectDone");
+    const staged = durable.confirmed === "A" && slot === 1 ? setBoot(durable, 0) : [];
+    return outcome(model, staged, staged.length > 0 ? "rejectDone" : "rejectFailed");
   }
 
   #stage(model: ModelState, attempt: ModelAttempt): Effect {
