@@ -20,9 +20,8 @@ export interface Device {
 /** Reads them. Throws when there are not two slots, or the running one cannot be read. */
 export function readDevice(hal: Hal, options: AgentOptions): Device {
   const runningSlot = hal.boot.runningSlot();
-  const slots = hal.boot.slotCount();
-  if (slots < 2) throw new Error("an update needs two OTA slots");
-  const targetSlot = (runningSlot + 1) % slots;
+  if (hal.boot.slotCount() < 2) throw new Error("an update needs two OTA slots");
+  const targetSlot = otherSlot(hal, runningSlot);
   const vendorId = vendorIdOf(options.vendor, hal.digest);
   return {
     runningSlot,
@@ -32,6 +31,11 @@ export function readDevice(hal: Hal, options: AgentOptions): Device {
     vendorId,
     classId: classIdOf(vendorId, options.deviceClass, hal.digest),
   };
+}
+
+/** The slot an update is written to. */
+function otherSlot(hal: Hal, runningSlot: number): number {
+  return (runningSlot + 1) % hal.boot.slotCount();
 }
 
 /** The running image in the journal's terms; its release is not known. */
@@ -68,6 +72,8 @@ export function adoptRunning(
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;
+  // Its own entry may be whole below a torn one of another slot: then only that one has to go.
+  if (hal.boot.activeSlot() !== runningSlot) hal.boot.forget(otherSlot(hal, runningSlot));
   if (hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
   const state = hal.boot.slotState(runningSlot);
   if (state === "new" || state === "pending-verify") hal.boot.confirm();

@@ -181,12 +181,14 @@ export class Updater {
     const { runningSlot } = device;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
-      if (attempt.repair) this.repairFailed(attempt);
-      else if (isForGood(reason) || this.isExhausted(attempt, reason)) {
+      // Each may be known without the other: a cut falls between their records.
+      const wasKept = isKept(attempt.reason) || this.isConfirmed(attempt);
+      if (attempt.repair || wasKept) this.keptLost(attempt);
+      if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
-      // An image that was told as updated was lost afterwards: that is a result of its own.
-      if (isKept(attempt.reason)) journal.attempt = { ...attempt, reportId: newReportId(hal) };
+      // It may have been told as updated, and was lost afterwards: that is a result of its own.
+      if (wasKept) journal.attempt = { ...attempt, reportId: newReportId(hal) };
       enterPhase(context, phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
@@ -195,7 +197,7 @@ export class Updater {
   }
 
   /** The confirmed image, or a stranger's on trial, is lost: what runs instead is kept or not. */
-  private repairFailed(attempt: Attempt): void {
+  private keptLost(attempt: Attempt): void {
     const { hal, device, journal, buffer } = this.context;
     const { runningSlot } = device;
     const { confirmed } = journal;
@@ -204,6 +206,12 @@ export class Updater {
     adoptRunning(hal, journal, runningSlot, buffer);
     // At once: the entry of the damaged image would vouch for whatever is written there next.
     if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
+  }
+
+  private isConfirmed({ slot, manifestDigest }: Attempt): boolean {
+    const { confirmed } = this.context.journal;
+    if (confirmed === null || confirmed.slot !== slot) return false;
+    return equalBytes(confirmed.manifestDigest, manifestDigest);
   }
 
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */

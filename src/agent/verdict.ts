@@ -146,6 +146,7 @@ export class Verdict {
     if (confirmed === null || confirmed.slot !== device.targetSlot) return false;
     try {
       hal.boot.stage(confirmed.slot);
+      hal.boot.forget(device.runningSlot);
       return true;
     } catch {
       return false;

@@ -48,7 +48,7 @@ export interface Exploration {
 export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor" | "one-reject";
 
 /** Far more than there are; a model that grows for ever ends here and fails. */
-const statesMax = 150_000;
+const statesMax = 400_000;
 
 const blames: readonly AgentEvent[] = [
   "trialFailed",
@@ -66,6 +66,9 @@ class Explorer {
   readonly #before: number[][] = [];
   readonly #violations: string[] = [];
   readonly #settled: number[] = [];
+  /** The state that is being expanded, and that from which each was reached first. */
+  #expanded = -1;
+  readonly #parents: number[] = [];
   /** Boots that were followed. */
   readonly #booted = new Set<string>();
   transitions = 0;
@@ -78,6 +81,8 @@ class Explorer {
   run(): Exploration {
     this.#boot(factory, "power-on");
     for (let index = 0; index < this.#queue.length; index++) {
+      // A mutant is found out by the first one.
+      if (this.#mutation !== "" && this.#violations.length > 0) break;
       if (index === statesMax) this.#violated("the model does not end", this.#queue[index]);
       if (index >= statesMax) break;
       this.#expand(this.#queue[index], index);
@@ -92,8 +97,14 @@ class Explorer {
     };
   }
 
+  /** Keeps the first few, each with the states that lead there. */
   #violated(promise: string, model: ModelState | Durable): void {
-    if (this.#violations.length < 5) this.#violations.push(`${promise}: ${JSON.stringify(model)}`);
+    if (this.#violations.length >= 5) return;
+    const way = [JSON.stringify(model)];
+    for (let at = this.#expanded; at >= 0; at = this.#parents[at]) {
+      way.push(JSON.stringify(this.#queue[at]));
+    }
+    this.#violations.push(`${promise}:\n${way.reverse().join("\n")}`);
   }
 
   #reach(reached: ModelState, from: number): void {
@@ -105,6 +116,7 @@ class Explorer {
       this.#indexes.set(key, index);
       this.#queue.push(model);
       this.#before.push([]);
+      this.#parents.push(this.#expanded);
       this.#check(model, index);
     }
     this.transitions++;
@@ -128,6 +140,7 @@ class Explorer {
   }
 
   #expand(model: ModelState, index: number): void {
+    this.#expanded = index;
     const { durable, volatile } = model;
     this.#boot(durable, "power-on");
     const [action, ...todo] = volatile.todo;
@@ -140,6 +153,8 @@ class Explorer {
         );
         for (const step of steps) {
           if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
+          if (step.floor > durable.floor && step.confirmed !== "B")
+            this.#violated("P4 the floor rose before the confirm", model);
           this.#boot(settledReading(step), "power-on");
         }
         this.#reach({ durable: steps[steps.length - 1] ?? read, volatile: after }, index);
@@ -178,12 +193,11 @@ class Explorer {
 
   #check(model: ModelState, index: number): void {
     const { durable, volatile } = model;
-    const { confirmed, passed, attempt, floor } = durable;
-    const isPermanent = slotState(durable, 1) === stateName(stateValid);
+    const { confirmed, passed, attempt } = durable;
+    const isPermanent =
+      activeSlot(durable) === 1 && slotState(durable, 1) === stateName(stateValid);
     if (isPermanent && !passed) this.#violated("P3 permanent without a trial", model);
     if (confirmed === "B" && !passed) this.#violated("P3 confirmed without a trial", model);
-    if (floor === 2 && confirmed !== "B")
-      this.#violated("P4 the floor rose before the confirm", model);
     const isIdle = volatile.state === "ready" && volatile.wait === "poll" && attempt === null;
     if (!isIdle || volatile.todo.length > 0 || volatile.event !== "") return;
     const slot = volatile.runningSlot;
@@ -252,13 +266,13 @@ class Explorer {
       case "journalConfirming":
         return this.#mutation === "early-floor"
           ? save({ phase: phases.confirming }, { floor: 2 })
-          : save({ phase: phases.confirming });
+          : save({ phase: phases.confirming, restages: 0 });
       case "journalRejecting":
         return save({ phase: phases.rejecting });
       case "journalConfirmed":
         return { steps: [{ ...durable, confirmed: "B", floor: 2 }], volatile };
       case "journalUpdated":
-        return save({ phase: phases.updated });
+        return save({ phase: phases.updated, kept: true });
       case "journalFailure":
         return this.#fail(model, attempt);
       case "closeAttempt":
@@ -289,16 +303,21 @@ class Explorer {
     if (attempt.phase === phases.failed) return { steps: forgotten(durable), volatile };
     const steps: Durable[] = [];
     let now = durable;
-    if (attempt.repair) {
+    const wasKept = attempt.kept || durable.confirmed === "B";
+    if (attempt.repair || wasKept) {
       now = { ...now, confirmed: volatile.runningSlot === 0 ? "A" : "B" };
       if (volatile.runningSlot === 0) steps.push(now, ...repaired(now, 0));
-    } else if (this.#mutation !== "no-memory") {
+    }
+    if (!attempt.repair && this.#mutation !== "no-memory") {
       const failing = Math.min(bounds.failing, now.failing + (volatile.forGood ? 0 : 1));
       now = { ...now, failing, isBad: volatile.forGood || failing >= bounds.failing };
       steps.push(now);
     }
     const last = steps[steps.length - 1] ?? now;
-    const told: Durable = { ...last, attempt: { ...attempt, phase: phases.failed } };
+    // What was told before is another result: the report gets a new id.
+    const result = wasKept ? ("" as const) : attempt.told;
+    const failed = { ...attempt, phase: phases.failed, kept: false, told: result };
+    const told: Durable = { ...last, attempt: failed };
     return { steps: [...steps, told, ...forgotten(told)], volatile };
   }
 
@@ -315,7 +334,9 @@ class Explorer {
     // The bootloader takes it back, or the other image is whole though its entry is lost.
     if (slotState(durable, slot) === "pending-verify") return outcome(model, [], "rejectDone");
     const staged = durable.confirmed === "A" && slot === 1 ? setBoot(durable, 0) : [];
-    return outcome(model, staged, staged.length > 0 ? "rejectDone" : "rejectFailed");
+    const last = staged.at(-1);
+    if (last === undefined) return outcome(model, [], "rejectFailed");
+    return outcome(model, [...staged, ...forget(last, slot)], "rejectDone");
   }
 
   #stage(model: ModelState, attempt: ModelAttempt): Effect {
@@ -344,12 +365,13 @@ class Explorer {
 
 /** repairBootRecord of src/agent/device.ts. */
 function repaired(durable: Durable, slot: 0 | 1): Durable[] {
-  const staged =
-    activeSlot(durable) === slot || !boots(durable, slot) ? [] : setBoot(durable, slot);
-  const last = staged[staged.length - 1] ?? durable;
-  const state = slotState(last, slot);
-  const marked = state === "new" || state === "pending-verify" ? markValid(last) : [];
-  return [...staged, ...marked];
+  const steps: Durable[] = [];
+  const now = (): Durable => steps.at(-1) ?? durable;
+  if (activeSlot(now()) !== slot) steps.push(...forget(now(), slot === 0 ? 1 : 0));
+  if (activeSlot(now()) !== slot && boots(now(), slot)) steps.push(...setBoot(now(), slot));
+  const state = slotState(now(), slot);
+  if (state === "new" || state === "pending-verify") steps.push(...markValid(now()));
+  return steps;
 }
 
 function outcome({ volatile }: ModelState, steps: readonly Durable[], event: AgentEvent): Effect {

@@ -6,7 +6,14 @@
  */
 import type { AgentAction, AgentEvent, AgentState } from "../../../src/agent/machine.js";
 import { next } from "../../../src/agent/machine.js";
-import { type Facts, type Running, reconcile } from "../../../src/agent/reconcile.js";
+import {
+  type Facts,
+  powerTrialsMax,
+  type Running,
+  reconcile,
+  restagesMax,
+  returnsMax,
+} from "../../../src/agent/reconcile.js";
 import {
   activeEntry,
   crcMatches,
@@ -39,6 +46,8 @@ export interface ModelAttempt {
   readonly restages: number;
   readonly returns: number;
   readonly unguarded: boolean;
+  /** True once it was recorded as updated: the image was good. */
+  readonly kept: boolean;
   /** A result that was sent; the next one must be the same (P7). */
   readonly told: "" | "updated" | "failed";
 }
@@ -96,7 +105,7 @@ export interface ModelState {
 }
 
 /** Bounds, made small: their real values only make the graph longer. */
-export const bounds = Object.freeze({ tries: 2, damages: 2, failing: 2 });
+export const bounds = Object.freeze({ tries: 2, damages: 2, failing: 2, counter: 1 });
 
 export const factory: Durable = {
   slot1: "blank",
@@ -289,6 +298,9 @@ function runningOf({ attempt, confirmed }: Durable, slot: number): Running {
   return confirmed === "B" ? "previous" : "rejected";
 }
 
+/** A counter of the model as the real one: none, or used up. */
+const counterOf = (count: number | undefined, max: number): number => (count ? max : 0);
+
 /** Agent.start: reconciliation, its counters, and the first event. */
 export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReason): ModelState {
   const { attempt } = durable;
@@ -300,9 +312,9 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
     resetReason,
     targetRuns: attempt !== null && slot === 1,
     imageWritten: attempt !== null && durable.progress === "whole",
-    powerTrials: attempt?.powerTrials ?? 0,
-    restages: attempt?.restages ?? 0,
-    returns: attempt?.returns ?? 0,
+    powerTrials: counterOf(attempt?.powerTrials, powerTrialsMax - 1),
+    restages: counterOf(attempt?.restages, restagesMax),
+    returns: counterOf(attempt?.returns, returnsMax),
     hasConfirmed: durable.confirmed !== "none",
     unguarded: attempt?.unguarded ?? false,
   };
@@ -314,7 +326,7 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
   }
   const kept = after.attempt;
   if (kept !== null && counts !== "") {
-    const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: kept[counts] + 1 };
+    const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: bounds.counter };
     after = { ...after, attempt: { ...kept, ...raised } };
   }
   const isKnownGood = facts.running === "confirmed" || adopt === "confirmed";
@@ -346,6 +358,7 @@ export const newAttempt: ModelAttempt = {
   restages: 0,
   returns: 0,
   unguarded: false,
+  kept: false,
   told: "",
 };
 
