@@ -151,9 +151,9 @@ export class Checkers {
     );
     if (slot < 0 || slot !== this.#confirmedSlot) return;
     // What rotted in the slot is not the confirmed image any more, and may be replaced.
-    // And where flash lied about a confirm, an older confirmed image may run and update itself.
-    const hasOther = this.#superseded.includes(this.#runningHex);
-    if (this.mayFallBack && (hasOther || !this.#holdsConfirmed(this.#slots[slot]))) return;
+    if (!this.#holdsConfirmed(this.#slots[slot])) return;
+    // Where flash lied about a confirm, an older confirmed image may run and update itself.
+    if (this.mayFallBack && this.#superseded.includes(this.#runningHex)) return;
     this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
   }
 

@@ -19,6 +19,7 @@
  * | portal             | 200 with a page of HTML, as of a captive portal          | bytes of it   |
  * | portal-chunked     | the same, without a content length                       | bytes of it   |
  * | 200-for-range      | the whole, though a range was asked for                  |               |
+ * | 416-for-range      | 416, whatever range was asked for                        |               |
  * | wrong-range        | 206 whose Content-Range begins elsewhere                 | bytes further |
  * | wrong-total        | 206 whose Content-Range tells another size               | bytes more    |
  * | no-range           | 206 without Content-Range                                |               |
@@ -106,6 +107,9 @@ const kinds = {
     const headers = new Map(request.headers);
     headers.delete("range");
     delivery.response = delivery.ask({ ...request, headers });
+  }),
+  "416-for-range": kind(0, "payload", (_fault, request, delivery) => {
+    if (request.headers.has("range")) answer(delivery, 416, "");
   }),
   "wrong-range": kind(4096, "payload", ({ value }, _request, delivery) => {
     rewriteRange(delivery, (first, last, total) => `bytes ${first + value}-${last}/${total}`);

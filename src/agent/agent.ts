@@ -227,6 +227,8 @@ export class Agent implements AgentContext {
         return;
       case "sendReport":
         return this.reporter.sendReport();
+      case "checkReport":
+        return this.reporter.serverReached();
       case "journalWriting":
         return this.updater.journalWriting();
       case "journalDamage":

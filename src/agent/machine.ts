@@ -83,6 +83,7 @@ export type AgentAction =
   | "journalFailure"
   | "sendReport"
   | "scheduleReport"
+  | "checkReport"
   | "closeAttempt";
 
 export interface Transition {
@@ -167,7 +168,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     // Perhaps only reports are not answered: then their result must not hold up the next update.
     reportUnanswered: go("failed", "fetchOffer"),
     serverFailed: go("failed", "scheduleReport"),
-    serverReached: go("ready", "closeAttempt", "schedulePoll"),
+    serverReached: go("failed", "checkReport"),
     reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
   }),
   updated: Object.freeze({
@@ -176,7 +177,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportFailed: go("updated", "scheduleReport"),
     reportUnanswered: go("updated", "fetchOffer"),
     serverFailed: go("updated", "scheduleReport"),
-    serverReached: go("ready", "closeAttempt", "schedulePoll"),
+    serverReached: go("updated", "checkReport"),
     reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
     stageLost: go("candidate", "journalStaging", "stage"),
   }),

@@ -40,6 +40,7 @@ const allActions: Record<AgentAction, true> = {
   sendReport: true,
   scheduleReport: true,
   closeAttempt: true,
+  checkReport: true,
 };
 const allEvents: Record<AgentEvent, true> = {
   pollDue: true,

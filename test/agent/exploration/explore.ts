@@ -239,6 +239,9 @@ class Explorer {
         return wait("confirm-timer");
       case "scheduleReport":
         return wait("report-timer");
+      case "checkReport":
+        // Told once more, or taken for told.
+        return wait("report");
       case "download":
         return wait("download");
       case "verifyImage":
