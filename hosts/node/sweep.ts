@@ -20,6 +20,9 @@ export interface SweepOptions {
   onAnswer?(totals: SweepTotals): void;
 }
 
+/** Failures after which a sweep ends: the other kinds run all the same until then. */
+const failuresMax = 50;
+
 /** Runs a whole sweep in threads. Stops at the budget, or when all is done. */
 export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const begun = performance.now();
@@ -29,7 +32,7 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const filling = fillingJobs(options.seed);
   const totals = newTotals(fixed.length, options.seed);
   const nextJob = (): Job | null => {
-    if (totals.failures.length > 0 || Date.now() >= deadlineMs) return null;
+    if (totals.failures.length >= failuresMax || Date.now() >= deadlineMs) return null;
     const job = fixed.shift();
     if (job !== undefined) return job;
     return totals.interrupted >= options.boots ? null : filling.next().value;

@@ -10,15 +10,15 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import { decodeAttempt } from "../../src/journal/records.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
-import { BenchStore } from "./bench-store.js";
+import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
+import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
@@ -31,16 +31,14 @@ const stepsMax = 50_000;
 /** Observed after the device has settled: more than two polls. */
 const quietMs = 140_000;
 const journalDomain = "daruma";
-
-/** True for the record of an attempt that is under way; one that is closed stays in the journal. */
-function isOpen(record: Uint8Array | null): boolean {
-  return record !== null && decodeAttempt(record, record.length)?.closed === false;
-}
+const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
 
 export class Bench {
   readonly options: BenchOptions;
   readonly flash: BenchFlash;
   readonly checkers: Checkers;
+  /** Faults of the network; a plan sets them, and they count over all its boots. */
+  readonly network = new NetworkFaults();
   /** Boots executed by this bench so far, and how many of them a cut interrupted. */
   executed = 0;
   interrupted = 0;
@@ -56,6 +54,8 @@ export class Bench {
   /** Index of the release in the store; below -1 before the first. */
   #offered = -2;
   #hasAttempt = false;
+  /** Faults that fell already; each does so once in a plan. */
+  readonly #struck = new Set<Fault>();
   #stirred = false;
 
   constructor(options: BenchOptions) {
@@ -102,18 +102,13 @@ export class Bench {
       checkers: this.checkers.save(),
       offered,
       reason: "power-on",
-      boots: 0,
-      operations: 0,
-      atMs: 0,
-      payloadBytes: 0,
+      ...zero,
       fetched: new Map(),
-      keyValueWrites: 0,
     };
   }
 
   /** The same state as the beginning of a plan: all counts are 0, the supply was off. */
   begin(rest: Rest, offered: number): Rest {
-    const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
     const fetched = new Map<string, number>();
     return { ...rest, ...zero, fetched, offered, reports: [], reason: "power-on" };
   }
@@ -129,6 +124,12 @@ export class Bench {
     return this.#images.get(imageHex)?.bytes ?? null;
   }
 
+  /** Begins a plan: nothing has fallen yet. */
+  plan(network: readonly NetworkFault[]): void {
+    this.network.plan(network);
+    this.#struck.clear();
+  }
+
   /** Bits that never change any more, on this bench for good. */
   stick(address: number, mask: number, value: 0 | 1): void {
     this.flash.stick(address, mask, value);
@@ -139,7 +140,7 @@ export class Bench {
     const world = this.#enter(rest, faults);
     let end: BootEnd | null = null;
     let imageHex = "";
-    const network = benchNetwork(world, rest, this.#store, this.checkers, this.options, () => {
+    const network = benchNetwork(world, rest, this.#store, this, () => {
       this.#stirred = true;
     });
     const board = this.#board(world, network, rest, {
@@ -178,10 +179,21 @@ export class Bench {
     this.#stirred = true;
     this.#offer(rest.offered);
     const own = faults.filter((fault) => operationOf(fault) >= rest.operations);
-    this.#power.arm(own, rest.operations, (fault) => {
-      if (fault.kind === "rot") this.flash.rot(fault.address, fault.mask);
-      if (fault.kind === "server") this.#change(fault.change);
-    });
+    this.#power.arm(
+      own,
+      rest.operations,
+      (fault) => {
+        if (fault.kind === "rot") this.flash.rot(fault.address, fault.mask);
+        if (fault.kind === "server") this.#change(fault.change);
+        if (fault.kind === "lost") this.#keyValue.damage(journalDomain, fault.key);
+        if (fault.kind !== "cable") return;
+        const [factory] = this.options.images;
+        this.flash.loadFactory(this.options.layout, factory.bytes);
+        this.checkers.flashedByCable(0, hex(factory.bytes.slice(-32)));
+        this.#power.cut();
+      },
+      this.#struck,
+    );
     this.#world = new World();
     return this.#world;
   }
@@ -190,7 +202,7 @@ export class Bench {
     let payloadBytes = rest.payloadBytes;
     let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
-      if (!path.endsWith(".bin")) continue;
+      if (networkTargetOf(path) !== "payload") continue;
       payloadBytes += bodyBytes;
       fetched = new Map(fetched).set(path, (fetched.get(path) ?? 0) + bodyBytes);
     }
@@ -284,7 +296,7 @@ export class Bench {
       readonly ended: (reason: BootEnd, note: string) => void;
     },
   ): Board {
-    const { natives, chipId, layout, seed, onLine } = this.options;
+    const { natives, chipId, layout, seed, onLine, build } = this.options;
     return new Board({
       world,
       power: this.#power,
@@ -293,6 +305,7 @@ export class Bench {
       clientClass: network.clientClass.bind(network),
       partitions: layout.partitions,
       chipId,
+      ...(build === undefined ? {} : { build }),
       digest: natives.digest,
       digestFactory: natives.digestFactory,
       md5: natives.md5,

@@ -209,11 +209,15 @@ export class Board {
     return true;
   }
 
-  /** SHA-256 that the image carries and the bootloader just verified. */
+  /** SHA-256 that the image carries and the bootloader, as a rule, just verified. */
   #imageHex(result: BootResult): string | null {
     const image = result.checked.at(-1)?.result;
     if (result.partition === null || image === undefined || !image.ok) return null;
-    return image.digest === null ? "" : hex(image.digest);
+    if (image.digest !== null) return hex(image.digest);
+    if (!image.hashAppended) return "";
+    // Nobody verified it, but that is what it carries.
+    const end = result.partition.offset + image.imageBytes;
+    return hex(this.#options.flash.bytes.subarray(end - 32, end));
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {

@@ -3,7 +3,14 @@
  * the journal's keys and the wire, never from the agent's own memory.
  */
 
-import { activeEntry, slotOfSequence, stateValid } from "../../src/boot/otadata.js";
+import {
+  activeEntry,
+  decodeEntry,
+  type OtadataPair,
+  otadataSectorBytes,
+  slotOfSequence,
+  stateValid,
+} from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { equalBytes, readU32 } from "../../src/bytes.js";
 import { decodeConfirmed } from "../../src/journal/records.js";
@@ -59,6 +66,8 @@ export class Checkers {
   #runningHex = "";
   #runningSlot = -1;
   #floor = 0;
+  /** True until the boot record is seen to name the confirmed image that runs. */
+  #unnamed = false;
   #refusedWindow: { operations: number; payloadBytes: number } | null = null;
   #flashOperations = 0;
 
@@ -123,7 +132,29 @@ export class Checkers {
     if (known === undefined || !equalBytes(bytes, known.bytes)) {
       this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
     }
-    this.#becamePermanent(record);
+    // From an empty boot record the bootloader itself makes ota_0 valid (bootloader_utility.c); the
+    // agent is judged by what it does about that.
+    if (record.result.choice !== "initial") this.#becamePermanent(record);
+    this.#unnamed = this.#runningHex === this.#confirmedHex && this.#activeSlot() !== record.slot;
+  }
+
+  /** The slot that the boot record in flash names; -1 for none. */
+  #activeSlot(): number {
+    const otadata = this.#otadata;
+    if (otadata === null) return -1;
+    const { bytes } = this.#flash;
+    const first = decodeEntry(bytes, otadata.offset);
+    const pair: OtadataPair = [first, decodeEntry(bytes, otadata.offset + otadataSectorBytes)];
+    const active = activeEntry(pair);
+    return active === -1 ? -1 : slotOfSequence(pair[active].sequence, this.#slots.length);
+  }
+
+  /** A developer put an image into the slot: from now on that is the one to keep. */
+  flashedByCable(slot: number, imageHex: string): void {
+    this.#superseded = [...this.#superseded, this.#confirmedHex];
+    this.#confirmedSlot = slot;
+    this.#confirmedHex = imageHex;
+    this.#marking = "";
   }
 
   /**
@@ -149,12 +180,26 @@ export class Checkers {
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
+    if (slot >= 0 && programmed === null && this.#unnamed) this.#erasing(slot);
     if (slot < 0 || slot !== this.#confirmedSlot) return;
     // What rotted in the slot is not the confirmed image any more, and may be replaced.
     if (!this.#holdsConfirmed(this.#slots[slot])) return;
     // Where flash lied about a confirm, an older confirmed image may run and update itself.
     if (this.mayFallBack && this.#superseded.includes(this.#runningHex)) return;
     this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
+  }
+
+  /** P2: where another slot begins to change, the way back must lead to the image that runs. */
+  #erasing(slot: number): void {
+    this.#unnamed = this.#activeSlot() !== this.#runningSlot;
+    if (!this.#unnamed || slot === this.#runningSlot) return;
+    this.#violated("P2", `slot ${slot} changes, and the boot record does not name what runs`);
+  }
+
+  /** True while the slot of the image that was confirmed last still holds it, byte for byte. */
+  get keepsConfirmed(): boolean {
+    const slot = this.#slots[this.#confirmedSlot];
+    return slot !== undefined && this.#holdsConfirmed(slot);
   }
 
   #holdsConfirmed({ offset }: Partition): boolean {

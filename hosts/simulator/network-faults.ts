@@ -247,6 +247,7 @@ export class NetworkFaults {
   /** Sets the faults to come and begins to count anew. */
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
+    this.#first.clear();
     Object.assign(this.#counts, { offer: 0, payload: 0, report: 0, any: 0 });
     this.hits = 0;
   }
@@ -257,6 +258,7 @@ export class NetworkFaults {
   }
 
   readonly intercept = (request: ServerRequest, delivery: Delivery): void => {
+    if (this.#faults.length === 0) return;
     const own = networkTargetOf(request.path);
     const plain = withoutQuery(request.path);
     // The content network behind a redirect: it knows what the query of a signed address means.
@@ -290,7 +292,8 @@ function answer(
   };
 }
 
-function withoutQuery(path: string): string {
+/** The path of a request without what a redirect added. */
+export function withoutQuery(path: string): string {
   const query = path.indexOf("?");
   return query < 0 ? path : path.slice(0, query);
 }

@@ -188,7 +188,8 @@ export class Sweep {
     }
     if (outcome.end !== "settled") return true;
     const { imageHex, rest } = outcome;
-    const found = judgeSettled(this.#stage, node.faults, rest, imageHex);
+    const cause = { faults: node.faults, network: [] };
+    const found = judgeSettled(this.#stage, cause, rest, imageHex);
     for (const violation of found) this.#fail(node.faults, violation);
     if (found.length === 0) this.#cycle(node, rest, imageHex);
     return found.length === 0;

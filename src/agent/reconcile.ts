@@ -79,7 +79,9 @@ export function reconcile(facts: Facts): Outcome {
       const isRejected = facts.runningState === "invalid" || facts.runningState === "aborted";
       return { ...outcome("ready", "pollDue"), adopt: isRejected ? "" : "confirmed" };
     }
-    if (facts.targetRuns) {
+    // The slot that was being written, or the place of an image that was good: somebody chose it.
+    const wasGood = facts.phase === phases.confirming || facts.phase === phases.updated;
+    if (facts.targetRuns || wasGood) {
       return { ...outcome("writing", "offerReplaced", "superseded"), adopt: "confirmed" };
     }
   }

@@ -1,7 +1,6 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
-import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase } from "./context.js";
 import { Installer } from "./installer.js";
@@ -102,7 +101,9 @@ export class Verdict {
     const context = this.context;
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
-    const usual: Reason = attempt.repair ? "repaired" : "confirmed";
+    // One that was told before and staged again keeps its reason, for it keeps its report.
+    const usual =
+      attempt.reason !== "" ? attempt.reason : attempt.repair ? "repaired" : "confirmed";
     // A record that failed at first and is written now is no reason to tell.
     const isUsual = context.reason === "" || context.reason === "journal-failed";
     enterPhase(context, phases.updated, isUsual ? usual : context.reason);
