@@ -66,8 +66,8 @@ export class Checkers {
   #runningHex = "";
   #runningSlot = -1;
   #floor = 0;
-  /** True until the boot record is seen to name the confirmed image that runs. */
-  #unnamed = false;
+  /** True in a boot that found a boot record which names nothing, until it does. */
+  #isLost = false;
   #refusedWindow: { operations: number; payloadBytes: number } | null = null;
   #flashOperations = 0;
 
@@ -135,7 +135,7 @@ export class Checkers {
     // From an empty boot record the bootloader itself makes ota_0 valid (bootloader_utility.c); the
     // agent is judged by what it does about that.
     if (record.result.choice !== "initial") this.#becamePermanent(record);
-    this.#unnamed = this.#runningHex === this.#confirmedHex && this.#activeSlot() !== record.slot;
+    this.#isLost = this.#runningHex === this.#confirmedHex && this.#activeSlot() === -1;
   }
 
   /** The slot that the boot record in flash names; -1 for none. */
@@ -180,7 +180,7 @@ export class Checkers {
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
-    if (slot >= 0 && programmed === null && this.#unnamed) this.#erasing(slot);
+    if (slot >= 0 && programmed === null && this.#isLost) this.#erasing(slot);
     if (slot < 0 || slot !== this.#confirmedSlot) return;
     // What rotted in the slot is not the confirmed image any more, and may be replaced.
     if (!this.#holdsConfirmed(this.#slots[slot])) return;
@@ -191,9 +191,9 @@ export class Checkers {
 
   /** P2: where another slot begins to change, the way back must lead to the image that runs. */
   #erasing(slot: number): void {
-    this.#unnamed = this.#activeSlot() !== this.#runningSlot;
-    if (!this.#unnamed || slot === this.#runningSlot) return;
-    this.#violated("P2", `slot ${slot} changes, and the boot record does not name what runs`);
+    this.#isLost = this.#activeSlot() === -1;
+    if (!this.#isLost || slot === this.#runningSlot) return;
+    this.#violated("P2", `slot ${slot} changes, and the boot record names nothing`);
   }
 
   /** True while the slot of the image that was confirmed last still holds it, byte for byte. */

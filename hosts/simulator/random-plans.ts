@@ -53,6 +53,8 @@ function randomNetworkFault(random: Prng): NetworkFault {
   const kind = networkFaultKinds[random.below(networkFaultKinds.length)];
   const targets = ["offer", "payload", "report"] as const;
   return networkFault(kind, {
+    // Not 404: three of them say that the host takes no reports.
+    ...(kind === "status" ? { value: 500 } : {}),
     target: targets[random.below(3)],
     from: random.below(4),
     count: 1 + random.below(2),

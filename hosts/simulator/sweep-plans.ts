@@ -189,8 +189,10 @@ function* networkPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   const operations = operationsOf(plan, makeStage).length;
   for (const kind of networkFaultKinds) {
     for (const target of ["offer", "payload", "report"] as const) {
-      const faults: NetworkFault[] = [0, 1].map((from) => networkFault(kind, { target, from }));
-      faults.push(networkFault(kind, { target, count: 3 }));
+      // Not 404: three of them say that the host takes no reports.
+      const usual = kind === "status" ? { target, value: 500 } : { target };
+      const faults: NetworkFault[] = [0, 1].map((from) => networkFault(kind, { ...usual, from }));
+      faults.push(networkFault(kind, { ...usual, count: 3 }));
       for (const fault of faults) {
         yield { ...plan, network: [fault] };
         for (let operation = job.index; operation < operations; operation += 4 * job.count) {

@@ -11,6 +11,7 @@ import type { Bench } from "./bench.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
 import type { Ending, Fault, Plan } from "./plan.js";
+import type { BootEnd } from "./reset-reasons.js";
 import type { Rest } from "./rest.js";
 
 /** A prepared bench: where its plans begin and which release they are about. */
@@ -40,6 +41,9 @@ const attemptAgain: readonly string[] = Object.freeze([
 /** Reasons of an attempt that network and developer may cause again and again. */
 const outside: readonly string[] = Object.freeze(["superseded", "download-failed"]);
 const attemptsMax = 3;
+
+/** Resets that tell nothing of the image that ran. */
+const supplyEnds: readonly BootEnd[] = Object.freeze(["power-on", "brown-out"]);
 
 /** Losses of supply up to which a healthy release must still be installed (reconcile.ts). */
 const sureCuts = 2;
@@ -112,9 +116,8 @@ function judgeReports(
   const again = results.filter(
     ({ reason }) => attemptAgain.includes(reason) || (excused && outside.includes(reason)),
   ).length;
-  // Rot may destroy an image that was kept and told, a cable replaces it, and a lost record may be
-  // the one that says so; it is then installed once more.
-  const finals = 1 + faults.filter(({ kind }) => ["rot", "cable", "lost"].includes(kind)).length;
+  // An image that was kept and told may be lost all the same, which is a result of its own.
+  const finals = 1 + faults.filter(mayRepeat).length;
   const isOne = isMild(cause) ? results.length === 1 : results.length - again <= finals;
   if (!isOne || results.length === 0 || again > attemptsMax) {
     violated("P7", `${results.length} results for one attempt: ${named}`);
@@ -132,6 +135,15 @@ function judgeReports(
   if (!mayEnd(stage, cause, last, index)) {
     violated("P6", `a ${ending} release ended as ${last.result} (${last.reason})`);
   }
+}
+
+/**
+ * Rot destroys an image, a cable replaces it, a lost record may be the one that knows it; and a
+ * crash of the chip may end the trial of one that is put back.
+ */
+function mayRepeat(fault: Fault): boolean {
+  if (fault.kind === "cut") return !supplyEnds.includes(fault.reset);
+  return fault.kind === "rot" || fault.kind === "cable" || fault.kind === "lost";
 }
 
 /** Which results a plan may have. */
@@ -167,10 +179,7 @@ export function isMild({ faults, network }: Cause): boolean {
     network.length === 0 &&
     faults.length <= sureCuts &&
     faults.every(
-      (one) =>
-        one.kind === "cut" &&
-        one.cut.silent !== true &&
-        (one.reset === "power-on" || one.reset === "brown-out"),
+      (one) => one.kind === "cut" && one.cut.silent !== true && supplyEnds.includes(one.reset),
     )
   );
 }

@@ -2,7 +2,7 @@
 import { equalBytes } from "../bytes.js";
 import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
-import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
+import { type AgentContext, attemptOf, enterPhase, isConfirmed, newReportId } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd } from "./download.js";
 import { isVouched } from "./facts.js";
@@ -182,7 +182,7 @@ export class Updater {
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
       // Each may be known without the other: a cut falls between their records.
-      const wasKept = isKept(attempt.reason) || this.isConfirmed(attempt);
+      const wasKept = isKept(attempt.reason) || isConfirmed(context, attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
       if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
@@ -206,12 +206,6 @@ export class Updater {
     adoptRunning(hal, journal, runningSlot, buffer);
     // At once: the entry of the damaged image would vouch for whatever is written there next.
     if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
-  }
-
-  private isConfirmed({ slot, manifestDigest }: Attempt): boolean {
-    const { confirmed } = this.context.journal;
-    if (confirmed === null || confirmed.slot !== slot) return false;
-    return equalBytes(confirmed.manifestDigest, manifestDigest);
   }
 
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
