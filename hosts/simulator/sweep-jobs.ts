@@ -23,7 +23,8 @@ export type JobKind =
   | "journal"
   | "cable"
   | "lost"
-  | "network";
+  | "network"
+  | "weak";
 
 /** The kinds whose plans are listed one by one, and not found on the way. */
 export type ListedKind = Exclude<JobKind, "singles" | "pairs" | "triples">;
@@ -83,6 +84,7 @@ export function sweepJobs(seed: number): Job[] {
   each("cable", ["healthy", "crash", "fail-test", "installed"], 1);
   each("lost", ["healthy", "fail-test", "crash", "hang", "no-network", "refused"], 1);
   each("network", ["healthy", "crash"], 2);
+  each("weak", ["healthy", "crash", "fail-test", "no-network"], 1);
   each("pairs", endings, 4);
   return jobs;
 }

@@ -1,4 +1,5 @@
 /** The plans of each kind of sweep that runs a list of them. */
+import { otadataEntryBytes } from "../../src/boot/otadata.js";
 import { heldHeadBytes } from "../../src/limits.js";
 import { type NetworkFault, networkFault, networkFaultKinds } from "./network-faults.js";
 import { cutFault, defaultImageBytes, type Fault, journalKeys, type Plan } from "./plan.js";
@@ -24,6 +25,7 @@ export const listed: Readonly<
   cable: cablePlans,
   lost: lostPlans,
   network: networkPlans,
+  weak: weakPlans,
 });
 
 /** The plan of a piece, without faults. */
@@ -179,6 +181,29 @@ function* lostPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
       yield { ...plan, faults: [rot, newer] };
       yield { ...plan, faults: [rot, cut] };
       yield { ...plan, faults: [rot, newer, cut] };
+    }
+  }
+}
+
+/**
+ * Bits of the boot record are left weak, by many seeds: they read one way now and another way in a
+ * later boot, which a loss of supply brings about.
+ */
+function* weakPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
+  const plan = planOf(job);
+  const seen = operationsOf(plan, makeStage);
+  for (let operation = job.index; operation < seen.length + 3; operation += job.count) {
+    const { kind = "erase", lengthBytes = 0 } = seen[operation] ?? {};
+    const isBlock = kind === "program" && lengthBytes !== otadataEntryBytes;
+    if (kind === "key-value" || isBlock) continue;
+    for (let seed = 1; seed <= 12; seed++) {
+      const share = [16, 32, 64][seed % 3];
+      const weak = cutFault({ operation, tear: { kind: "weak", seed, share } });
+      yield { ...plan, seed: seed % 4, faults: [weak] };
+      for (let later = 1; later < 6; later++) {
+        const cut = cutFault({ operation: operation + later, tear: { kind: "before" } });
+        yield { ...plan, seed: seed % 4, faults: [weak, cut] };
+      }
     }
   }
 }

@@ -65,6 +65,7 @@ export class Sweep {
     this.#keys = new RestKeys(
       partitions.filter((one) => one.type === 0),
       flashBytes,
+      stage.start,
     );
     this.counts = { plans: 0, executed: 0, interrupted: 0, states: 0, tears: new Map() };
     this.#root = this.#node(stage.start, []);

@@ -105,8 +105,12 @@ export class BootCheck implements TrialListener {
     const outcome = reconcile(facts);
     const isTrial = outcome.event === "trialBooted" && outcome.state !== "rejected";
     probe.run(isTrial ? this.beginTrial() : this.probeWatchdog());
-    if (isTrial && hal.boot.activeSlot() === runningSlot) probe.trialSeen(facts.runningState);
-    else if (outcome.adopt === "confirmed") probe.flashedByCable();
+    // After a cut the entry may be torn, and "new" only today; after a restart it was just written.
+    const isSure = facts.resetReason === "software" || facts.runningState !== "new";
+    if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) {
+      probe.trialSeen(facts.runningState);
+    }
+    if (outcome.adopt === "confirmed") probe.flashedByCable();
     this.lastAbort = takeAbort(hal);
     hal.log(
       `boot: slot ${runningSlot} runs ${facts.running} image, entry ${facts.runningState}, ` +

@@ -63,8 +63,11 @@ export class Verdict {
     const { hal, device } = context;
     try {
       // The platform confirms its active entry, which after a fallback is another slot's
-      // (bootloader_utility.c).
-      if (hal.boot.activeSlot() !== device.runningSlot) hal.boot.stage(device.runningSlot);
+      // (bootloader_utility.c), and one that reads as valid it leaves as it is: torn bits may only
+      // read so today. What the bootloader wrote for this trial is firm.
+      const { runningSlot } = device;
+      const isFirm = hal.boot.slotState(runningSlot) === "pending-verify";
+      if (!isFirm || hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
       hal.boot.confirm();
     } catch {
       return context.post("confirmFailed", "confirm-failed");

@@ -358,7 +358,8 @@ class Explorer {
   #confirm(model: ModelState): Effect {
     const { durable, volatile } = model;
     const slot = volatile.runningSlot;
-    const staged = activeSlot(durable) === slot ? [] : setBoot(durable, slot);
+    const isFirm = slotState(durable, slot) === "pending-verify" && activeSlot(durable) === slot;
+    const staged = isFirm ? [] : setBoot(durable, slot);
     const last = staged[staged.length - 1] ?? durable;
     const marked = markValid(last);
     const event = marked.length > 0 ? "confirmDone" : "confirmFailed";
