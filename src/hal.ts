@@ -82,6 +82,8 @@ export interface BootControl {
    * entry, unless the other one is usable and another slot's.
    */
   forget(slot: SlotIndex): void;
+  /** Erases all that does not speak for `slot`, if an usable entry does. */
+  keepOnly(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;
   /** Selects `slot` for the next boot; the platform checks the image first and throws if bad. */

@@ -9,6 +9,7 @@ import {
   crcMatches,
   decodeEntry,
   entryValid,
+  type OtadataEntry,
   type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
@@ -98,13 +99,24 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (pair[i].sequence === sequenceErased) continue;
+      if (isBlank(pair[i])) continue;
       const other = 1 - i;
       const isLast = !entryValid(pair[other]) || this.speaksOf(pair, other, slot);
       if (i === active && isLast) continue;
       // One that is not intact was torn, and may read as intact at another time.
       if (!crcMatches(pair[i]) || this.speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
+    partition.close();
+  }
+
+  keepOnly(slot: SlotIndex): void {
+    const pair = this.entries();
+    if (pair === null) return;
+    const own = [0, 1].find((i) => entryValid(pair[i]) && this.speaksOf(pair, i, slot));
+    if (own === undefined) return;
+    const partition = this.flash.open({ path: "otadata", mode: "r+" });
+    // Also one that reads as blank: torn, it may read as something at another time.
+    partition.eraseBlock(1 - own);
     partition.close();
   }
 
@@ -158,6 +170,10 @@ class Esp32BootControl implements BootControl {
     if (entry.sequence === sequenceErased || !crcMatches(entry)) return false;
     return this.slotOf(pair, index) === slot;
   }
+}
+
+function isBlank({ sequence, stateWord, crc }: OtadataEntry): boolean {
+  return (sequence & stateWord & crc) === -1;
 }
 
 export function createBootControl(platform: Platform): BootControl {

@@ -72,9 +72,14 @@ export function adoptRunning(
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;
+  const { boot } = hal;
   // Its own entry may be whole below a torn one of another slot: then only that one has to go.
-  if (hal.boot.activeSlot() !== runningSlot) hal.boot.forget(otherSlot(hal, runningSlot));
-  if (hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
-  const state = hal.boot.slotState(runningSlot);
-  if (state === "new" || state === "pending-verify") hal.boot.confirm();
+  if (boot.activeSlot() !== runningSlot) boot.forget(otherSlot(hal, runningSlot));
+  if (boot.activeSlot() !== runningSlot) {
+    boot.stage(runningSlot);
+    // A torn entry could read as the active one just when the platform marks that.
+    boot.keepOnly(runningSlot);
+  }
+  const state = boot.slotState(runningSlot);
+  if (state === "new" || state === "pending-verify") boot.confirm();
 }

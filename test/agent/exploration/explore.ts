@@ -13,6 +13,7 @@ import {
   eventsOf,
   factory,
   forget,
+  keepOnly,
   type ModelAttempt,
   type ModelState,
   markInvalid,
@@ -372,7 +373,10 @@ function repaired(durable: Durable, slot: 0 | 1): Durable[] {
   const steps: Durable[] = [];
   const now = (): Durable => steps.at(-1) ?? durable;
   if (activeSlot(now()) !== slot) steps.push(...forget(now(), slot === 0 ? 1 : 0));
-  if (activeSlot(now()) !== slot && boots(now(), slot)) steps.push(...setBoot(now(), slot));
+  if (activeSlot(now()) !== slot && boots(now(), slot)) {
+    steps.push(...setBoot(now(), slot));
+    steps.push(...keepOnly(now(), slot));
+  }
   const state = slotState(now(), slot);
   if (state === "new" || state === "pending-verify") steps.push(...markValid(now()));
   return steps;

@@ -203,6 +203,15 @@ export function rewrite(durable: Durable, sector: 0 | 1, entry: OtadataEntry): D
   ];
 }
 
+/** BootControl.keepOnly, likewise. */
+export function keepOnly(durable: Durable, slot: 0 | 1): Durable[] {
+  const pair = pairOf(durable);
+  const own = ([0, 1] as const).find(
+    (sector) => entryValid(pair[sector]) && slotOfSequence(pair[sector].sequence, 2) === slot,
+  );
+  return own === undefined ? [] : eraseSector(durable, own === 0 ? 1 : 0);
+}
+
 /** BootControl.forget: every step of it, from one reading of the record. */
 export function forget(durable: Durable, slot: 0 | 1): Durable[] {
   const pair = pairOf(durable);
