@@ -82,8 +82,8 @@ export interface BootControl {
    * entry, unless the other one is usable and another slot's.
    */
   forget(slot: SlotIndex): void;
-  /** Erases all that does not speak for `slot`, if an usable entry does. */
-  keepOnly(slot: SlotIndex): void;
+  /** Erases the other entry, unless it is intact and older than the usable one of `slot`. */
+  secure(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;
   /** Selects `slot` for the next boot; the platform checks the image first and throws if bad. */

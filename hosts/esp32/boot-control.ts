@@ -109,11 +109,13 @@ class Esp32BootControl implements BootControl {
     partition.close();
   }
 
-  keepOnly(slot: SlotIndex): void {
+  secure(slot: SlotIndex): void {
     const pair = this.entries();
     if (pair === null) return;
     const own = [0, 1].find((i) => entryValid(pair[i]) && this.speaksOf(pair, i, slot));
     if (own === undefined) return;
+    const other = pair[1 - own];
+    if (crcMatches(other) && other.sequence < pair[own].sequence) return;
     const partition = this.flash.open({ path: "otadata", mode: "r+" });
     // Also one that reads as blank: torn, it may read as something at another time.
     partition.eraseBlock(1 - own);

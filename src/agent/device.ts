@@ -78,7 +78,7 @@ export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (boot.activeSlot() !== runningSlot) {
     boot.stage(runningSlot);
     // A torn entry could read as the active one just when the platform marks that.
-    boot.keepOnly(runningSlot);
+    boot.secure(runningSlot);
   }
   const state = boot.slotState(runningSlot);
   if (state === "new" || state === "pending-verify") boot.confirm();

@@ -13,13 +13,13 @@ import {
   eventsOf,
   factory,
   forget,
-  keepOnly,
   type ModelAttempt,
   type ModelState,
   markInvalid,
   markValid,
   newAttempt,
   readings,
+  secure,
   setBoot,
   settledReading,
   slotState,
@@ -375,7 +375,7 @@ function repaired(durable: Durable, slot: 0 | 1): Durable[] {
   if (activeSlot(now()) !== slot) steps.push(...forget(now(), slot === 0 ? 1 : 0));
   if (activeSlot(now()) !== slot && boots(now(), slot)) {
     steps.push(...setBoot(now(), slot));
-    steps.push(...keepOnly(now(), slot));
+    steps.push(...secure(now(), slot));
   }
   const state = slotState(now(), slot);
   if (state === "new" || state === "pending-verify") steps.push(...markValid(now()));

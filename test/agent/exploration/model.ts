@@ -203,13 +203,16 @@ export function rewrite(durable: Durable, sector: 0 | 1, entry: OtadataEntry): D
   ];
 }
 
-/** BootControl.keepOnly, likewise. */
-export function keepOnly(durable: Durable, slot: 0 | 1): Durable[] {
+/** BootControl.secure, likewise. */
+export function secure(durable: Durable, slot: 0 | 1): Durable[] {
   const pair = pairOf(durable);
   const own = ([0, 1] as const).find(
     (sector) => entryValid(pair[sector]) && slotOfSequence(pair[sector].sequence, 2) === slot,
   );
-  return own === undefined ? [] : eraseSector(durable, own === 0 ? 1 : 0);
+  if (own === undefined) return [];
+  const other = own === 0 ? 1 : 0;
+  const isOlder = crcMatches(pair[other]) && pair[other].sequence < pair[own].sequence;
+  return isOlder ? [] : eraseSector(durable, other);
 }
 
 /** BootControl.forget: every step of it, from one reading of the record. */
