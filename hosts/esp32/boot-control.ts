@@ -9,7 +9,6 @@ import {
   crcMatches,
   decodeEntry,
   entryValid,
-  type OtadataEntry,
   type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
@@ -99,7 +98,7 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (isBlank(pair[i])) continue;
+      if (pair[i].sequence === sequenceErased) continue;
       const other = 1 - i;
       const isLast = !entryValid(pair[other]) || this.speaksOf(pair, other, slot);
       if (i === active && isLast) continue;
@@ -172,10 +171,6 @@ class Esp32BootControl implements BootControl {
     if (entry.sequence === sequenceErased || !crcMatches(entry)) return false;
     return this.slotOf(pair, index) === slot;
   }
-}
-
-function isBlank({ sequence, stateWord, crc }: OtadataEntry): boolean {
-  return (sequence & stateWord & crc) === -1;
 }
 
 export function createBootControl(platform: Platform): BootControl {

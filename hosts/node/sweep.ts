@@ -9,6 +9,7 @@ import { Command } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
 import { renderTotals } from "./sweep-table.js";
 import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
+import { measureWear } from "./sweep-wear.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
 export interface SweepOptions {
@@ -46,6 +47,7 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
       totals.elapsedMs = performance.now() - begun;
       const { user, system } = process.cpuUsage(cpu);
       totals.cpuMs = (user + system) / 1000;
+      totals.wear = measureWear(options.seed);
       resolve(totals);
     };
     for (let i = 0; i < options.workers; i++) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { WorkerAnswer, WorkerTask } from "../../hosts/node/sweep-worker.js";
 import type { PlanResult } from "../../hosts/simulator/run-plan.js";
-import type { Mutant } from "./mutants.js";
+import type { Edit, Mutant } from "./mutants.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -14,6 +14,8 @@ export interface Caught {
   readonly promise: string;
   readonly text: string;
   readonly line: string;
+  /** The promise that a replay of the line breaks, without the same safeguard. */
+  readonly replayed: string;
 }
 
 interface SweepModule {
@@ -32,7 +34,8 @@ export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Ca
     cpSync(join(root, "dist", "hosts"), join(folder, "dist", "hosts"), { recursive: true });
     cpSync(join(root, "package.json"), join(folder, "package.json"));
     symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-    if (!isWhole) mutate(join(folder, "dist", mutant.file), mutant);
+    if (!isWhole) mutate(folder, mutant.name, mutant);
+    if (!isWhole && mutant.also !== undefined) mutate(folder, mutant.name, mutant.also);
     const entry = pathToFileURL(join(folder, "dist", "hosts", "node", "sweep-worker.js")).href;
     const { runTask }: SweepModule = await import(entry);
     if (mutant.plan !== undefined) return await replayed(folder, mutant.plan);
@@ -40,8 +43,10 @@ export async function sweepWithout(mutant: Mutant, isWhole: boolean): Promise<Ca
     const job = { kind, ending, start, index: 0, count: 1, seed: 1, size: 400 };
     const { result } = runTask({ job, deadlineMs: Date.now() + 20_000 });
     const failure = result.failures[0];
-    if (failure === undefined) return { promise: "", text: "", line: "" };
-    return { promise: failure.violation.promise, text: failure.violation.text, line: failure.line };
+    if (failure === undefined) return { promise: "", text: "", line: "", replayed: "" };
+    const { line, violation } = failure;
+    const again = await replayed(folder, line);
+    return { promise: violation.promise, text: violation.text, line, replayed: again.promise };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -52,10 +57,12 @@ async function replayed(folder: string, plan: string): Promise<Caught> {
   const { replay }: BenchModule = await import(entry);
   const { violations, line } = replay(plan);
   const first = violations[0];
-  return { promise: first?.promise ?? "", text: first?.text ?? "", line };
+  const promise = first?.promise ?? "";
+  return { promise, text: first?.text ?? "", line, replayed: promise };
 }
 
-function mutate(path: string, { name, find, replace }: Mutant): void {
+function mutate(folder: string, name: string, { file, find, replace }: Edit): void {
+  const path = join(folder, "dist", file);
   const text = readFileSync(path, "utf8");
   if (text.split(find).length !== 2) throw new Error(`${name}: the text occurs not just once`);
   writeFileSync(
