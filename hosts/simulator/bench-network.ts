@@ -4,8 +4,7 @@ import { decodeReport } from "../../src/server/report.js";
 import type { Bench } from "./bench.js";
 import type { BenchStore } from "./bench-store.js";
 import type { Checkers } from "./checkers.js";
-import { Network } from "./network.js";
-import { withoutQuery } from "./network-faults.js";
+import { Network, withoutQuery } from "./network.js";
 import type { Rest } from "./rest.js";
 import type { World } from "./world.js";
 

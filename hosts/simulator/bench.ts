@@ -13,6 +13,7 @@ import { digestOf } from "../../src/crypto/digest.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
+import { runUntilSettled } from "./bench-run.js";
 import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
@@ -21,15 +22,9 @@ import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
-import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
+import type { BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
 
-/** A boot may take this much virtual time until it ends or settles: the longest retry and more. */
-const bootMsMax = 7_200_000;
-/** Events of one boot: a large image takes a few hundred, two hours of polls a few thousand. */
-const stepsMax = 50_000;
-/** Observed after the device has settled: more than two polls. */
-const quietMs = 140_000;
 const journalDomain = "daruma";
 const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
 
@@ -65,9 +60,10 @@ export class Bench {
     const otadata = layout.partitions.find((one) => one.label === "otadata");
     this.flash = new BenchFlash(this.#power, layout.flashBytes, seed);
     const nowMs = (): number => this.#world.nowMs;
-    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
-    this.flash.checkers = this.checkers;
     this.#keyValue = new KeyValueStore(this.#power);
+    const journal = () => this.#keyValue.entries(journalDomain);
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
+    this.flash.checkers = this.checkers;
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
       this.checkers.journalChanged(key, value);
@@ -153,7 +149,13 @@ export class Bench {
         this.options.onLine?.(world.nowMs, `reset (${end}): ${note}`);
       },
     });
-    const reached = this.#run(board, world, network, () => end !== null);
+    const reached = runUntilSettled(board, world, {
+      hasEnded: () => end !== null,
+      isSettled: () => this.#stirred && this.#isSettled(),
+      operations: () => this.#power.operations,
+      requests: () => network.records.length,
+      unsettled: (text) => this.checkers.unsettled(text),
+    });
     this.executed++;
     if (this.#power.happened) this.interrupted++;
     return {
@@ -222,46 +224,6 @@ export class Bench {
     };
   }
 
-  #run(board: Board, world: World, network: Network, hasEnded: () => boolean): BenchEnd {
-    const limits = {
-      untilMs: bootMsMax,
-      bootsMax: Number.POSITIVE_INFINITY,
-      until: () => this.#stirred && this.#isSettled(),
-    };
-    while (true) {
-      const end = this.#steps(board, limits, hasEnded);
-      if (end !== "settled") return end;
-      // Quiet: whatever the server goes on offering, nothing may be fetched or written again.
-      const done = this.#power.operations;
-      const asked = network.records.length;
-      const quiet = {
-        ...limits,
-        untilMs: world.nowMs + quietMs,
-        until: () => this.#power.operations !== done,
-      };
-      const after = this.#steps(board, quiet, hasEnded);
-      if (after === "reset") return after;
-      // It began another attempt: the next end is the one to judge.
-      if (after === "settled") continue;
-      if (network.records.length === asked) {
-        this.checkers.unsettled("the device has stopped to ask for offers");
-      }
-      return "settled";
-    }
-  }
-
-  #steps(board: Board, limits: Parameters<Board["step"]>[0], hasEnded: () => boolean): BenchEnd {
-    // Time may stand still while a firmware sets timer after timer: steps are bounded, too.
-    for (let steps = 0; steps < stepsMax; steps++) {
-      const reached = board.step(limits);
-      if (hasEnded()) return "reset";
-      if (reached === "until") return "settled";
-      if (reached === "dead") return "dead";
-      if (reached !== null) return "time";
-    }
-    return "time";
-  }
-
   /** The newest release has its report and no attempt is open; without an offer, no attempt is. */
   #isSettled(): boolean {
     this.#stirred = false;
@@ -322,6 +284,7 @@ export class Bench {
           onLine?.(world.nowMs, `ota_${slot} is marked valid`);
         },
         traced: (atMs, line) => onLine?.(atMs, line),
+        read: (address, length) => this.checkers.flashRead(address, length),
       },
     });
   }

@@ -73,7 +73,6 @@ export interface BoardOptions {
   /** The firmware of an image, chosen by its content. */
   readonly firmwareOf: (imageHex: string) => Firmware;
   readonly build?: BoardBuild;
-  /** What happens, for timelines and checkers. */
   readonly observer: BoardObserver;
   /** Boots that this board has behind it already, and why the first one of this run begins. */
   readonly bootsBefore?: number;
@@ -86,6 +85,8 @@ export interface BoardObserver {
   /** esp_ota_mark_app_valid returned ESP_OK in this slot. */
   confirmed(slot: number): void;
   traced(atMs: number, line: string): void;
+  /** The app reads flash; the platform's own functions do not count. */
+  read(address: number, length: number): void;
 }
 
 /** Why `run` stopped: asked to, out of time or boots, nothing left to happen, or no image boots. */
@@ -214,10 +215,8 @@ export class Board {
     const image = result.checked.at(-1)?.result;
     if (result.partition === null || image === undefined || !image.ok) return null;
     if (image.digest !== null) return hex(image.digest);
-    if (!image.hashAppended) return "";
-    // Nobody verified it, but that is what it carries.
     const end = result.partition.offset + image.imageBytes;
-    return hex(this.#options.flash.bytes.subarray(end - 32, end));
+    return image.hashAppended ? hex(this.#options.flash.bytes.subarray(end - 32, end)) : "";
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
@@ -267,6 +266,7 @@ export class Board {
       watchdogDisarm: () => this.#disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      flashRead: (address, length) => observer.read(address, length),
       onAbort: (hook) => {
         this.#abortHook = hook;
       },

@@ -17,6 +17,7 @@ import { decodeConfirmed } from "../../src/journal/records.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
+import { Intents, type Journal } from "./intents.js";
 
 export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
@@ -59,6 +60,7 @@ export class Checkers {
   /** Slots whose image was confirmed; the last one is the one that P2 and P5 speak of. */
   #confirmedSlot: number;
   #confirmedHex = "";
+  readonly #intents: Intents;
   /** Image whose boot record entry was being marked valid: a cut may hide that it was done. */
   #marking = "";
   /** Images that were confirmed before the last one. */
@@ -78,7 +80,9 @@ export class Checkers {
     nowMs: () => number,
     factorySlot: number,
     otadata?: Partition,
+    journal: Journal = () => new Map(),
   ) {
+    this.#intents = new Intents(slots, journal, (promise, text) => this.#violated(promise, text));
     this.#flash = flash;
     this.#slots = slots;
     this.#images = images;
@@ -106,6 +110,7 @@ export class Checkers {
     this.#floor = state.floor;
     this.#runningHex = "";
     this.#runningSlot = -1;
+    this.#intents.booted(-1);
     this.#refusedWindow = null;
     this.#flashOperations = 0;
     this.violations.length = 0;
@@ -123,6 +128,7 @@ export class Checkers {
     }
     this.#runningHex = record.imageHex;
     this.#runningSlot = record.slot;
+    this.#intents.booted(record.slot);
     if (this.#confirmedHex === "") this.#confirmedHex = record.imageHex;
     const known = this.#images.get(record.imageHex);
     const bytes = this.#flash.bytes.subarray(
@@ -173,10 +179,16 @@ export class Checkers {
     else this.#violated("P3", `boot ${record.number}: valid, though it was never confirmed`);
   }
 
+  /** The app has read that part of the flash. */
+  flashRead(address: number, length: number): void {
+    this.#intents.flashRead(address, length);
+  }
+
   /** P2: called before each erase and program of flash; `programmed` has a program's bytes. */
   flashChanging(address: number, programmed: Uint8Array | null = null): void {
     this.#flashOperations++;
     if (programmed !== null) this.#recordChanging(address, programmed);
+    this.#intents.flashChanging(address, programmed);
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
@@ -214,6 +226,7 @@ export class Checkers {
     if (otadata === null || programmed.length !== 32 || this.#runningHex === "") return;
     if (address < otadata.offset || address >= otadata.offset + otadata.sizeBytes) return;
     if (readU32(programmed, 24) === stateValid) this.#marking = this.#runningHex;
+    this.#intents.recordChanging(decodeEntry(programmed, 0));
   }
 
   /** P3, P5: the platform made the running image permanent. */

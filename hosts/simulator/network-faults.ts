@@ -41,7 +41,7 @@
 import { asciiBytes } from "../../src/bytes.js";
 import { type Body, bytesBody } from "../../src/server/body.js";
 import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
-import type { Delivery } from "./network.js";
+import { type Delivery, withoutQuery } from "./network.js";
 import { Prng } from "./prng.js";
 
 export type NetworkTarget = "offer" | "payload" | "report" | "any";
@@ -290,12 +290,6 @@ function answer(
     headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
     body,
   };
-}
-
-/** The path of a request without what a redirect added. */
-export function withoutQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
 }
 
 function redirect(delivery: Delivery, location: string): void {
