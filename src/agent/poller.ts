@@ -83,8 +83,8 @@ export class Poller {
         verifyEd25519(key, signature, message, hal.digest));
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
     if (typeof authentic === "string") return this.refuse(authentic, null, length);
-    // Any authentic envelope proves that this image reaches the update server; in a trial, or with a
-    // result to tell, nothing else is asked.
+    // Any authentic envelope proves that this image reaches the update server; in a trial, or with
+    // a result to tell, nothing else is asked.
     if (context.state !== "ready" && context.state !== "writing") {
       return context.post("serverReached");
     }

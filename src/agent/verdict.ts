@@ -130,8 +130,8 @@ export class Verdict {
     const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
-      // marked, and a restart is enough to go there; but an entry of this slot may be torn, and must
-      // not be read as the active one once more.
+      // marked, and a restart is enough to go there; but an entry of this slot may be torn, and
+      // must not be read as the active one once more.
       const active = boot.activeSlot();
       if (active < 0 || active === runningSlot) boot.reject();
       else boot.forget(runningSlot);
