@@ -55,9 +55,3 @@ export function hex(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) text += digits[bytes[i] >> 4] + digits[bytes[i] & 15];
   return text;
 }
-
-/** `bytes[start, start + length)` without a copy; a new view is only made where one is needed. */
-export function viewOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
-  const isWhole = start === 0 && length === bytes.length;
-  return isWhole ? bytes : bytes.subarray(start, start + length);
-}

@@ -41,18 +41,19 @@ export type ResetReason =
   | "brown-out"
   | "other";
 
-/** One app slot as raw NOR flash. Offsets and sizes are in bytes from the start of the slot. */
+/**
+ * One app slot as raw NOR flash: an open partition of ECMA-419's flash, so that no call is wrapped.
+ * Offsets and sizes are in bytes from the start of the slot; all calls throw outside it.
+ */
 export interface SlotFlash {
-  /** Slot size; a multiple of `blockBytes`. */
-  readonly sizeBytes: number;
-  /** Erase unit: 4096 on ESP32. */
-  readonly blockBytes: number;
-  /** Fills `into[start, start + length)` from the slot. Throws `HalError` outside the slot. */
-  read(offset: number, into: Uint8Array, start: number, length: number): void;
-  /** Programs bytes; only clears bits (NOR). `offset` and `length` are multiples of 16. */
-  write(offset: number, from: Uint8Array, start: number, length: number): void;
-  /** Sets one block to FF; `offset` is a multiple of `blockBytes`. */
-  eraseBlock(offset: number): void;
+  /** Slot size, a multiple of the erase unit, and that unit: 4096 on ESP32. */
+  status(): { readonly size: number; readonly blockLength: number };
+  /** Fills `into` from the slot. */
+  read(into: Uint8Array, offset: number): void;
+  /** Programs bytes; only clears bits (NOR). Offset and length are multiples of 16. */
+  write(from: Uint8Array, offset: number): void;
+  /** Sets one block to FF; blocks are counted from 0. */
+  eraseBlock(block: number): void;
 }
 
 /**
@@ -106,7 +107,6 @@ export interface KeyValue {
 /** One header as sent or received; names in lower case. */
 export type HttpHeaders = ReadonlyMap<string, string>;
 
-/** A request and its callbacks. No callback fires after `onDone` or after `close()`. */
 export interface HttpRequestOptions {
   readonly hostname: string;
   readonly port: number;
@@ -115,19 +115,26 @@ export interface HttpRequestOptions {
   readonly path: string;
   readonly headers: HttpHeaders;
   readonly body?: Uint8Array;
-  onHeaders(status: number, headers: HttpHeaders): void;
+}
+
+/**
+ * Hears of a request, each time with the request itself. Nothing is told before `Http.request` has
+ * returned, after `ended`, or after `close()`.
+ */
+export interface HttpReceiver {
+  headersReceived(request: HttpRequest, status: number, headers: HttpHeaders): void;
   /**
    * `countBytes` may be read now. The receiver takes all of it before it returns, or pulls the rest
    * later with `read`; bytes not taken stay in the host's window (back-pressure).
    */
-  onReadable(countBytes: number): void;
-  /** The answer is complete, or failed when `failed` is true. Last callback. */
-  onDone(failed: boolean): void;
+  dataReadable(request: HttpRequest, countBytes: number): void;
+  /** The answer is complete, or failed when `failed` is true. */
+  ended(request: HttpRequest, failed: boolean): void;
 }
 
 export interface HttpRequest {
-  /** Moves up to `length` bytes into `into[start, ...)`; returns the count, 0 for none ready. */
-  read(into: Uint8Array, start: number, length: number): number;
+  /** Moves bytes into the beginning of `into`; returns how many, 0 when none are ready. */
+  read(into: Uint8Array): number;
   close(): void;
 }
 
@@ -136,7 +143,7 @@ export type HttpScheme = "http" | "https";
 
 export interface Http {
   readonly scheme: HttpScheme;
-  request(options: HttpRequestOptions): HttpRequest;
+  request(options: HttpRequestOptions, receiver: HttpReceiver): HttpRequest;
 }
 
 /** Handle of a pending timer. */
@@ -177,6 +184,14 @@ export interface Hal {
   entropy(into: Uint8Array): void;
   /** Stable printable identity of the device, at most 64 ASCII characters. */
   deviceId(): string;
+  /**
+   * Version of the JavaScript engine, 256 * major + minor: a mod runs only on the one that it was
+   * compiled for. 0 when the host does not know.
+   */
+  engineVersion(): number;
+  /** Heap that is free now, and the least that was free since boot; 0 when not known. */
+  freeHeapBytes(): number;
+  leastFreeHeapBytes(): number;
   /** One line of diagnostic text; never carries secrets. */
   log(line: string): void;
 }

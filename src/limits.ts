@@ -21,6 +21,8 @@ export const commandsMax = 64;
 export const mapEntriesMax = 16;
 /** Version text shown to people. */
 export const versionTextBytesMax = 32;
+/** Why JavaScript aborted, as one line of printable ASCII. */
+export const abortCharsMax = 96;
 /** Trust anchors configured on a device. */
 export const trustAnchorsMax = 8;
 

@@ -179,11 +179,14 @@ test("every module is reached: no dead file", () => {
     read(".ci/run") +
     read("hosts/node/xs-device.ts") +
     read("hosts/node/xs-measure.ts");
+  const parts = read("hosts/node/xs-parts.ts");
   const manifests = filesBelow("manifests", ".json").map(read).join("\n");
   for (const path of sources.filter((one) => !one.endsWith(".d.ts"))) {
     const compiled = `dist/${path.replace(/\.ts$/, ".js")}`;
     const stem = path.replace(/\.ts$/, "");
-    const isEntry = text.includes(compiled) || manifests.includes(stem);
+    const part = stem.startsWith("hosts/xs/parts/") ? stem.slice("hosts/xs/parts/".length) : "";
+    const isPart = part !== "" && parts.includes(`("${part}")`);
+    const isEntry = text.includes(compiled) || manifests.includes(stem) || isPart;
     assert.ok(reached.has(path) || isEntry, `${path} is imported by nothing`);
   }
 });

@@ -15,39 +15,14 @@ import {
   sequenceErased,
   slotOfSequence,
   stateName,
+  statePendingVerify,
 } from "../../src/boot/otadata.js";
-import { viewOf } from "../../src/bytes.js";
 import type { BootControl, BootFeatures, SlotFlash, SlotIndex, SlotState } from "../../src/hal.js";
 import type { FlashClass, FlashPartition, Natives, Platform } from "./platform.js";
 
 /** Throws when an ESP-IDF function did not return ESP_OK. */
 function check(code: number, name: string): void {
   if (code !== 0) throw new Error(`${name}: esp_err ${code}`);
-}
-
-class PartitionSlot implements SlotFlash {
-  readonly sizeBytes: number;
-  readonly blockBytes: number;
-  private readonly partition: FlashPartition;
-
-  constructor(partition: FlashPartition) {
-    const { size, blockLength } = partition.status();
-    this.sizeBytes = size;
-    this.blockBytes = blockLength;
-    this.partition = partition;
-  }
-
-  read(offset: number, into: Uint8Array, start: number, length: number): void {
-    this.partition.read(viewOf(into, start, length), offset);
-  }
-
-  write(offset: number, from: Uint8Array, start: number, length: number): void {
-    this.partition.write(viewOf(from, start, length), offset);
-  }
-
-  eraseBlock(offset: number): void {
-    this.partition.eraseBlock(offset / this.blockBytes);
-  }
 }
 
 class Esp32BootControl implements BootControl {
@@ -123,13 +98,16 @@ class Esp32BootControl implements BootControl {
 
   openSlot(slot: SlotIndex): SlotFlash {
     const running = this.runningSlot();
-    if (slot === running) return new PartitionSlot(this.flash.open({ path: "running" }));
+    if (slot === running) return this.flash.open({ path: "running" });
     // The flash module opens one other slot only: esp_ota_get_next_update_partition.
     if (slot !== (running + 1) % this.slotCount()) throw new Error(`slot ${slot} cannot be opened`);
     // As esp_ota_begin (esp_ota_ops.c): while the running image is unconfirmed, the other slot
     // holds the one to go back to, and writes to it throw.
-    const isOnTrial = this.slotState(running) === "pending-verify";
-    return new PartitionSlot(this.flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" }));
+    // The platform reads the first entry of the slot, slotState the newest; either may be the one.
+    const isOnTrial =
+      this.slotState(running) === "pending-verify" ||
+      this.natives.daruma_running_state() === statePendingVerify;
+    return this.flash.open({ path: "nextota", mode: isOnTrial ? "r" : "r+" });
   }
 
   stage(slot: SlotIndex): void {

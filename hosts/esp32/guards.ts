@@ -1,20 +1,28 @@
 /**
  * Guards around the SDK's network classes. An exception that escapes a callback called from C
- * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several
- * escape: on a garbage status line, on every TLS failure, and when a name resolves after `close`
- * (4.2, 4.3). Here each becomes `onError` on that connection, or is dropped when the connection is
- * closed.
+ * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several escape: on a garbage
+ * status line, on every TLS failure, and when a name resolves after `close`. Here each becomes
+ * `onError` on that connection, or is dropped when the connection is closed.
  */
-import type { HttpClientClass, HttpClientInstance, TimerModule } from "./platform.js";
+import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
-type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
+export type SocketCallback = ((this: unknown, ...values: unknown[]) => void) | undefined;
 
 /** Options of `embedded:io/socket/tcp`; all others are passed on. */
 export interface SocketOptions {
   readonly onReadable?: SocketCallback;
   readonly onWritable?: SocketCallback;
   readonly onError?: SocketCallback;
+  /** Where a TLS socket over this one finds it. */
+  readonly link?: TlsLink;
+}
+
+/** The TCP socket below a TLS socket, which keeps there how many bytes wait; see tls.ts. */
+export interface TlsLink {
+  tcp: { readable?: number };
+  onReadable: SocketCallback;
+  timer: TimerId | null;
 }
 
 export type SocketClass = new (options: SocketOptions) => { close(): void };
@@ -44,12 +52,18 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
           // The owner was told; there is nobody above it.
         }
       };
+      const onReadable = guard(options.onReadable);
       super({
         ...options,
-        onReadable: guard(options.onReadable),
+        onReadable,
         onWritable: guard(options.onWritable),
         onError: guard(options.onError),
       });
+      const { link } = options;
+      if (link !== undefined) {
+        link.tcp = this as TlsLink["tcp"];
+        link.onReadable = onReadable;
+      }
     }
   };
 }

@@ -1,6 +1,5 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
 import { recordAbort } from "../../src/agent/abort.js";
-import { viewOf } from "../../src/bytes.js";
 import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 import type {
   BootControl,
@@ -13,7 +12,7 @@ import type {
   Watchdog,
 } from "../../src/hal.js";
 import { createBootControl } from "./boot-control.js";
-import { createHttp } from "./http.js";
+import { ClientHttp } from "./http.js";
 import type { DigestInstance, KeyValueClass, Natives, Platform } from "./platform.js";
 
 /** esp_reset_reason_t (ESP-IDF v6.0 esp_system.h), by number. */
@@ -35,6 +34,8 @@ const resetReasons: readonly ResetReason[] = Object.freeze([
   "brown-out",
   "panic",
 ] as const);
+
+type HeapFunction = "esp_get_free_heap_size" | "esp_get_minimum_free_heap_size";
 
 /** Namespace of the journal in NVS. */
 const journalDomain = "daruma";
@@ -72,8 +73,8 @@ class PlatformDigest implements Digest {
     this.native = digest;
   }
 
-  write(bytes: Uint8Array, start: number, length: number): void {
-    this.native.write(viewOf(bytes, start, length));
+  write(bytes: Uint8Array): void {
+    this.native.write(bytes);
   }
 
   close(): Uint8Array {
@@ -136,7 +137,7 @@ class Esp32Hal implements Hal {
     const keyValue = new NvsKeyValue(platform.keyValue);
     platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
     this.keyValue = keyValue;
-    this.http = createHttp(platform.http, platform.httpScheme ?? "http");
+    this.http = new ClientHttp(platform.http, platform.httpScheme ?? "http");
     this.timers = new EspTimers(platform);
     this.watchdog = new TaskWatchdog(platform.natives);
     this.digest = (algorithm) => new PlatformDigest(new platform.digest(algorithm));
@@ -158,6 +159,27 @@ class Esp32Hal implements Hal {
 
   deviceId(): string {
     return this.platform.natives.daruma_device_id();
+  }
+
+  engineVersion(): number {
+    return this.told("daruma_xs_version");
+  }
+
+  freeHeapBytes(): number {
+    return this.told("esp_get_free_heap_size");
+  }
+
+  leastFreeHeapBytes(): number {
+    return this.told("esp_get_minimum_free_heap_size");
+  }
+
+  /** These are for people: a build that lacks one must not lose its updates for that. */
+  private told(name: "daruma_xs_version" | HeapFunction): number {
+    try {
+      return this.platform.natives[name]();
+    } catch {
+      return 0;
+    }
   }
 
   log(line: string): void {

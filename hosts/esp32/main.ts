@@ -24,6 +24,7 @@ import {
 } from "./guards.js";
 import { createHal as createHalOver } from "./hal.js";
 import type { AbortHook, Platform, TimerId, TimerModule } from "./platform.js";
+import type { TlsClass } from "./tls.js";
 import { keepConnected, type WifiCredentials, type WifiStation } from "./wifi.js";
 
 /** The engine's own handles are objects that only Timer itself makes. */
@@ -34,10 +35,11 @@ const timer: TimerModule = Object.freeze({
 
 export interface PlatformOptions {
   /**
-   * HTTPS for all requests: the class of "embedded:io/socket/tcp/tls" (esp32-tls.json) and its
-   * `secure` options, such as `{ certificate }`. The clock must be set: dates are checked.
+   * HTTPS for all requests: the class that `guardedTls` of "daruma-ota/tls" makes of
+   * "embedded:io/socket/tcp/tls" (esp32-tls.json), and its `secure` options, such as
+   * `{ certificate }`. The clock must be set: dates are checked.
    */
-  readonly tls?: { readonly io: new (options: never) => object; readonly secure: object };
+  readonly tls?: { readonly io: TlsClass; readonly secure: object };
 }
 
 /**
@@ -49,7 +51,7 @@ export function createPlatform(options: PlatformOptions = {}): Platform {
   const clock = new MonotonicClock(() => Time.ticks);
   const plain = { io: guardedSocket(TCP as SocketClass, timer) };
   const { tls } = options;
-  const socket = tls === undefined ? plain : { io: tls.io, TCP: plain, secure: tls.secure };
+  const socket = tls === undefined ? plain : { ...tls, TCP: plain, timer };
   return {
     flash: Flash,
     keyValue: KeyValueStorage,

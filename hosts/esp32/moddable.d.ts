@@ -106,6 +106,7 @@ declare module "timer" {
 declare module "mc/ffi" {
   export default class FFI {
     daruma_running_slot(): number;
+    daruma_running_state(): number;
     daruma_slot_count(): number;
     daruma_stage(slot: number): number;
     daruma_mark_invalid(): number;
@@ -115,7 +116,10 @@ declare module "mc/ffi" {
     daruma_watchdog_feed(): number;
     daruma_watchdog_disarm(): number;
     daruma_device_id(): string;
+    daruma_xs_version(): number;
     esp_ota_mark_app_valid_cancel_rollback(): number;
+    esp_get_free_heap_size(): number;
+    esp_get_minimum_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_random(): number;
     esp_restart(): void;

@@ -47,7 +47,7 @@ export interface ClientRequestOptions {
   readonly headers: ReadonlyMap<string, string>;
   onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
   onReadable(countBytes: number): void;
-  onWritable?(countBytes: number): void;
+  onWritable?: (countBytes: number) => void;
   onDone(error: unknown): void;
 }
 
@@ -74,6 +74,11 @@ export type DigestClass = new (algorithm: string) => DigestInstance;
 export interface Natives {
   /** Index of the running OTA slot; -1 for the factory partition. */
   daruma_running_slot(): number;
+  /**
+   * esp_ota_get_state_partition of the running slot: esp_ota_img_states_t (1: pending-verify); -1
+   * without an entry.
+   */
+  daruma_running_state(): number;
   daruma_slot_count(): number;
   /** esp_ota_set_boot_partition of a slot: verifies the image, then rewrites otadata. */
   daruma_stage(slot: number): number;
@@ -89,7 +94,11 @@ export interface Natives {
   daruma_watchdog_disarm(): number;
   /** Base MAC as 12 hexadecimal digits. */
   daruma_device_id(): string;
+  /** Version of XS, 256 * major + minor (xsCommon.h). */
+  daruma_xs_version(): number;
   esp_ota_mark_app_valid_cancel_rollback(): number;
+  esp_get_free_heap_size(): number;
+  esp_get_minimum_free_heap_size(): number;
   esp_reset_reason(): number;
   esp_random(): number;
   esp_restart(): void;

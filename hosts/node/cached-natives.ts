@@ -63,8 +63,7 @@ export const cachedNatives: SimulationNatives = Object.freeze({
   digestFactory: (algorithm: string) => {
     const digest = new CachedDigest(algorithm);
     return {
-      write: (bytes: Uint8Array, start: number, length: number) =>
-        digest.write(bytes.subarray(start, start + length)),
+      write: (bytes: Uint8Array) => digest.write(bytes),
       close: () => digest.result(),
     };
   },

@@ -7,8 +7,8 @@ import type { DigestFactory } from "../../src/crypto/digest.js";
 export const nodeDigest: DigestFactory = (algorithm) => {
   const hash = createHash(algorithm.toLowerCase());
   return {
-    write(bytes, start, length) {
-      hash.update(bytes.subarray(start, start + length));
+    write(bytes) {
+      hash.update(bytes);
     },
     close() {
       return new Uint8Array(hash.digest());

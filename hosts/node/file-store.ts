@@ -4,6 +4,7 @@
  *   *.suit          envelopes, in the directory or up to three folders down
  *   other files     payloads, beside the envelope that names them
  *   devices.json    {"device-id": "path of an envelope below the directory"}; may be absent
+ *   serve.lock      the process that serves the directory now
  *   reports.jsonl   one stored report a line; a line without its line feed was torn by a power cut
  *
  * The directory is looked at anew on every request, so files can be added or replaced while it
@@ -54,7 +55,7 @@ const reportsMax = 100000;
 const reportsBytesMax = 256 * 1024 * 1024;
 const chunkBytes = 65536;
 /** Never served, whatever an envelope names. */
-const privateNames = /\.(pem|key|der|p8|suit)$|^devices\.json$|^reports\.jsonl$/i;
+const privateNames = /\.(pem|key|der|p8|suit)$|^devices\.json$|^reports\.jsonl$|^serve\.lock$/i;
 
 interface Cached<T> {
   /** Changes whenever the file does. */
@@ -206,7 +207,7 @@ export class FileStore implements ReleaseStore {
         this.#warn(`${path} holds PEM data and is not served`);
         return null;
       }
-      digest.write(chunk, 0, count);
+      digest.write(chunk.subarray(0, count));
       offset += count;
     }
     const etag = etagOf(digest.close());

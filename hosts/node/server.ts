@@ -5,9 +5,11 @@ import type { AddressInfo, Socket } from "node:net";
 import { bytesBody } from "../../src/server/body.js";
 import { type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { decodeReport, reportBytesMax, type StoredReport } from "../../src/server/report.js";
+import { checkPayloads } from "./check-payloads.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
 import { FileStore } from "./file-store.js";
+import { lockDirectory } from "./serve-lock.js";
 
 /** Bounds on what one client may take. Times in milliseconds, sizes in bytes. */
 export interface ServerLimits {
@@ -27,6 +29,8 @@ export interface StartServerOptions {
   /** Default 127.0.0.1: reachable from this machine only. */
   readonly hostname?: string;
   readonly limits?: Partial<ServerLimits>;
+  /** Refuses to start while a payload is missing or not the signed one; default false. */
+  readonly checksPayloads?: boolean;
   /** One line per answered request, without headers. */
   onRequest?(line: string): void;
   /** A file that could not be used, or a fault while answering. */
@@ -52,8 +56,21 @@ const defaultLimits: ServerLimits = {
 
 const chunkBytes = 65536;
 
-/** Starts serving a directory. Rejects when the directory or the port cannot be used. */
+/**
+ * Starts serving a directory. Rejects when the directory or the port cannot be used, or another
+ * server runs on that directory.
+ */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
+  const unlock = lockDirectory(options.dir);
+  try {
+    return await serve(options, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function serve(options: StartServerOptions, unlock: () => void): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const warn = (message: string): void => options.onWarning?.(message);
   const store = new FileStore({
@@ -62,6 +79,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     describe: describeForServer,
     onWarning: warn,
   });
+  if (options.checksPayloads === true) checkPayloads(store);
   const server = new UpdateServer(store, nodeDigest, { nowMs: Date.now, decodeReport });
   const http = createServer(
     {
@@ -96,7 +114,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         url: `http://${host}:${port}`,
         port,
         reports: () => store.reports(),
-        close: () => closeServer(http),
+        close: () => closeServer(http).then(unlock),
       });
     });
   });

@@ -87,7 +87,7 @@ function plainRun(oldImage: Uint8Array, newImage: Uint8Array): number {
         if (fill < block && offset + fill < newImage.length) continue;
         simulation.flash.eraseBlock(slot.offset + offset);
         simulation.flash.write(slot.offset + offset, buffer, 0, fill);
-        digest.write(buffer, 0, fill);
+        digest.write(buffer.subarray(0, fill));
         offset += fill;
         fill = 0;
       }

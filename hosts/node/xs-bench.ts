@@ -3,12 +3,14 @@
  * i386 instructions counted by callgrind: same engine, same image, same network. Digest, flash and
  * sockets are native on a device and count for neither side.
  */
+import { spawnSync } from "node:child_process";
 import {
   blockBytes,
   growsWithImage,
   measureLoop,
   measureUpdate,
   type Phase,
+  refuseFigures,
   sum,
 } from "./xs-measure.js";
 import { xsProgram } from "./xs-process.js";
@@ -70,6 +72,9 @@ function printPhases(phases: readonly Phase[]): void {
 }
 
 function main(): void {
+  if (spawnSync("valgrind", ["--version"]).status !== 0) {
+    throw new Error("the bench counts with valgrind (Debian: apt-get install valgrind)");
+  }
   console.log(`XS 13.3, ${xsProgram().bits} bit; instructions without digest, flash and sockets`);
   const smallUpdate = sameThreeTimes();
   const largeUpdate = need(measureUpdate(largeBytes, true), "the update");
@@ -113,6 +118,7 @@ function main(): void {
   const isMet = download / loop <= ratioMax;
   console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);
   if (!isMet) process.exitCode = 1;
+  if (xsProgram().bits === 64) process.exitCode = refuseFigures();
 }
 
 main();

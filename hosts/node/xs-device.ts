@@ -16,6 +16,9 @@ import {
   xsProgram,
 } from "./xs-process.js";
 
+/** The firmware with an agent. */
+export const deviceModule = "dist/hosts/xs/device.js";
+
 /** What one phase took, as the host reports it when the phase ends. */
 export interface PhaseMark {
   readonly boot: number;
@@ -32,8 +35,8 @@ export interface PhaseMark {
 
 export interface XsCpuOptions {
   readonly creation?: Creation;
-  /** Compiled module; dist/hosts/xs/device.js by default. */
-  readonly module?: string;
+  /** Compiled module of each boot, by its number; dist/hosts/xs/device.js by default. */
+  readonly module?: (boot: number) => string;
   /** Collect before every request, so that peaks are exact. Slow. */
   readonly collectOften?: boolean;
   /** Says nothing when the machine aborts. */
@@ -63,7 +66,8 @@ export class XsCpu implements BootListener {
       this.close();
       if (this.#options.stopAtAbort === true && this.aborts.length > 0) device.crash();
       this.boots++;
-      const { creation = esp32Creation, module = "dist/hosts/xs/device.js" } = this.#options;
+      const { creation = esp32Creation } = this.#options;
+      const module = this.#options.module?.(this.boots) ?? deviceModule;
       const more = ["--board", ...(this.#options.collectOften === true ? ["--collect-often"] : [])];
       const line = [
         ...(this.#options.prefix?.(this.boots) ?? []),

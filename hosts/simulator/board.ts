@@ -30,6 +30,8 @@ export interface BootedDevice {
   readonly slotLabel: string;
   /** A fault the CPU catches: ends the boot with reset reason "panic". */
   crash(): never;
+  /** XS aborts for another cause than an exception, such as "unhandled rejection". */
+  abort(reason: string): never;
   /** Blocks the event loop for ever; the task watchdog bites, if one is armed. */
   hang(): never;
   /** Draws more than the supply gives: ends the boot with reset reason "brown-out". */
@@ -230,6 +232,11 @@ export class Board {
     const run = (callback: () => void): void => {
       if (isAlive()) this.#call(callback);
     };
+    const endWith = (cause: BootEnd, note: string): never => {
+      check();
+      this.#end(cause, note);
+      throw new BootEnded(note);
+    };
     const ota = new EspOta({
       flash,
       partitions: this.#options.partitions,
@@ -254,11 +261,7 @@ export class Board {
       resetReason: resetReasons[reason],
       check,
       run,
-      restart: () => {
-        check();
-        this.#end("software", "restart");
-        throw new BootEnded("restart");
-      },
+      restart: () => endWith("software", "restart"),
       watchdogArm: (timeoutMs) => this.#arm(timeoutMs),
       watchdogFeed: () => {
         if (this.#watchdog !== null) this.#arm(this.#watchdogMs);
@@ -277,9 +280,10 @@ export class Board {
       platform,
       imageHex,
       slotLabel: partition.label,
-      crash: () => {
-        this.#end("panic", "the firmware crashed");
-        throw new BootEnded("crash");
+      crash: () => endWith("panic", "the firmware crashed"),
+      abort: (reason) => {
+        this.#abort(reason, undefined);
+        throw new BootEnded("abort");
       },
       hang: () => {
         // The loop is blocked: no event of this boot runs any more, only the watchdog.
@@ -287,10 +291,7 @@ export class Board {
         if (this.#watchdog === null) this.#arm(taskWatchdogMs);
         throw new BootEnded("hang");
       },
-      brownOut: () => {
-        this.#end("brown-out", "the supply broke down");
-        throw new BootEnded("brown-out");
-      },
+      brownOut: () => endWith("brown-out", "the supply broke down"),
       setLink: (up) => {
         this.#link = up;
       },
@@ -304,21 +305,23 @@ export class Board {
       callback();
     } catch (error) {
       const isEnd = error instanceof BootEnded || error instanceof PowerCut;
-      if (!isEnd && !power.isCut) this.#abort(error);
+      if (!isEnd && !power.isCut) this.#abort("unhandled exception", error);
     }
     // Latched: whatever the firmware caught, a cut supply ends the boot.
     if (power.isCut) this.#end("power-on", "power cut");
   }
 
   /** fxAbort of XS on ESP32: the hook first, whose own exceptions are dropped, then esp_restart. */
-  #abort(error: unknown): void {
+  #abort(reason: string, error: unknown): void {
     try {
-      this.#abortHook?.("unhandled exception", error);
+      this.#abortHook?.(reason, error);
     } catch {
       // xsPlatform.c catches what the hook throws; a power cut in it is seen below.
     }
-    const text = error instanceof Error ? error.message : "unknown";
-    this.#end("software", `uncaught exception: ${text}`);
+    this.#end(
+      "software",
+      `XS abort: ${reason}${error instanceof Error ? `: ${error.message}` : ""}`,
+    );
   }
 
   #end(reason: BootEnd, note: string): void {

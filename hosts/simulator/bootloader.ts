@@ -7,12 +7,12 @@
 import { type ImageReader, type ImageResult, verifyImage } from "../../src/boot/image.js";
 import {
   decodeEntry,
-  encodeEntry,
   type OtadataPair,
   otadataBytesMin,
   otadataEntryBytes,
   otadataSectorBytes,
 } from "../../src/boot/otadata.js";
+import { encodeEntry } from "../../src/boot/otadata-write.js";
 import {
   type BootLayout,
   bootLayout,

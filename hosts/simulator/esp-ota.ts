@@ -5,14 +5,12 @@
  * Errors are `EspError`; PowerCut and FlashMisuse pass through.
  */
 
-import { imageMagic } from "../../src/boot/image.js";
+import { imageMagic } from "../../src/boot/image-head.js";
 import {
   activeEntry,
   crcMatches,
   entryInvalid,
   entryValid,
-  makeEntry,
-  nextSequence,
   type OtadataEntry,
   otadataSectorBytes,
   sequenceErased,
@@ -23,8 +21,8 @@ import {
   statePendingVerify,
   stateUndefined,
   stateValid,
-  withState,
 } from "../../src/boot/otadata.js";
+import { makeEntry, nextSequence, withState } from "../../src/boot/otadata-write.js";
 import {
   isOtaPartition,
   type Partition,

@@ -6,12 +6,12 @@
 import { type ImageReader, type ImageResult, verifyImage } from "../../src/boot/image.js";
 import {
   decodeEntry,
-  encodeEntry,
   type OtadataEntry,
   type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
 } from "../../src/boot/otadata.js";
+import { encodeEntry } from "../../src/boot/otadata-write.js";
 import {
   type Partition,
   subtypeOta0,

@@ -4,20 +4,38 @@ import type { Partition } from "../../src/boot/partitions.js";
 const kilobyte = 1024;
 const megabyte = 1024 * kilobyte;
 
+function row(
+  label: string,
+  type: number,
+  subtype: number,
+  offset: number,
+  sizeBytes: number,
+): Partition {
+  return { label, type, subtype, offset, sizeBytes, flags: 0 };
+}
+
 function ota(slotSizeBytes: number): Partition[] {
-  const row = (
-    label: string,
-    type: number,
-    subtype: number,
-    offset: number,
-    sizeBytes: number,
-  ): Partition => ({ label, type, subtype, offset, sizeBytes, flags: 0 });
   return [
     row("nvs", 1, 2, 0x9000, 0x4000),
     row("otadata", 1, 0, 0xd000, 0x2000),
     row("phy_init", 1, 1, 0xf000, 0x1000),
     row("ota_0", 0, 0x10, 0x10000, slotSizeBytes),
     row("ota_1", 0, 0x11, 0x10000 + slotSizeBytes, slotSizeBytes),
+  ];
+}
+
+/**
+ * With Moddable's partition for the mod that runs (type 0x40, subtype 1), and two of the same size
+ * to stage the next one and to keep a pristine copy: XS rewrites what it runs in place.
+ */
+function withMods(slots: readonly Partition[], modSizeBytes: number): Partition[] {
+  const { offset, sizeBytes } = slots[slots.length - 1];
+  const start = offset + sizeBytes;
+  return [
+    ...slots,
+    row("xs", 0x40, 1, start, modSizeBytes),
+    row("mod_a", 1, 6, start + modSizeBytes, modSizeBytes),
+    row("mod_b", 1, 6, start + 2 * modSizeBytes, modSizeBytes),
   ];
 }
 
@@ -30,9 +48,9 @@ export interface Layout {
 const layouts: readonly Layout[] = Object.freeze([
   // For sweeps: slots of one 64 KB page, so that a million boots are cheap.
   { flashBytes: 192 * kilobyte, partitions: ota(64 * kilobyte) },
-  { flashBytes: 4 * megabyte, partitions: ota(0x1e0000) },
-  { flashBytes: 8 * megabyte, partitions: ota(0x3c0000) },
-  { flashBytes: 16 * megabyte, partitions: ota(0x7c0000) },
+  { flashBytes: 4 * megabyte, partitions: withMods(ota(0x1e0000), 0x10000) },
+  { flashBytes: 8 * megabyte, partitions: withMods(ota(0x3c0000), 0x20000) },
+  { flashBytes: 16 * megabyte, partitions: withMods(ota(0x7c0000), 0x20000) },
 ]);
 
 /** The smallest layout whose slots hold `imageBytes`. Throws RangeError above 7.75 MB. */

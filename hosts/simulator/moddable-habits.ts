@@ -42,9 +42,15 @@ export interface HabitStream {
   close(): void;
 }
 export type HabitSocketClass = new (options: HabitSocketOptions) => HabitStream;
+export interface HabitTlsOptions extends HabitSocketOptions {
+  readonly TCP: { readonly io: HabitSocketClass };
+}
+export type HabitTlsClass = new (options: HabitTlsOptions) => HabitStream;
 
 const windowBytes = 5744;
 const lookUpMs = 30;
+/** Bytes of one TLS record. */
+const recordBytes = 700;
 
 export class ModdableHabits {
   readonly #options: HabitOptions;
@@ -64,6 +70,10 @@ export class ModdableHabits {
     });
   }
 
+  cancel(event: WorldEvent): void {
+    this.#options.world.cancel(event);
+  }
+
   answer(request: ServerRequest): WireAnswer {
     return this.#options.server(request);
   }
@@ -71,7 +81,7 @@ export class ModdableHabits {
   get timer(): TimerModule {
     return {
       set: (callback, delayMs) => this.later(delayMs, callback),
-      clear: (event) => this.#options.world.cancel(event as WorldEvent),
+      clear: (event) => this.cancel(event as WorldEvent),
     };
   }
 
@@ -166,24 +176,56 @@ export class ModdableHabits {
   }
 
   /**
-   * A TLS socket over `io` whose peer's certificate is not trusted: it throws out of the callback
-   * that read it, as embedded:io/socket/tcp/tls does.
+   * A TLS socket over the TCP class of its options, without the cryptography. As
+   * embedded:io/socket/tcp/tls it throws where the peer or a record cannot be trusted, out of the
+   * callback that read it; and out of a timer of its own when a record was read and more bytes
+   * wait. `isUntrusted` is asked once per connection, `isDamaged` once per record, from 0.
    */
-  untrustedTlsClass(io: HabitSocketClass): HabitSocketClass {
-    return class UntrustedTls {
-      readonly #socket: HabitStream;
+  tlsClass(isUntrusted: () => boolean, isDamaged: (record: number) => boolean): HabitTlsClass {
+    const habits = this;
+    return class HabitTls implements HabitStream {
+      readonly #options: HabitTlsOptions;
+      readonly #socket: HabitStream & { readable?: number };
+      #data: Uint8Array = new Uint8Array(0);
+      #records = 0;
+      #doRead: WorldEvent | null = null;
 
-      constructor(options: HabitSocketOptions) {
-        this.#socket = new io({
-          onWritable: () => {
-            throw new Error("bad certificate");
+      constructor(options: HabitTlsOptions) {
+        const fails = isUntrusted();
+        this.#options = options;
+        this.#socket = new options.TCP.io({
+          ...options,
+          onReadable: (count) => this.#onReadable(count),
+          onWritable: (count) => {
+            if (fails) throw new Error("bad certificate");
+            options.onWritable?.(count);
           },
-          onError: (error) => options.onError?.(error),
         });
+        this.#socket.readable = 0;
+      }
+
+      #onReadable(count: number): void {
+        const socket = this.#socket;
+        socket.readable = count;
+        if (this.#data.length > 0) return;
+        const record = socket.read(Math.min(recordBytes, count));
+        socket.readable -= record.length;
+        if (isDamaged(this.#records++)) throw new Error("bad record MAC");
+        this.#data = record;
+        this.#options.onReadable?.(record.length);
       }
 
       read(count: number): Uint8Array {
-        return this.#socket.read(count);
+        const bytes = this.#data.subarray(0, count);
+        this.#data = this.#data.subarray(bytes.length);
+        const socket = this.#socket;
+        if (this.#data.length === 0 && (socket.readable ?? 0) > 0) {
+          this.#doRead ??= habits.later(0, () => {
+            this.#doRead = null;
+            if ((socket.readable ?? 0) > 0) this.#onReadable(socket.readable ?? 0);
+          });
+        }
+        return bytes;
       }
 
       write(bytes: Uint8Array): void {
@@ -191,6 +233,7 @@ export class ModdableHabits {
       }
 
       close(): void {
+        if (this.#doRead !== null) habits.cancel(this.#doRead);
         this.#socket.close();
       }
     };

@@ -1,7 +1,8 @@
 /**
- * The HTTP client with the habits of Moddable's own: it throws on a garbage
- * status line, waits for ever where an answer has no length, reports a broken connection twice,
- * and opens a socket even when the name is resolved after its `close`.
+ * The HTTP client with the habits of Moddable's own (SDK 8.2.3): it throws on a garbage status line
+ * and, from a timer, on a chunk's trailer; it waits for ever where an answer has no length, throws
+ * when it is read after the end, reports a broken connection twice, and opens a socket even when
+ * the name is resolved after its `close`.
  */
 import { asciiBytes, asciiText } from "../../src/bytes.js";
 import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";
@@ -27,16 +28,20 @@ export function habitClient(habits: ModdableHabits): SdkHttpClientClass {
       new dns.io(dns).resolve({
         host: options.host,
         onResolved: (_host, address) => {
-          // Also after close: the zombie.
-          this.#socket = new io({
-            ...options.socket,
-            address,
-            onReadable: (count) => this.#request?.received(count),
-            onWritable: () => {
-              if (this.#socket !== null) this.#request?.send(this.#socket);
-            },
-            onError: (error) => this.#failed(error),
-          });
+          try {
+            // Also after close: the zombie.
+            this.#socket = new io({
+              ...options.socket,
+              address,
+              onReadable: (count) => this.#request?.received(count),
+              onWritable: () => {
+                if (this.#socket !== null) this.#request?.send(this.#socket);
+              },
+              onError: (error) => this.#failed(error),
+            });
+          } catch (error) {
+            this.#failed(error);
+          }
         },
         onError: (error) => this.#failed(error),
       });
@@ -73,8 +78,11 @@ class HabitRequest implements ClientRequest {
   readonly #later: (callback: () => void) => void;
   readonly #fail: () => void;
   #stream: HabitStream | null = null;
-  #state: "head" | "body" | "over" = "head";
+  #state: "head" | "body" | "trailer" | "over" = "head";
   #head = "";
+  /** What is left of the chunk, or -1 in an answer without chunks. */
+  #chunk = -1;
+  #line = "";
   #remaining = Number.POSITIVE_INFINITY;
   #readable = 0;
 
@@ -119,8 +127,31 @@ class HabitRequest implements ClientRequest {
         if (this.#readable > 0) throw new TypeError("cannot coerce undefined to object");
       }
     }
+    if (this.#chunk >= 0) return this.#chunks(stream);
     if (this.#state !== "body" || this.#readable === 0) return;
     this.#options.onReadable.call(this, Math.min(this.#readable, this.#remaining));
+  }
+
+  /** Goes on up to bytes that the receiver may read, byte by byte. */
+  #chunks(stream: HabitStream): void {
+    while (this.#readable > 0 && this.#state !== "over") {
+      if (this.#chunk > 0) {
+        this.#options.onReadable.call(this, Math.min(this.#readable, this.#chunk));
+        return;
+      }
+      this.#readable--;
+      this.#line += asciiText(stream.read(1), 0, 1);
+      if (!this.#line.endsWith("\r\n")) continue;
+      const line = this.#line;
+      this.#line = "";
+      if (this.#state === "trailer") {
+        if (line !== "\r\n") throw new Error();
+        this.#done();
+      } else if (line !== "\r\n") {
+        this.#chunk = Number.parseInt(line, 16);
+        if (this.#chunk === 0) this.#state = "trailer";
+      }
+    }
   }
 
   #headers(): void {
@@ -134,17 +165,25 @@ class HabitRequest implements ClientRequest {
     this.#state = "body";
     const length = headers.get("content-length");
     if (status === 204 || status === 205) this.#remaining = 0;
+    else if (headers.get("transfer-encoding") === "chunked") this.#chunk = 0;
     else if (length !== undefined) this.#remaining = Number(length);
     this.#options.onHeaders.call(this, status, headers);
     if (this.#remaining === 0 && this.#stream !== null) this.#done();
   }
 
   read(into: Uint8Array): number | undefined {
-    if (this.#stream === null) throw new TypeError("read after the end");
+    const stream = this.#stream;
+    if (stream === null) throw new TypeError("read after the end");
     if (this.#state !== "body") return undefined;
-    const count = Math.min(into.length, this.#readable, this.#remaining);
-    into.set(this.#stream.read(count));
+    const limit = this.#chunk >= 0 ? this.#chunk : this.#remaining;
+    const count = Math.min(into.length, this.#readable, limit);
+    into.set(stream.read(count));
     this.#readable -= count;
+    if (this.#chunk >= 0) {
+      this.#chunk -= count;
+      if (this.#chunk === 0 && this.#readable > 0) this.#later(() => this.#chunks(stream));
+      return count;
+    }
     this.#remaining -= count;
     if (this.#remaining === 0) this.#later(() => this.#done());
     return count;
@@ -153,6 +192,8 @@ class HabitRequest implements ClientRequest {
   #done(): void {
     if (this.#state === "over") return;
     this.#state = "over";
+    // The client moves on to its next request; this one cannot be read any more.
+    this.#stream = null;
     this.#options.onDone.call(this, null);
   }
 

@@ -52,6 +52,8 @@ export interface BootServices {
   readonly hasWatchdog: boolean;
 }
 
+/** By number; esp_ota_img_states_t. */
+const stateNames = ["new", "pending-verify", "valid", "invalid", "aborted"];
 const blockBytes = 4096;
 /** esp_err_t of any failure; the numbers are not told apart by the agent. */
 const espFail = -1;
@@ -61,6 +63,11 @@ const espFail = -1;
  */
 const eraseMs = 45;
 const programMs = 15;
+
+/** XS 17.7, as in SDK 8.2.3. */
+const xsVersion = 17 * 256 + 7;
+/** Constant: native heap is not simulated. */
+const freeHeapBytes = 150_000;
 
 class PartitionFlash implements FlashPartition {
   readonly #services: BootServices;
@@ -121,11 +128,13 @@ class PartitionFlash implements FlashPartition {
 function openPartition(services: BootServices, path: string, mode: string): FlashPartition {
   const { partitions, running, ota } = services;
   if (path === "running") return new PartitionFlash(services, running, false);
-  const partition =
-    path === "nextota"
-      ? ota.getNextUpdatePartition()
-      : partitions.find((one) => one.label === path && one.type === 1);
-  if (partition === undefined || partition === null) throw new Error(`flash: no partition ${path}`);
+  let partition = partitions.find((one) => one.label === path && one.type === 1) ?? null;
+  if (path === "nextota") partition = ota.getNextUpdatePartition();
+  // The mod that runs, whatever its label (xsHost.c).
+  if (path === "xs") {
+    partition = partitions.find((one) => one.type === 0x40 && one.subtype === 1) ?? null;
+  }
+  if (partition === null) throw new Error(`flash: no partition ${path}`);
   return new PartitionFlash(services, partition, mode === "r+");
 }
 
@@ -146,6 +155,17 @@ function openDomain(services: BootServices, domain: string): KeyValueDomain {
     },
     close: () => services.check(),
   };
+}
+
+/** esp_ota_get_state_partition through FFI. */
+function runningState(services: BootServices): number {
+  services.check();
+  try {
+    return stateNames.indexOf(services.ota.getStatePartition(services.running));
+  } catch (error) {
+    if (error instanceof EspError) return espFail;
+    throw error;
+  }
 }
 
 /** The platform that is injected into the firmware of one boot. */
@@ -185,6 +205,7 @@ export function createPlatform(services: BootServices): Platform {
     onAbort: (hook) => services.onAbort(hook),
     natives: {
       daruma_running_slot: () => slots.indexOf(services.running),
+      daruma_running_state: () => runningState(services),
       daruma_slot_count: () => slots.length,
       daruma_stage: (slot) =>
         call(() => {
@@ -205,6 +226,9 @@ export function createPlatform(services: BootServices): Platform {
       daruma_watchdog_feed: () => call(() => services.watchdogFeed()),
       daruma_watchdog_disarm: () => call(() => services.watchdogDisarm()),
       daruma_device_id: () => services.deviceId,
+      daruma_xs_version: () => xsVersion,
+      esp_get_free_heap_size: () => freeHeapBytes,
+      esp_get_minimum_free_heap_size: () => freeHeapBytes,
       esp_reset_reason: () => services.resetReason,
       esp_random: () => services.prng.next(),
       esp_restart: () => services.restart(),

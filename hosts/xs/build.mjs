@@ -1,11 +1,13 @@
 // Builds the XS host from the XS sources in @agoric/xsnap, into node_modules/.cache. Plain
-// JavaScript, as it runs before anything else. Nothing is built twice: the sources' times decide.
+// JavaScript, as it runs before anything else. Nothing is built twice: the sources' times and the
+// options decide.
 import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -86,11 +88,14 @@ async function main() {
     statSync(join(native, "host.h")).mtimeMs,
     statSync(join(native, "platform.h")).mtimeMs,
   );
+  const stamp = join(cache, "options");
+  const isSame = existsSync(stamp) && readFileSync(stamp, "utf8") === options.join("\n");
   const jobs = [];
   const objects = files.map((file) => {
     const object = join(cache, `${file.slice(file.lastIndexOf("/") + 1, -2)}.o`);
     const neededMs = Math.max(statSync(file).mtimeMs, headersMs);
-    if (!existsSync(object) || statSync(object).mtimeMs < neededMs) jobs.push({ file, object });
+    const isBuilt = isSame && existsSync(object) && statSync(object).mtimeMs >= neededMs;
+    if (!isBuilt) jobs.push({ file, object });
     return object;
   });
   const program = join(cache, "daruma-xs");
@@ -105,6 +110,7 @@ async function main() {
     stdio: ["ignore", "inherit", "inherit"],
   });
   if (link.status !== 0) throw new Error("gcc could not link the XS host");
+  writeFileSync(stamp, options.join("\n"));
 }
 
 main().catch((error) => {

@@ -5,6 +5,8 @@
 import { Agent } from "../../src/agent/agent.js";
 import type { Progress, SelfTest } from "../../src/agent/options.js";
 import { createHal } from "../esp32/hal.js";
+import { guarded } from "./guarded.js";
+import { partLoaded } from "./measure.js";
 import { operations, optionBytes, optionNumbers, optionTexts } from "./operations.js";
 import { type BoardPlatform, createBoardPlatform } from "./platform.js";
 
@@ -41,8 +43,9 @@ class ProgressTeller {
 }
 
 export default function main(): BoardPlatform["dispatch"] {
-  const { platform, dispatch } = createBoardPlatform();
-  const { timer } = platform;
+  partLoaded();
+  const board = createBoardPlatform(guarded);
+  const { timer } = board.platform;
   const behaviour = optionText(optionTexts.behaviour);
   if (behaviour === "crash") timer.set(() => boardCall(operations.crash, 0, 0), 1500);
   if (behaviour === "hang") timer.set(() => boardCall(operations.hang, 0, 0), 1500);
@@ -52,7 +55,7 @@ export default function main(): BoardPlatform["dispatch"] {
   };
   const teller = new ProgressTeller();
   const anchor = boardBytes(operations.optionBytes, optionBytes.trustAnchor, 0);
-  const agent = new Agent(createHal(platform), {
+  const agent = new Agent(createHal(board.platform), {
     vendor: optionText(optionTexts.vendor),
     deviceClass: optionText(optionTexts.deviceClass),
     trustAnchors: [new Uint8Array(anchor ?? new ArrayBuffer(0))],
@@ -63,5 +66,5 @@ export default function main(): BoardPlatform["dispatch"] {
     onProgress: (progress) => teller.tell(progress),
   });
   agent.start();
-  return dispatch;
+  return board.dispatch;
 }

@@ -63,6 +63,10 @@ export const functions = Object.freeze({
   esp_restart: 10,
   daruma_rollback_enabled: 11,
   daruma_validation_enabled: 12,
+  daruma_running_state: 13,
+  daruma_xs_version: 14,
+  esp_get_free_heap_size: 15,
+  esp_get_minimum_free_heap_size: 16,
 } as const);
 
 /** What the board tells the firmware, by index: texts, numbers, bytes. */

@@ -105,6 +105,7 @@ function call(index: number, argument = 0): number {
 // the native functions of a device do.
 const natives: Natives = Object.freeze({
   daruma_running_slot: () => call(functions.daruma_running_slot),
+  daruma_running_state: () => call(functions.daruma_running_state),
   daruma_slot_count: () => call(functions.daruma_slot_count),
   daruma_stage: (slot: number) => call(functions.daruma_stage, slot),
   daruma_mark_invalid: () => call(functions.daruma_mark_invalid),
@@ -114,6 +115,9 @@ const natives: Natives = Object.freeze({
   daruma_watchdog_feed: () => call(functions.daruma_watchdog_feed),
   daruma_watchdog_disarm: () => call(functions.daruma_watchdog_disarm),
   daruma_device_id: () => boardText(operations.deviceId, 0, 0) ?? "",
+  daruma_xs_version: () => call(functions.daruma_xs_version),
+  esp_get_free_heap_size: () => call(functions.esp_get_free_heap_size),
+  esp_get_minimum_free_heap_size: () => call(functions.esp_get_minimum_free_heap_size),
   esp_ota_mark_app_valid_cancel_rollback: () =>
     call(functions.esp_ota_mark_app_valid_cancel_rollback),
   esp_reset_reason: () => call(functions.esp_reset_reason),
@@ -135,7 +139,7 @@ const keyValue: KeyValueClass = Object.freeze({
 });
 
 /** Callbacks by number: what a device keeps in native memory, and the roots that hold them. */
-class BoardTimers implements TimerModule {
+export class BoardTimers implements TimerModule {
   readonly callbacks = new Map<number, () => void>();
 
   set(callback: () => void, delayMs: number): TimerId {
@@ -157,7 +161,10 @@ const trace = (line: string): void => {
   boardCall(operations.trace, 0, 0, line);
 };
 
-export function createBoardPlatform(): BoardPlatform {
+/** `guard` is what the host puts around the network; without it the bare classes are handed out. */
+export function createBoardPlatform(
+  guard?: (Client: HttpClientClass, timer: TimerModule) => HttpClientClass,
+): BoardPlatform {
   const requests: OpenRequests = new Map();
   const timer = new BoardTimers();
   class Client extends BoardClient {
@@ -165,7 +172,7 @@ export function createBoardPlatform(): BoardPlatform {
       super(requests, options);
     }
   }
-  const http: HttpClientClass = Client;
+  const http: HttpClientClass = guard === undefined ? Client : guard(Client, timer);
   const platform = {
     flash,
     keyValue,

@@ -1,12 +1,14 @@
 /**
- * Why JavaScript aborted: one line in key "abort", written by the host as the machine goes down and
- * taken by the next boot. Nothing decides on it; it is for people.
+ * Why JavaScript aborted: one line in key "abort", written by the host as the machine goes down.
+ * The next boot tells it to the application, and the report of the attempt to the server; it is
+ * kept until then. Nothing decides on it; it is for people.
  */
 import type { Hal, KeyValue } from "../hal.js";
+import { abortCharsMax } from "../limits.js";
 
 const abortKey = "abort";
-/** Longest line that is kept. */
-export const abortCharsMax = 96;
+/** In the first byte: the application was told. Free, for the line is ASCII. */
+const toldBit = 0x80;
 
 /** Keeps the first characters of `text`. Throws what key-value storage throws. */
 export function recordAbort(keyValue: KeyValue, text: string): void {
@@ -18,17 +20,47 @@ export function recordAbort(keyValue: KeyValue, text: string): void {
   keyValue.write(abortKey, bytes, bytes.length);
 }
 
-/** The line of the boot before, which is then forgotten; "" when there is none. */
-export function takeAbort(hal: Hal): string {
+/**
+ * The line of the boot before; "" when there is none or it was told before. It is forgotten then,
+ * or kept for `reportedAbort`. Told twice after a power cut at the wrong moment, never not at all.
+ */
+export function takeAbort(hal: Hal, keeps: boolean): string {
   const bytes = new Uint8Array(abortCharsMax);
   const length = hal.keyValue.read(abortKey, bytes);
   if (length < 0) return "";
-  let text = "";
-  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
-  try {
-    hal.keyValue.delete(abortKey);
-  } catch {
-    hal.log("boot: the record of an abort could not be removed");
+  const isTold = (bytes[0] & toldBit) !== 0;
+  const text = isTold ? "" : lineOf(bytes, length);
+  if (!keeps) forgetAbort(hal);
+  else if (!isTold) {
+    bytes[0] |= toldBit;
+    try {
+      hal.keyValue.write(abortKey, bytes, length);
+    } catch {
+      hal.log("boot: an abort will be told again");
+    }
   }
+  return text;
+}
+
+/** The line for the report of an attempt; "" when there is none. */
+export function reportedAbort(hal: Hal): string {
+  const bytes = new Uint8Array(abortCharsMax);
+  return lineOf(bytes, hal.keyValue.read(abortKey, bytes));
+}
+
+/** Forgets the line, if there is one: its report was delivered, or none will be made. */
+export function forgetAbort(hal: Hal): void {
+  try {
+    if (hal.keyValue.read(abortKey, new Uint8Array(abortCharsMax)) >= 0) {
+      hal.keyValue.delete(abortKey);
+    }
+  } catch {
+    hal.log("the record of an abort could not be removed");
+  }
+}
+
+function lineOf(bytes: Uint8Array, length: number): string {
+  let text = "";
+  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i] & ~toldBit);
   return text;
 }

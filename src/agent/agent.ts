@@ -8,6 +8,7 @@ import { type Attempt, phases } from "../journal/records.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
 import type { AgentContext } from "./context.js";
@@ -55,8 +56,8 @@ export class Agent implements AgentContext {
     this.server = checkOptions(options, hal.http.scheme);
     this.hal = hal;
     this.options = options;
-    // Its own check gets no self-tests: they are handed over below, once.
-    this.boot = boot ?? new BootCheck(hal, { ...options, selfTests: [] });
+    this.boot = boot ?? new BootCheck(hal, options);
+    if (boot !== undefined) for (const test of options.selfTests ?? []) boot.addSelfTest(test);
     this.journal = this.boot.journal;
     this.poller = new Poller(this);
     this.updater = new Updater(this);
@@ -93,11 +94,11 @@ export class Agent implements AgentContext {
   private begin(): void {
     const { hal } = this;
     this.starts++;
-    const { facts, outcome } = this.boot.check();
-    const device = readDevice(hal, this.options);
+    const { running, outcome } = this.boot.check();
+    const device = readDevice(hal);
     this.deviceFacts = device;
     this.settle(outcome, device);
-    const isKnownGood = facts.running === "confirmed" || outcome.adopt === "confirmed";
+    const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
     if (isKnownGood && isSettled) repairBootRecord(hal, device.runningSlot);
@@ -266,7 +267,8 @@ export class Agent implements AgentContext {
       case "closeAttempt":
         this.release = null;
         this.lastReason = "";
-        return this.journal.closeAttempt();
+        this.journal.closeAttempt();
+        return forgetAbort(this.hal);
     }
   }
 

@@ -13,7 +13,7 @@ import { checkBootOptions } from "./check-boot-options.js";
 import { gatherFacts } from "./facts.js";
 import { Journal } from "./journal.js";
 import { type BootOptions, defaults, type SelfTest } from "./options.js";
-import { type Facts, type Outcome, type Running, reconcile } from "./reconcile.js";
+import { type Outcome, type Running, reconcile } from "./reconcile.js";
 import { Trial, type TrialListener } from "./trial.js";
 
 /** What runs, and why. */
@@ -31,9 +31,10 @@ export interface BootFindings {
   readonly capabilities: number;
 }
 
-/** Facts and outcome as the agent continues from them. */
+/** What was found and what follows from it, as the agent continues. */
 export interface BootState {
-  readonly facts: Facts;
+  readonly running: Running;
+  readonly resetReason: ResetReason;
   readonly outcome: Outcome;
   readonly runningSlot: number;
 }
@@ -81,12 +82,12 @@ export class BootCheck implements TrialListener {
 
   get findings(): BootFindings | null {
     if (this.state === null) return null;
-    const { facts, outcome, runningSlot } = this.state;
+    const { running, resetReason, outcome, runningSlot } = this.state;
     return {
       slot: runningSlot,
-      running: facts.running,
+      running,
       trial: this.trial !== null,
-      resetReason: facts.resetReason,
+      resetReason,
       reason: outcome.reason,
       abort: this.lastAbort,
       capabilities: this.probe.bits,
@@ -102,32 +103,35 @@ export class BootCheck implements TrialListener {
     if (journal.attempt !== null || journal.confirmed !== null) probe.journalFound();
     const runningSlot = hal.boot.runningSlot();
     const facts = gatherFacts(hal, journal, runningSlot);
+    const { running, runningState, resetReason } = facts;
     const outcome = reconcile(facts);
     const isTrial = outcome.event === "trialBooted" && outcome.state !== "rejected";
     probe.run(isTrial ? this.beginTrial() : this.probeWatchdog());
     // After a cut the entry may be torn, and "new" only today; after a restart it was just written.
-    const isSure = facts.resetReason === "software" || facts.runningState !== "new";
-    if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) {
-      probe.trialSeen(facts.runningState);
-    }
+    const isSure = resetReason === "software" || runningState !== "new";
+    if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
     if (outcome.adopt === "confirmed") probe.flashedByCable();
-    this.lastAbort = takeAbort(hal);
+    // With an attempt under way the line is also its report's.
+    this.lastAbort = takeAbort(hal, journal.attempt !== null);
+    const version = hal.engineVersion();
     hal.log(
-      `boot: slot ${runningSlot} runs ${facts.running} image, entry ${facts.runningState}, ` +
-        `reset ${facts.resetReason}: ${outcome.state}, ${outcome.event}`,
+      `boot: XS ${version >> 8}.${version & 0xff}, ${hal.freeHeapBytes()} bytes of heap free`,
+    );
+    hal.log(
+      `boot: slot ${runningSlot} runs ${running} image, entry ${runningState}, ` +
+        `reset ${resetReason}: ${outcome.state}, ${outcome.event}`,
     );
     if (this.lastAbort !== "")
       hal.log(`boot: the boot before ended with an abort: ${this.lastAbort}`);
     if (!probe.canRevert) hal.log("boot: the bootloader is not known to revert a bad update");
-    const state = { facts, outcome, runningSlot };
+    const state = { running, resetReason, outcome, runningSlot };
     this.state = state;
     return state;
   }
 
   /** The agent takes the trial over: from now on it hears how the trial ends. */
-  handOver(listener: TrialListener, selfTests: readonly SelfTest[]): Trial | null {
+  handOver(listener: TrialListener): Trial | null {
     this.agent = listener;
-    for (const test of selfTests) this.tests.push(test);
     return this.trial;
   }
 

@@ -1,9 +1,7 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
 import type { Hal } from "../hal.js";
 import type { Confirmed } from "../journal/records.js";
-import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Journal } from "./journal.js";
-import type { AgentOptions } from "./options.js";
 import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
@@ -13,23 +11,18 @@ export interface Device {
   readonly targetSlot: number;
   readonly targetSizeBytes: number;
   readonly chipId: number;
-  readonly vendorId: Uint8Array;
-  readonly classId: Uint8Array;
 }
 
 /** Reads them. Throws when there are not two slots, or the running one cannot be read. */
-export function readDevice(hal: Hal, options: AgentOptions): Device {
+export function readDevice(hal: Hal): Device {
   const runningSlot = hal.boot.runningSlot();
   if (hal.boot.slotCount() < 2) throw new Error("an update needs two OTA slots");
   const targetSlot = otherSlot(hal, runningSlot);
-  const vendorId = vendorIdOf(options.vendor, hal.digest);
   return {
     runningSlot,
     targetSlot,
-    targetSizeBytes: hal.boot.openSlot(targetSlot).sizeBytes,
+    targetSizeBytes: hal.boot.openSlot(targetSlot).status().size,
     chipId: chipIdOf(hal.boot.openSlot(runningSlot)),
-    vendorId,
-    classId: classIdOf(vendorId, options.deviceClass, hal.digest),
   };
 }
 

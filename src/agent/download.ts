@@ -6,8 +6,8 @@
  * only after the digest of everything read back is right. Until then the slot has no image header,
  * and no bootloader fallback can run bytes that were not verified.
  */
-import { parseImageHeader } from "../boot/image.js";
-import type { Hal, HttpHeaders, SlotFlash } from "../hal.js";
+import { chipIdOfHead } from "../boot/image-head.js";
+import type { Hal, HttpHeaders, HttpRequest, SlotFlash } from "../hal.js";
 import type { Progress } from "../journal/records.js";
 import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -23,10 +23,8 @@ import { decimal, type HttpTarget } from "./url.js";
 export type DownloadEnd = "written" | "interrupted" | "range-refused" | "damaged";
 
 export interface DownloadListener {
-  /** `progress` is safe in flash; saving it may throw, which ends the download. */
+  /** Each 64 KB and at the end: safe in flash. Saving it may throw, which ends the download. */
   progressed(progress: Progress): void;
-  /** Bytes in flash, for display. */
-  written(bytes: number): void;
   ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number): void;
 }
 
@@ -43,6 +41,8 @@ export class Download implements ExchangeHandler {
   /** Bytes already in flash; a multiple of the block until the end. */
   private offset: number;
   private fill = 0;
+  /** Length of the block that is being filled: 0 while nothing is expected. */
+  private blockBytes = 0;
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
   private skip = 0;
   private receiving = false;
@@ -102,8 +102,7 @@ export class Download implements ExchangeHandler {
     const size = this.release.imageSizeBytes;
     const length = headers.get("content-length");
     if (status === 206 && isRange(headers.get("content-range"), this.offset, size)) {
-      this.receiving = true;
-      return;
+      return this.receive();
     }
     if (status === 200) {
       // RFC 9110 14.2: a server may ignore Range; then the answer starts at byte 0.
@@ -111,29 +110,32 @@ export class Download implements ExchangeHandler {
         return this.end("interrupted", "payload-size-mismatch");
       }
       this.skip = this.offset;
-      this.receiving = true;
-      return;
+      return this.receive();
     }
     // RFC 9110 15.5.17; a range that was not asked for is no better.
     const isRefused = status === 416 || status === 206;
     this.end(isRefused ? "range-refused" : "interrupted", "", retryAfterMs(headers));
   }
 
-  dataReadable(countBytes: number): void {
-    const exchange = this.exchange;
-    const buffer = this.buffer;
+  private receive(): void {
+    this.receiving = true;
+    this.nextBlock();
+  }
+
+  dataReadable(source: HttpRequest, countBytes: number): void {
     let count = countBytes;
-    while (count > 0 && !this.over && exchange !== null) {
+    while (count > 0) {
       const fill = this.fill;
-      const skip = this.skip;
-      const left = skip > 0 ? skip : this.release.imageSizeBytes - this.offset;
-      const room = (left < workBufferBytes ? left : workBufferBytes) - fill;
-      if (room <= 0 || !this.receiving) return this.end("interrupted", "payload-size-mismatch");
-      const got = exchange.read(buffer, fill, room < count ? room : count);
+      const room = this.blockBytes - fill;
+      if (room <= 0) return this.end("interrupted", "payload-size-mismatch");
+      const end = room < count ? this.blockBytes : fill + count;
+      const isWhole = fill === 0 && end === workBufferBytes;
+      const got = source.read(isWhole ? this.buffer : this.buffer.subarray(fill, end));
       if (got <= 0) return;
       count -= got;
       this.fill = fill + got;
       if (got === room) this.blockFilled();
+      if (this.over) return;
     }
   }
 
@@ -143,31 +145,36 @@ export class Download implements ExchangeHandler {
     this.end(whole ? "written" : "interrupted", "");
   }
 
+  /** A block of the answer is in the buffer: in flash already, or to be written. */
   private blockFilled(): void {
+    const length = this.fill;
+    this.fill = 0;
     if (this.skip > 0) {
-      this.skip -= this.fill;
-      this.fill = 0;
-      return;
+      this.skip -= length;
+      return this.nextBlock();
     }
-    if (this.offset === 0 && !this.acceptHead()) return;
+    const start = this.offset;
+    if (start === 0 && !this.acceptHead(length)) return;
     try {
-      this.writeBlock();
+      this.writeBlock(start, length);
     } catch {
       return this.end("damaged", "flash-failed");
     }
-    const offset = this.offset + this.fill;
-    this.offset = offset;
-    this.fill = 0;
+    this.offset = start + length;
     this.hal.watchdog.feed();
-    const isLast = offset === this.release.imageSizeBytes;
-    if (isLast || offset % progressBytes === 0) this.saveProgress();
-    if (!this.over) this.listener.written(offset);
+    this.nextBlock();
+    if (this.blockBytes === 0 || this.offset % progressBytes === 0) this.saveProgress();
+  }
+
+  private nextBlock(): void {
+    const left = this.skip > 0 ? this.skip : this.release.imageSizeBytes - this.offset;
+    this.blockBytes = left < workBufferBytes ? left : workBufferBytes;
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
-  private acceptHead(): boolean {
-    const result = parseImageHeader(this.buffer.subarray(0, this.fill));
-    if (!result.ok || result.header.chipId !== this.chipId) {
+  private acceptHead(length: number): boolean {
+    const chipId = chipIdOfHead(this.buffer.subarray(0, length));
+    if (chipId < 0 || chipId !== this.chipId) {
       this.end("damaged", "image-header-mismatch");
       return false;
     }
@@ -175,19 +182,17 @@ export class Download implements ExchangeHandler {
     return true;
   }
 
-  private writeBlock(): void {
-    const slot = this.slot;
-    const buffer = this.buffer;
-    const offset = this.offset;
-    const fill = this.fill;
-    const start = offset === 0 ? heldHeadBytes : 0;
-    // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
-    const length = (fill + 15) & ~15;
-    if (fill < length) buffer.fill(0xff, fill, length);
-    slot.eraseBlock(offset);
+  private writeBlock(offset: number, length: number): void {
+    const { slot, buffer } = this;
+    slot.eraseBlock(offset / workBufferBytes);
+    if (offset > 0 && length === workBufferBytes) return slot.write(buffer, offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
     if (offset === 0) this.hal.boot.forget(this.slotIndex);
-    slot.write(offset + start, buffer, start, length - start);
+    const start = offset === 0 ? heldHeadBytes : 0;
+    // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
+    const end = (length + 15) & ~15;
+    buffer.fill(0xff, length, end);
+    slot.write(buffer.subarray(start, end), offset + start);
   }
 
   private saveProgress(): void {

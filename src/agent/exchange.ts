@@ -2,7 +2,7 @@
  * One HTTP exchange with limits: silence, total time, redirects. All callbacks of the host end here
  * and no exception leaves them (on XS it would abort the machine).
  */
-import type { Hal, HttpHeaders, HttpRequest, TimerHandle } from "../hal.js";
+import type { Hal, HttpHeaders, HttpReceiver, HttpRequest, TimerHandle } from "../hal.js";
 import { locationBytesMax } from "../limits.js";
 import { type HttpTarget, resolveUri } from "./url.js";
 
@@ -10,8 +10,8 @@ import { type HttpTarget, resolveUri } from "./url.js";
 export interface ExchangeHandler {
   /** The final status and headers. */
   headersReceived(status: number, headers: HttpHeaders): void;
-  /** `countBytes` can be read now with `Exchange.read`; all of it must be taken. */
-  dataReadable(countBytes: number): void;
+  /** `countBytes` can be read from `source` now; all of it must be taken. */
+  dataReadable(source: HttpRequest, countBytes: number): void;
   /** The body is complete (`failed` false) or the exchange broke. */
   ended(failed: boolean): void;
 }
@@ -27,7 +27,7 @@ export interface ExchangeRequest {
 
 const redirectsMax = 3;
 
-export class Exchange {
+export class Exchange implements HttpReceiver {
   private readonly hal: Hal;
   private readonly request: ExchangeRequest;
   private readonly handler: ExchangeHandler;
@@ -61,11 +61,6 @@ export class Exchange {
     }, 0);
   }
 
-  /** Moves up to `length` readable bytes into `into[start, ...)`; returns how many. */
-  read(into: Uint8Array, start: number, length: number): number {
-    return this.http === null ? 0 : this.http.read(into, start, length);
-  }
-
   /** Ends the exchange without a callback. */
   close(): void {
     // Also the timer of an end that was not told yet.
@@ -89,67 +84,48 @@ export class Exchange {
   private open(): void {
     const { method, headers, body } = this.request;
     const { hostname, port, path } = this.current;
-    // Bound to this request: late callbacks of one that was redirected away are ignored.
-    const redirects = this.redirects;
-    const current = (): boolean => !this.closed && redirects === this.redirects;
+    const options = { hostname, port, path, method, headers };
     try {
-      this.http = this.hal.http.request({
-        hostname,
-        port,
-        path,
-        method,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        onHeaders: (status, received) => {
-          if (current()) this.guard(() => this.headersArrived(status, received));
-        },
-        onReadable: (count) => {
-          if (current()) this.readable(count);
-        },
-        onDone: (failed) => {
-          if (current()) this.end(failed);
-        },
-      });
+      this.http = this.hal.http.request(body === undefined ? options : { ...options, body }, this);
     } catch {
       this.end(true);
     }
   }
 
-  private headersArrived(status: number, headers: HttpHeaders): void {
+  headersReceived(request: HttpRequest, status: number, headers: HttpHeaders): void {
+    // Late callbacks of one that was closed or redirected away are ignored.
+    if (request !== this.http) return;
     this.activeMs = this.hal.timers.nowMs();
-    const isRedirect = status >= 301 && status <= 308 && status !== 304;
-    if (!isRedirect || this.request.method !== "GET") {
-      this.handler.headersReceived(status, headers);
-      return;
-    }
-    const location = resolveUri(this.current, headers.get("location") ?? "", locationBytesMax);
-    if (location === null || this.redirects >= redirectsMax) {
+    try {
+      const isRedirect = status >= 301 && status <= 308 && status !== 304;
+      if (isRedirect && this.request.method === "GET") this.redirect(headers);
+      else this.handler.headersReceived(status, headers);
+    } catch {
       this.end(true);
-      return;
     }
+  }
+
+  private redirect(headers: HttpHeaders): void {
+    const location = resolveUri(this.current, headers.get("location") ?? "", locationBytesMax);
+    if (location === null || this.redirects >= redirectsMax) return this.end(true);
     this.drop();
     this.redirects++;
     this.current = location;
     this.open();
   }
 
-  /** As guard does, without a closure: this is the one callback that comes for every window. */
-  private readable(count: number): void {
+  dataReadable(request: HttpRequest, countBytes: number): void {
+    if (request !== this.http) return;
     this.activeMs = this.hal.timers.nowMs();
     try {
-      this.handler.dataReadable(count);
+      this.handler.dataReadable(request, countBytes);
     } catch {
       this.end(true);
     }
   }
 
-  /** Runs the handler; an exception of it or of the host ends the exchange as failed. */
-  private guard(run: () => void): void {
-    try {
-      run();
-    } catch {
-      this.end(true);
-    }
+  ended(request: HttpRequest, failed: boolean): void {
+    if (request === this.http) this.end(failed);
   }
 
   /**

@@ -77,8 +77,8 @@ export class Installer {
 
 /** Programs the first bytes of an image and reads them back. Throws when they differ. */
 function writeHead(slot: SlotFlash, head: Uint8Array): void {
-  slot.write(0, head, 0, heldHeadBytes);
+  slot.write(head, 0);
   const written = new Uint8Array(heldHeadBytes);
-  slot.read(0, written, 0, heldHeadBytes);
+  slot.read(written, 0);
   if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
 }

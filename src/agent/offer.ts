@@ -1,5 +1,5 @@
 /** Asks the update server for its offer: the envelope itself, read into the work buffer. */
-import type { Hal, HttpHeaders } from "../hal.js";
+import type { Hal, HttpHeaders, HttpRequest } from "../hal.js";
 import { envelopeBytesMax } from "../limits.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
@@ -9,7 +9,10 @@ import type { HttpTarget } from "./url.js";
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 export type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 
-export type OfferListener = (answer: OfferAnswer, lengthBytes: number, retryMs: number) => void;
+export interface OfferListener {
+  /** Called once. An envelope lies in the buffer's first `lengthBytes`. */
+  answered(answer: OfferAnswer, lengthBytes: number, retryMs: number): void;
+}
 
 export class OfferRequest implements ExchangeHandler {
   private readonly exchange: Exchange;
@@ -52,14 +55,15 @@ export class OfferRequest implements ExchangeHandler {
     else this.end("unreachable", retryAfterMs(headers));
   }
 
-  dataReadable(countBytes: number): void {
+  dataReadable(source: HttpRequest, countBytes: number): void {
     let count = countBytes;
-    while (count > 0 && !this.over) {
-      const room = Math.min(envelopeBytesMax, this.buffer.length) - this.length;
-      if (room <= 0) return this.end("too-big");
-      const got = this.exchange.read(this.buffer, this.length, Math.min(room, count));
+    while (count > 0) {
+      const start = this.length;
+      const end = Math.min(start + count, envelopeBytesMax);
+      if (end <= start) return this.end("too-big");
+      const got = source.read(this.buffer.subarray(start, end));
       if (got <= 0) return;
-      this.length += got;
+      this.length = start + got;
       count -= got;
     }
   }
@@ -71,6 +75,6 @@ export class OfferRequest implements ExchangeHandler {
   private end(answer: OfferAnswer, retryMs = 0): void {
     if (this.over) return;
     this.close();
-    this.listener(answer, this.length, retryMs);
+    this.listener.answered(answer, this.length, retryMs);
   }
 }

@@ -1,5 +1,6 @@
 /** What a firmware tells the agent: identity, trust, server, and the hooks of the application. */
 import type { Reason } from "../reasons.js";
+import type { SignatureVerifier } from "../suit/envelope.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentState } from "./machine.js";
 
@@ -14,7 +15,7 @@ export interface Progress {
   readonly state: AgentState;
   /** What is being done with the bytes: fetched into the slot, or read back from it. */
   readonly activity: "" | "download" | "read-back";
-  /** Bytes done, and of how many; 0 of 0 when nothing is counted. */
+  /** Bytes done, told once per 64 KB, and of how many; 0 of 0 when nothing is counted. */
   readonly bytes: number;
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */
@@ -65,11 +66,7 @@ export interface AgentOptions extends BootOptions {
    * Verifies an Ed25519 signature; default is the strict verifier of crypto/ed25519.ts. A host with
    * a native one may give that, if it is as strict.
    */
-  readonly verifySignature?: (
-    publicKey: Uint8Array,
-    signature: Uint8Array,
-    message: Uint8Array,
-  ) => boolean;
+  readonly verifySignature?: SignatureVerifier;
 }
 
 /** Defaults of AgentOptions, in milliseconds, and bounds that are not options. */

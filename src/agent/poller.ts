@@ -6,9 +6,10 @@ import { emptyAttempt, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
+import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
 import { type AgentContext, newReportId } from "./context.js";
-import { type OfferAnswer, OfferRequest } from "./offer.js";
+import { type OfferAnswer, type OfferListener, OfferRequest } from "./offer.js";
 import { absencesMax, defaults } from "./options.js";
 import { identityOf } from "./slots.js";
 import { resolveUri } from "./url.js";
@@ -20,7 +21,7 @@ export interface Refusal {
   readonly sequenceNumber: number;
 }
 
-export class Poller {
+export class Poller implements OfferListener {
   private readonly context: AgentContext;
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
@@ -44,23 +45,19 @@ export class Poller {
     }
     const target = { ...context.server, path: `${context.server.path}latest.suit` };
     const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
-    const listener = (answer: OfferAnswer, length: number, retryMs: number): void => {
-      context.enter(() => this.answered(answer, length, retryMs));
-    };
-    this.close();
-    this.request = new OfferRequest(hal, target, headers, stallMs, context.buffer, listener);
+    this.request?.close();
+    this.request = new OfferRequest(hal, target, headers, stallMs, context.buffer, this);
     this.request.start();
   }
 
-  close(): void {
-    this.request?.close();
+  answered(answer: OfferAnswer, length: number, retryMs: number): void {
     this.request = null;
+    this.context.retryAfterMs = retryMs;
+    this.context.enter(() => this.conclude(answer, length));
   }
 
-  private answered(answer: OfferAnswer, length: number, retryMs: number): void {
+  private conclude(answer: OfferAnswer, length: number): void {
     const context = this.context;
-    this.request = null;
-    context.retryAfterMs = retryMs;
     switch (answer) {
       case "unreachable":
         return context.post("serverFailed");
@@ -77,10 +74,7 @@ export class Poller {
   private envelope(length: number): void {
     const context = this.context;
     const { hal, options, buffer } = context;
-    const verify =
-      options.verifySignature ??
-      ((key: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean =>
-        verifyEd25519(key, signature, message, hal.digest));
+    const verify = options.verifySignature ?? verifyEd25519;
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
     if (typeof authentic === "string") return this.refuse(authentic, null, length);
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
@@ -94,11 +88,12 @@ export class Poller {
   }
 
   private judge(release: Release): Judgement {
-    const { device, journal, options, server } = this.context;
+    const { hal, device, journal, options, server } = this.context;
     const confirmed = journal.confirmed;
+    const vendorId = vendorIdOf(options.vendor, hal.digest);
     const judgement = judge(release, {
-      vendorId: device.vendorId,
-      classId: device.classId,
+      vendorId,
+      classId: classIdOf(vendorId, options.deviceClass, hal.digest),
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
       sequenceFloor: journal.sequenceFloor,

@@ -30,14 +30,22 @@ export interface Report {
   readonly resetReason: ResetReason;
   /** 10: bits of `capabilities`. */
   readonly capabilities: number;
+  /** 11: why JavaScript aborted during the attempt; "" (then not written) when it did not. */
+  readonly abort: string;
+  /** 12: 256 * major + minor of the JavaScript engine. */
+  readonly engineVersion: number;
+  /** 13: least free heap since boot. */
+  readonly leastFreeHeapBytes: number;
 }
 
+/** Without the text of an abort. */
 const reportBytesMax = 256;
 
 /** The CBOR bytes of a report. */
 export function encodeReport(report: Report): Uint8Array {
-  const writer = new CborWriter(new Uint8Array(reportBytesMax));
-  writer.map(9);
+  const { abort } = report;
+  const writer = new CborWriter(new Uint8Array(reportBytesMax + abort.length));
+  writer.map(abort === "" ? 11 : 12);
   writer.int(1);
   writer.byteString(report.reportId);
   writer.int(2);
@@ -56,6 +64,14 @@ export function encodeReport(report: Report): Uint8Array {
   writer.text(report.resetReason);
   writer.int(10);
   writer.int(report.capabilities);
+  if (abort !== "") {
+    writer.int(11);
+    writer.text(abort);
+  }
+  writer.int(12);
+  writer.int(report.engineVersion);
+  writer.int(13);
+  writer.int(report.leastFreeHeapBytes);
   return writer.bytes.subarray(0, writer.length);
 }
 
@@ -65,12 +81,14 @@ export function encodeReport(report: Report): Uint8Array {
  */
 export type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
 
-/** `retryMs` is the pause that the server asked for; 0 when it did not. */
-export type DeliveryListener = (delivery: Delivery, retryMs: number) => void;
+export interface DeliveryListener {
+  /** Called once. `retryMs` is the pause that the server asked for; 0 when it did not. */
+  concluded(delivery: Delivery, retryMs: number): void;
+}
 
 export class ReportDelivery implements ExchangeHandler {
   private readonly exchange: Exchange;
-  private readonly done: DeliveryListener;
+  private readonly listener: DeliveryListener;
   private status = 0;
   private retryMs = 0;
 
@@ -79,9 +97,9 @@ export class ReportDelivery implements ExchangeHandler {
     target: HttpTarget,
     report: Report,
     stallTimeoutMs: number,
-    done: DeliveryListener,
+    listener: DeliveryListener,
   ) {
-    this.done = done;
+    this.listener = listener;
     const body = encodeReport(report);
     const headers = new Map([
       ["content-type", "application/cbor"],
@@ -117,16 +135,11 @@ export class ReportDelivery implements ExchangeHandler {
   dataReadable(): void {
     // The body of an answer to a report says nothing; the status was all that counts.
     this.exchange.close();
-    this.conclude();
+    this.ended(false);
   }
 
   ended(failed: boolean): void {
-    if (failed) this.done("unanswered", this.retryMs);
-    else this.conclude();
-  }
-
-  private conclude(): void {
-    this.done(deliveryOf(this.status), this.retryMs);
+    this.listener.concluded(failed ? "unanswered" : deliveryOf(this.status), this.retryMs);
   }
 }
 

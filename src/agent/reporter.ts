@@ -2,6 +2,7 @@
 import { hex } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
+import { reportedAbort } from "./abort.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import {
   defaults,
@@ -13,7 +14,7 @@ import {
 import type { Refusal } from "./poller.js";
 import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
-export class Reporter {
+export class Reporter implements DeliveryListener {
   private readonly context: AgentContext;
   private delivery: ReportDelivery | null = null;
   /** Answers that refused the report, and those of a host that takes none. */
@@ -24,14 +25,11 @@ export class Reporter {
   private reached = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
+  /** The refusal that is being told; "" when it is the result of the attempt. */
+  private refusal = "";
 
   constructor(context: AgentContext) {
     this.context = context;
-  }
-
-  close(): void {
-    this.delivery?.close();
-    this.delivery = null;
   }
 
   /** Sends the result of the journalled attempt. */
@@ -41,17 +39,24 @@ export class Reporter {
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
+    this.refusal = "";
     this.send(
       isUpdated ? "updated" : "failed",
       reason,
       attempt.reportId,
       attempt.manifestDigest,
       attempt.sequenceNumber,
-      (delivery, retryMs) => context.enter(() => this.concluded(delivery, retryMs)),
+      reportedAbort(context.hal),
     );
   }
 
-  private concluded(delivery: Delivery, retryMs: number): void {
+  concluded(delivery: Delivery, retryMs: number): void {
+    this.delivery = null;
+    if (this.refusal === "") this.context.enter(() => this.resultTold(delivery, retryMs));
+    else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
+  }
+
+  private resultTold(delivery: Delivery, retryMs: number): void {
     // An unanswered report waits for the network; a server that keeps refusing it is given up on.
     if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
@@ -80,15 +85,14 @@ export class Reporter {
   reportRefusal(refusal: Refusal): void {
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
+    this.refusal = key;
     this.send(
       "refused",
       refusal.reason,
       newReportId(this.context.hal),
       refusal.manifestDigest,
       refusal.sequenceNumber,
-      (delivery) => {
-        if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = key;
-      },
+      "",
     );
   }
 
@@ -98,10 +102,10 @@ export class Reporter {
     reportId: Uint8Array,
     manifestDigest: Uint8Array,
     sequenceNumber: number,
-    done: DeliveryListener,
+    abort: string,
   ): void {
     const { hal, journal, options, server } = this.context;
-    this.close();
+    this.delivery?.close();
     this.delivery = new ReportDelivery(
       hal,
       { ...server, path: `${server.path}reports` },
@@ -115,9 +119,12 @@ export class Reporter {
         imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
         resetReason: hal.resetReason(),
         capabilities: this.context.capabilities,
+        abort,
+        engineVersion: hal.engineVersion(),
+        leastFreeHeapBytes: hal.leastFreeHeapBytes(),
       },
       options.stallTimeoutMs ?? defaults.stallTimeoutMs,
-      done,
+      this,
     );
     this.delivery.start();
   }

@@ -1,4 +1,10 @@
 /** Reading slots back: digests, identity, and the length of an image nobody told us about. */
+import {
+  imageHeaderBytes,
+  imageMagic,
+  segmentHeaderBytes,
+  segmentsMax,
+} from "../boot/image-head.js";
 import { equalBytes, readU32 } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
 import type { Hal, SlotFlash } from "../hal.js";
@@ -10,16 +16,11 @@ export const identityBytes = 32;
 /** Blocks read in one turn of the event loop (64 KB), so that the watchdog is fed in between. */
 const blocksPerTurn = 16;
 
-const imageHeaderBytes = 24;
-const segmentHeaderBytes = 8;
-const segmentsMax = 16;
-const espImageMagic = 0xe9;
-
 /** Last 32 bytes of an image of `sizeBytes` in `slot`; all zero when that cannot be. */
 export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
   const identity = new Uint8Array(identityBytes);
-  if (sizeBytes >= identityBytes && sizeBytes <= slot.sizeBytes) {
-    slot.read(sizeBytes - identityBytes, identity, 0, identityBytes);
+  if (sizeBytes >= identityBytes && sizeBytes <= slot.status().size) {
+    slot.read(identity, sizeBytes - identityBytes);
   }
   return identity;
 }
@@ -34,28 +35,30 @@ export function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8A
  * (esp_image_format.h); 0 when there is none. Contents are not checked.
  */
 export function measureImage(slot: SlotFlash): number {
+  const slotBytes = slot.status().size;
   const head = new Uint8Array(imageHeaderBytes);
-  slot.read(0, head, 0, imageHeaderBytes);
-  if (head[0] !== espImageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
+  slot.read(head, 0);
+  if (head[0] !== imageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
   const segments = head[1];
   const hashAppended = head[23] === 1;
+  const segment = new Uint8Array(segmentHeaderBytes);
   let end = imageHeaderBytes;
   for (let i = 0; i < segments; i++) {
-    if (end + segmentHeaderBytes > slot.sizeBytes) return 0;
-    slot.read(end, head, 0, segmentHeaderBytes);
-    end += segmentHeaderBytes + readU32(head, 4);
-    if (end > slot.sizeBytes) return 0;
+    if (end + segmentHeaderBytes > slotBytes) return 0;
+    slot.read(segment, end);
+    end += segmentHeaderBytes + readU32(segment, 4);
+    if (end > slotBytes) return 0;
   }
   // The checksum is the last byte of a 16-byte line.
   end = (end + 16) & ~15;
   if (hashAppended) end += identityBytes;
-  return end <= slot.sizeBytes ? end : 0;
+  return end <= slotBytes ? end : 0;
 }
 
 /** Chip id in the header of the image in `slot` (esp_chip_id_t). */
 export function chipIdOf(slot: SlotFlash): number {
   const head = new Uint8Array(2);
-  slot.read(12, head, 0, 2);
+  slot.read(head, 12);
   return head[0] | (head[1] << 8);
 }
 
@@ -115,15 +118,19 @@ export class SlotDigest {
 
   private turn(): boolean {
     this.digest ??= this.hal.digest("SHA256");
-    for (let i = 0; i < blocksPerTurn && this.offset < this.sizeBytes; i++) {
-      const length = Math.min(workBufferBytes, this.sizeBytes - this.offset);
-      this.slot.read(this.offset, this.buffer, 0, length);
-      if (this.offset === 0 && this.head !== null) this.buffer.set(this.head, 0);
-      this.digest.write(this.buffer, 0, length);
-      this.offset += length;
+    const { digest, sizeBytes, slot, head } = this;
+    let offset = this.offset;
+    for (let i = 0; i < blocksPerTurn && offset < sizeBytes; i++) {
+      const left = sizeBytes - offset;
+      const block = left < workBufferBytes ? this.buffer.subarray(0, left) : this.buffer;
+      slot.read(block, offset);
+      if (offset === 0 && head !== null) block.set(head);
+      digest.write(block);
+      offset += block.length;
     }
+    this.offset = offset;
     this.hal.watchdog.feed();
-    return this.offset >= this.sizeBytes;
+    return offset >= sizeBytes;
   }
 
   private close(): Uint8Array {
@@ -137,7 +144,7 @@ export class SlotDigest {
  */
 export function isHeadOpen(slot: SlotFlash, head: Uint8Array): boolean {
   const found = new Uint8Array(heldHeadBytes);
-  slot.read(0, found, 0, heldHeadBytes);
+  slot.read(found, 0);
   if (equalBytes(found, head)) return false;
   for (let i = 0; i < heldHeadBytes; i++) if ((found[i] & head[i]) !== head[i]) return false;
   return true;

@@ -1,16 +1,16 @@
 /** An attempt from the accepted offer to the staged slot: journal, download, read-back, stage. */
 import { equalBytes } from "../bytes.js";
-import { type Attempt, emptyAttempt, phases } from "../journal/records.js";
+import { type Attempt, emptyAttempt, type Progress, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { type AgentContext, attemptOf, enterPhase, isConfirmed, newReportId } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
-import { Download, type DownloadEnd } from "./download.js";
+import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
 import { Installer } from "./installer.js";
 import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
 import { resolveUri } from "./url.js";
 
-export class Updater {
+export class Updater implements DownloadListener {
   private readonly context: AgentContext;
   private readonly installer: Installer;
   /** True once the server has refused to send a part: from then on it is asked for the whole. */
@@ -84,26 +84,31 @@ export class Updater {
     }
     const target = resolveUri(server, release.uri);
     if (target === null) throw new Error("the payload URI was checked before");
-    const slot = attemptOf(context).slot;
-    const total = release.imageSizeBytes;
-    const download = new Download(hal, release, slot, device.chipId, progress, buffer, {
-      progressed: (reached) => {
-        journal.saveProgress(reached);
-        context.failures = 0;
-        // Tries count without progress only; written with the next record.
-        journal.attempt = { ...attemptOf(context), tries: 0 };
-      },
-      written: (bytes) => context.tell("download", bytes, total),
-      ended: (end, reason, retryMs) => context.enter(() => this.ended(end, reason, retryMs)),
-    });
+    const { slot } = attemptOf(context);
+    const download = new Download(hal, release, slot, device.chipId, progress, buffer, this);
     const headers = new Map([["daruma-device", hal.deviceId()]]);
     const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
     download.start(target, headers, stallMs, this.whole);
   }
 
-  private ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
+  progressed(reached: Progress): void {
     const context = this.context;
-    context.retryAfterMs = retryMs;
+    const { journal } = context;
+    journal.saveProgress(reached);
+    context.failures = 0;
+    const attempt = attemptOf(context);
+    // Tries count without progress only; written with the next record.
+    journal.attempt = { ...attempt, tries: 0 };
+    context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
+  }
+
+  ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
+    this.context.retryAfterMs = retryMs;
+    this.context.enter(() => this.concluded(end, reason));
+  }
+
+  private concluded(end: DownloadEnd, reason: Reason | ""): void {
+    const context = this.context;
     if (end === "written") return context.post("imageWritten");
     if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
     this.whole = end === "range-refused";

@@ -1,12 +1,13 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
+import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
 import { Installer } from "./installer.js";
-import type { Trial } from "./trial.js";
+import type { Trial, TrialListener } from "./trial.js";
 
-export class Verdict {
+export class Verdict implements TrialListener {
   private readonly context: AgentContext;
   private readonly installer: Installer;
   private trial: Trial | null = null;
@@ -18,14 +19,15 @@ export class Verdict {
 
   /** Takes over the trial that the boot-time check armed; null when there is none. */
   takeOver(boot: BootCheck): void {
-    const context = this.context;
-    this.trial = boot.handOver(
-      {
-        passed: () => context.enter(() => context.post("trialPassed")),
-        failed: (reason) => context.enter(() => context.post("trialFailed", reason)),
-      },
-      context.options.selfTests ?? [],
-    );
+    this.trial = boot.handOver(this);
+  }
+
+  passed(): void {
+    this.context.enter(() => this.context.post("trialPassed"));
+  }
+
+  failed(reason: Reason): void {
+    this.context.enter(() => this.context.post("trialFailed", reason));
   }
 
   /** Checks the running bytes once more (SUIT validate), then tests and polls. */

@@ -9,7 +9,7 @@ import type { DigestFactory } from "../crypto/digest.js";
 import { envelopeBytesMax, signaturesMax, uriBytesMax, versionTextBytesMax } from "../limits.js";
 import { keyIdOf, signatureBytes, signedMessage } from "../suit/cose.js";
 import { readEnvelope } from "../suit/envelope.js";
-import * as label from "../suit/labels.js";
+import { label } from "../suit/labels.js";
 import { readManifest } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 
@@ -166,7 +166,7 @@ export function signEnvelope(
   const item = encode(manifest);
   const running = digest("SHA256");
   // draft-ietf-suit-manifest-37 8.3: the digest covers the byte string with its header.
-  running.write(item, 0, item.length);
+  running.write(item);
   const signedDigest = encode([label.algorithmSha256, running.close()]);
   const message = signedMessage(algorithm, signedDigest);
   const blocks = signers.map((signer, index) => {

@@ -1,14 +1,8 @@
 /** Makes ESP32 application images (format: boot/image.ts) for tests, demos and the simulator. */
 
 import { chipById } from "../boot/chips.js";
-import {
-  checksumSeed,
-  descriptorBytes,
-  descriptorMagic,
-  imageHeaderBytes,
-  imageMagic,
-  segmentHeaderBytes,
-} from "../boot/image.js";
+import { checksumSeed, descriptorBytes, descriptorMagic } from "../boot/image.js";
+import { imageHeaderBytes, imageMagic, segmentHeaderBytes } from "../boot/image-head.js";
 import { asciiBytes, writeU32 } from "../bytes.js";
 import { type DigestFactory, digestOf } from "../crypto/digest.js";
 

@@ -24,11 +24,8 @@
 import { asciiText, readU16, readU32 } from "../bytes.js";
 import type { Digest, DigestFactory } from "../crypto/digest.js";
 import { chipById } from "./chips.js";
+import { imageHeaderBytes, imageMagic, segmentHeaderBytes, segmentsMax } from "./image-head.js";
 
-export const imageMagic = 0xe9;
-export const imageHeaderBytes = 24;
-export const segmentHeaderBytes = 8;
-export const segmentsMax = 16;
 /** Offset and length of the app descriptor in an image. */
 export const descriptorOffset = 32;
 export const descriptorBytes = 256;
@@ -157,7 +154,7 @@ export function verifyImage(
   if (misfit !== null) return refuse(misfit);
   if (header.segmentCount > segmentsMax) return refuse("too-many-segments");
   const sha = validate && header.hashAppended ? digestFactory("SHA256") : null;
-  sha?.write(work, 0, imageHeaderBytes);
+  sha?.write(work.subarray(0, imageHeaderBytes));
   const walk = new SegmentWalk(read, sizeLimitBytes, work, sha, validate);
   const failed = walk.segments(header, options.address ?? 0) ?? walk.checksumBlock();
   if (failed !== null) return refuse(failed);
@@ -210,7 +207,7 @@ class SegmentWalk {
     for (let i = 0; i < header.segmentCount; i++) {
       if (this.offset + segmentHeaderBytes > this.limit) return "too-long";
       this.read(this.offset, this.work, 0, segmentHeaderBytes);
-      this.sha?.write(this.work, 0, segmentHeaderBytes);
+      this.sha?.write(this.work.subarray(0, segmentHeaderBytes));
       const loadAddress = readU32(this.work, 0);
       const length = readU32(this.work, 4);
       this.offset += segmentHeaderBytes;
@@ -237,7 +234,7 @@ class SegmentWalk {
       const xor = this.xor;
       const folded = (xor ^ (xor >>> 8) ^ (xor >>> 16) ^ (xor >>> 24)) & 0xff;
       if (folded !== this.work[length - 1]) return "checksum-mismatch";
-      this.sha?.write(this.work, 0, length);
+      this.sha?.write(this.work.subarray(0, length));
     }
     this.offset += length;
     return null;
@@ -250,7 +247,7 @@ class SegmentWalk {
       let xor = this.xor;
       for (let word = 0; word < count >> 2; word++) xor ^= this.words[word];
       this.xor = xor;
-      this.sha?.write(this.work, 0, count);
+      this.sha?.write(this.work.subarray(0, count));
       done += count;
     }
   }

@@ -10,11 +10,12 @@
  * | 24     | 4     | state: 0 new, 1 pending-verify, 2 valid, 3 invalid, 4 aborted          |
  * | 28     | 4     | crc of the sequence only: the state is NOT covered                     |
  *
- * Any other state word, FFFFFFFF among them, is undefined.
+ * Any other state word, FFFFFFFF among them, is undefined. Here is what a device reads; entries are
+ * written by ESP-IDF, and by otadata-write.ts for those who play it.
  * Decoding is total: any 32 bytes are an entry, and the functions below say what it is worth.
  */
 
-import { readU32, writeU32 } from "../bytes.js";
+import { readU32 } from "../bytes.js";
 import { otadataCrc } from "../crc.js";
 import type { SlotIndex, SlotState } from "../hal.js";
 
@@ -56,31 +57,6 @@ export function decodeEntry(bytes: Uint8Array, offset: number): OtadataEntry {
   };
 }
 
-/** The 32 bytes of an entry; its crc is written as it is, right or wrong. */
-export function encodeEntry(entry: OtadataEntry): Uint8Array {
-  const bytes = new Uint8Array(otadataEntryBytes);
-  writeU32(bytes, 0, entry.sequence);
-  bytes.set(entry.label, 4);
-  writeU32(bytes, 24, entry.stateWord);
-  writeU32(bytes, 28, entry.crc);
-  return bytes;
-}
-
-/** An entry with a right crc and, unless a label is handed on, an erased label. */
-export function makeEntry(sequence: number, stateWord: number, label?: Uint8Array): OtadataEntry {
-  return {
-    sequence,
-    label: label ?? new Uint8Array(20).fill(0xff),
-    stateWord,
-    crc: otadataCrc(sequence),
-  };
-}
-
-/** The same entry in another state. Its crc is kept, as the bootloader keeps even a wrong one. */
-export function withState(entry: OtadataEntry, stateWord: number): OtadataEntry {
-  return { sequence: entry.sequence, label: entry.label, stateWord, crc: entry.crc };
-}
-
 export function crcMatches(entry: OtadataEntry): boolean {
   return entry.crc === otadataCrc(entry.sequence);
 }
@@ -99,11 +75,6 @@ export function entryValid(entry: OtadataEntry): boolean {
   return !entryInvalid(entry) && crcMatches(entry);
 }
 
-/** Erased, or with a wrong crc; what ESP-IDF calls initial contents. */
-export function entryInitial(entry: OtadataEntry): boolean {
-  return entry.sequence === sequenceErased || !crcMatches(entry);
-}
-
 /** bootloader_common_get_active_otadata: the larger sequence wins, sector 0 on a tie; -1 none. */
 export function activeEntry(pair: OtadataPair): 0 | 1 | -1 {
   const first = entryValid(pair[0]);
@@ -116,25 +87,6 @@ export function activeEntry(pair: OtadataPair): 0 | 1 | -1 {
 /** The slot that a sequence selects: u32 arithmetic, so sequence 0 counts as FFFFFFFF. */
 export function slotOfSequence(sequence: number, slotCount: number): SlotIndex {
   return ((sequence - 1) >>> 0) % slotCount;
-}
-
-/**
- * The sequence that selects `slot` next (esp_ota_ops.c, esp_rewrite_ota_data at v6.0): unchanged
- * when the active entry already selects it, else the smallest number that is not below the active
- * one; `slot + 1` when no entry is active (null). Throws RangeError when 32 bits are used up.
- */
-export function nextSequence(
-  activeSequence: number | null,
-  slot: SlotIndex,
-  slotCount: number,
-): number {
-  if (activeSequence === null) return slot + 1;
-  if (slotOfSequence(activeSequence, slotCount) === slot) return activeSequence;
-  const base = (slot + 1) % slotCount;
-  const rounds = Math.ceil(Math.max(0, activeSequence - base) / slotCount);
-  const sequence = base + rounds * slotCount;
-  if (sequence >= sequenceErased) throw new RangeError("otadata sequence numbers are used up");
-  return sequence;
 }
 
 /** Name of a state word. Unknown words are "undefined": the bootloader boots them unguarded too. */

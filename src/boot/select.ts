@@ -18,9 +18,7 @@
 
 import {
   activeEntry,
-  entryInitial,
   entryInvalid,
-  makeEntry,
   type OtadataEntry,
   type OtadataPair,
   slotOfSequence,
@@ -28,8 +26,8 @@ import {
   stateNew,
   statePendingVerify,
   stateValid,
-  withState,
 } from "./otadata.js";
+import { entryInitial, makeEntry, withState } from "./otadata-write.js";
 
 /** Candidate index of the factory partition (FACTORY_INDEX). */
 export const factoryIndex = -1;

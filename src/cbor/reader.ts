@@ -15,14 +15,14 @@
 
 import { asciiText } from "../bytes.js";
 
-export const majorUnsigned = 0;
-export const majorNegative = 1;
-export const majorBytes = 2;
-export const majorText = 3;
-export const majorArray = 4;
-export const majorMap = 5;
-export const majorTag = 6;
-export const majorSimple = 7;
+const majorUnsigned = 0;
+const majorNegative = 1;
+const majorBytes = 2;
+const majorText = 3;
+const majorArray = 4;
+const majorMap = 5;
+const majorTag = 6;
+const majorSimple = 7;
 
 const simpleFalse = 20;
 const simpleTrue = 21;

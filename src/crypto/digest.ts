@@ -1,7 +1,6 @@
 /** A running digest. One use: `write` any number of times, then `close` once. */
 export interface Digest {
-  /** Adds `bytes[start, start + length)`. */
-  write(bytes: Uint8Array, start: number, length: number): void;
+  write(bytes: Uint8Array): void;
   /** Returns the digest bytes; the object is spent. */
   close(): Uint8Array;
 }
@@ -16,6 +15,6 @@ export function digestOf(
   bytes: Uint8Array,
 ): Uint8Array {
   const digest = factory(algorithm);
-  digest.write(bytes, 0, bytes.length);
+  digest.write(bytes);
   return digest.close();
 }

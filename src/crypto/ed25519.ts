@@ -45,9 +45,9 @@ export function verifyEd25519(
   if (a === null || r === null) return false;
 
   const hash = digest("SHA512");
-  hash.write(signature, 0, 32);
-  hash.write(publicKey, 0, publicKeyBytes);
-  hash.write(message, 0, message.length);
+  hash.write(signature.subarray(0, 32));
+  hash.write(publicKey);
+  hash.write(message);
   const k = integerOf(hash.close()) % order;
   return combine(s, k, a.negate()).equals(r);
 }

@@ -198,6 +198,8 @@ export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null
   if (137 + reasonLength > length - 4) return null;
   let reason = "";
   for (let i = 0; i < reasonLength; i++) reason += String.fromCharCode(bytes[137 + i]);
+  // One copy: four arrays of their own would take 9 slots more.
+  const own = bytes.slice(0, 136);
   return {
     phase: phase as Phase,
     slot: signed(bytes[2]),
@@ -210,12 +212,12 @@ export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null
     returns: readU32(bytes, 36),
     closed: (bytes[3] & 4) !== 0,
     sequenceFloor: readU64(bytes, 24),
-    reportId: bytes.slice(8, 16),
+    reportId: own.subarray(8, 16),
     sequenceNumber: readU64(bytes, 16),
     imageSizeBytes: readU32(bytes, 32),
-    manifestDigest: bytes.slice(40, 72),
-    imageDigest: bytes.slice(72, 104),
-    identity: bytes.slice(104, 136),
+    manifestDigest: own.subarray(40, 72),
+    imageDigest: own.subarray(72, 104),
+    identity: own.subarray(104, 136),
     // Written by this agent or a newer one under the crc: at worst a code we cannot explain.
     reason: reason as Reason | "",
   };
@@ -239,16 +241,17 @@ export function encodeConfirmed(confirmed: Confirmed, into: Uint8Array): number 
 
 export function decodeConfirmed(bytes: Uint8Array, length: number): Confirmed | null {
   if (!isIntact(bytes, length, 152)) return null;
+  const own = bytes.slice(0, 152);
   return {
     slot: signed(bytes[1]),
     previousSlot: signed(bytes[2]),
     imageSizeBytes: readU32(bytes, 4),
     sequenceFloor: readU64(bytes, 8),
     previousSizeBytes: readU32(bytes, 16),
-    manifestDigest: bytes.slice(24, 56),
-    imageDigest: bytes.slice(56, 88),
-    identity: bytes.slice(88, 120),
-    previousIdentity: bytes.slice(120, 152),
+    manifestDigest: own.subarray(24, 56),
+    imageDigest: own.subarray(56, 88),
+    identity: own.subarray(88, 120),
+    previousIdentity: own.subarray(120, 152),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { hex } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import { versionTextBytesMax } from "../limits.js";
+import { abortCharsMax, versionTextBytesMax } from "../limits.js";
 import { isReason, type Reason } from "../reasons.js";
 
 /** Largest report that is read, in bytes. */
@@ -27,6 +27,12 @@ export interface Report {
   readonly versionText: string | null;
   /** Capability flags of the device; null when not told. */
   readonly capabilities: number | null;
+  /** Why JavaScript aborted during the attempt: printable ASCII; null when it did not. */
+  readonly abort: string | null;
+  /** Version of the device's JavaScript engine, "17.7"; null when not told. */
+  readonly engineVersion: string | null;
+  /** Least free heap since its boot; null when not told. */
+  readonly leastFreeHeapBytes: number | null;
 }
 
 /** A report as stored. */
@@ -42,7 +48,7 @@ export type ReportDecoder = (body: Uint8Array) => Report | null;
 
 const deviceIdCharsMax = 64;
 const wordCharsMax = 32;
-const keyMax = 10;
+const keyMax = 13;
 /** Bits 1 to 6 and 8: the keys that every report has. */
 const requiredKeys = 0b1_0111_1110;
 
@@ -54,6 +60,10 @@ const requiredKeys = 0b1_0111_1110;
  *     3 manifest digest, 32 bytes   8 reset reason, text, at most 32
  *     4 sequence number, unsigned   9 version, text, at most 32; may be absent
  *     5 result, text                10 capability flags, unsigned; may be absent
+ *
+ *     11 why JavaScript aborted, text, 1..96; may be absent
+ *     12 engine, unsigned: 256 * major + minor; may be absent
+ *     13 least free heap since boot, unsigned; may be absent
  *
  * and nothing else: other keys, other types and trailing bytes make it null.
  */
@@ -73,7 +83,7 @@ export function decodeReport(body: Uint8Array): Report | null {
     seen |= 1 << key;
     if (key === 1) fields.bytes.set(key, hex(reader.byteStringOf(8)));
     else if (key === 3 || key === 7) fields.bytes.set(key, hex(reader.byteStringOf(32)));
-    else if (key === 4 || key === 10) numbers.set(key, reader.uint());
+    else if (key === 4 || key === 10 || key >= 12) numbers.set(key, reader.uint());
     else fields.text.set(key, reader.text(textCharsMax(key)));
   }
   if (!reader.atEnd || (seen & requiredKeys) !== requiredKeys) return null;
@@ -81,6 +91,7 @@ export function decodeReport(body: Uint8Array): Report | null {
   const result = fields.text.get(5) ?? "";
   const reason = fields.text.get(6) ?? "";
   if (!isDeviceId(deviceId) || !isResult(result) || !isReason(reason)) return null;
+  if (fields.text.get(11) === "") return null;
   return {
     reportId: fields.bytes.get(1) ?? "",
     deviceId,
@@ -92,6 +103,9 @@ export function decodeReport(body: Uint8Array): Report | null {
     resetReason: fields.text.get(8) ?? "",
     versionText: fields.text.get(9) ?? null,
     capabilities: numbers.get(10) ?? null,
+    abort: fields.text.get(11) ?? null,
+    engineVersion: engineText(numbers.get(12)),
+    leastFreeHeapBytes: numbers.get(13) ?? null,
   };
 }
 
@@ -104,7 +118,13 @@ function isResult(text: string): text is ReportResult {
   return text === "updated" || text === "failed" || text === "refused";
 }
 
+/** "17.7" for 256 * 17 + 7; null for 0, which a device sends that does not know. */
+function engineText(version: number | undefined): string | null {
+  return version ? `${Math.floor(version / 256)}.${version % 256}` : null;
+}
+
 function textCharsMax(key: number): number {
+  if (key === 11) return abortCharsMax;
   if (key === 2) return deviceIdCharsMax;
   return key === 9 ? versionTextBytesMax : wordCharsMax;
 }

@@ -56,6 +56,8 @@ export function statusText(status: Status, nowMs: number): string {
     report.result,
     report.reason,
     report.resetReason,
+    report.engineVersion ?? "-",
+    report.abort ?? "-",
   ]);
   const deviceHead = ["device", "class", "sequence", "release", "offered", "last seen"];
   const reportHead = [
@@ -67,6 +69,8 @@ export function statusText(status: Status, nowMs: number): string {
     "result",
     "reason",
     "reset",
+    "engine",
+    "abort",
   ];
   return [
     `Devices seen since this server started: ${devices.length}`,

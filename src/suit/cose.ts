@@ -6,13 +6,7 @@
 import type { CborReader } from "../cbor/reader.js";
 import { CborWriter } from "../cbor/writer.js";
 import { type DigestFactory, digestOf } from "../crypto/digest.js";
-import {
-  algorithmEd25519,
-  algorithmEdDsa,
-  coseAlgorithm,
-  coseKeyId,
-  tagCoseSign1,
-} from "./labels.js";
+import { label } from "./labels.js";
 
 export const keyIdBytes = 8;
 export const signatureBytes = 64;
@@ -29,7 +23,7 @@ export interface Sign1 {
 
 /** True for both ids of Ed25519. The deprecated -8 also stands for Ed448, which has longer keys. */
 export function isEd25519(algorithm: number): boolean {
-  return algorithm === algorithmEd25519 || algorithm === algorithmEdDsa;
+  return algorithm === label.algorithmEd25519 || algorithm === label.algorithmEdDsa;
 }
 
 /** Key id of a raw 32-byte public key: the first 8 bytes of its SHA-256. */
@@ -40,16 +34,16 @@ export function keyIdOf(publicKey: Uint8Array, digest: DigestFactory): Uint8Arra
 /** Reads one tagged COSE_Sign1; what is not in the profile fails the reader. */
 export function readSign1(reader: CborReader): Sign1 {
   // RFC 9052 4.2: COSE_Sign1_Tagged = #6.18([protected, unprotected, payload, signature]).
-  reader.expect(reader.tag() === tagCoseSign1);
+  reader.expect(reader.tag() === label.tagCoseSign1);
   reader.expect(reader.array(4) === 4);
   const outerEnd = reader.enter();
   reader.expect(reader.map(1) === 1);
-  reader.expect(reader.int() === coseAlgorithm);
+  reader.expect(reader.int() === label.coseAlgorithm);
   const algorithm = reader.int();
   reader.leave(outerEnd);
   let keyId: Uint8Array | null = null;
   if (reader.map(1) === 1) {
-    reader.expect(reader.int() === coseKeyId);
+    reader.expect(reader.int() === label.coseKeyId);
     keyId = reader.byteStringOf(keyIdBytes);
   }
   // draft-ietf-suit-manifest-37 8.3: the payload is detached.
@@ -67,7 +61,7 @@ export function readSign1(reader: CborReader): Sign1 {
 export function signedMessage(algorithm: number, payload: Uint8Array): Uint8Array {
   const header = new CborWriter(new Uint8Array(16));
   header.map(1);
-  header.int(coseAlgorithm);
+  header.int(label.coseAlgorithm);
   header.int(algorithm);
   const message = new CborWriter(new Uint8Array(64 + payload.length));
   message.array(4);

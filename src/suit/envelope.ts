@@ -9,7 +9,7 @@
 
 import { equalBytes } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import type { DigestFactory } from "../crypto/digest.js";
+import { type DigestFactory, digestOf } from "../crypto/digest.js";
 import {
   envelopeBytesMax,
   mapEntriesMax,
@@ -19,18 +19,14 @@ import {
 } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
-import {
-  algorithmSha256,
-  envelopeAuthentication,
-  envelopeManifest,
-  tagEnvelope,
-} from "./labels.js";
+import { label } from "./labels.js";
 
 /** Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. */
 export type SignatureVerifier = (
   publicKey: Uint8Array,
   signature: Uint8Array,
   message: Uint8Array,
+  digest: DigestFactory,
 ) => boolean;
 
 /** Where things are in an envelope that is well formed; nothing of it is believed yet. */
@@ -102,8 +98,6 @@ export function authenticate(
   }
 
   const anchorCount = Math.min(trustAnchors.length, trustAnchorsMax);
-  const keyIds: Uint8Array[] = [];
-  for (let i = 0; i < anchorCount; i++) keyIds.push(keyIdOf(trustAnchors[i], digest));
   let refusal: Reason = "signature-missing";
   let verifications = 0;
   for (let i = 0; i < parts.signatures.length; i++) {
@@ -112,10 +106,11 @@ export function authenticate(
     if (refusal === "signature-missing") refusal = "signature-untrusted";
     const message = signedMessage(block.algorithm, parts.signedDigest);
     for (let anchor = 0; anchor < anchorCount; anchor++) {
-      if (block.keyId !== null && !equalBytes(block.keyId, keyIds[anchor])) continue;
+      const key = trustAnchors[anchor];
+      if (block.keyId !== null && !equalBytes(block.keyId, keyIdOf(key, digest))) continue;
       if (verifications === verificationsMax) return refusal;
       verifications++;
-      if (verify(trustAnchors[anchor], block.signature, message)) {
+      if (verify(key, block.signature, message, digest)) {
         return new Authentic(envelope, parts, anchor);
       }
       if (block.keyId !== null) refusal = "signature-invalid";
@@ -130,27 +125,25 @@ export function manifestDigestOf(
   parts: EnvelopeParts,
   digest: DigestFactory,
 ): Uint8Array {
-  const running = digest("SHA256");
   // draft-ietf-suit-manifest-37 8.3: the digest covers the byte string with its header.
-  running.write(envelope, parts.itemStart, parts.end - parts.itemStart);
-  return running.close();
+  return digestOf(digest, "SHA256", envelope.subarray(parts.itemStart, parts.end));
 }
 
 /** Parts of `envelope[0, lengthBytes)`; null when it is not an envelope of the profile. */
 export function readEnvelope(envelope: Uint8Array, lengthBytes: number): EnvelopeParts | null {
   const reader = new CborReader(envelope, 0, lengthBytes);
-  reader.expect(reader.tag() === tagEnvelope);
+  reader.expect(reader.tag() === label.tagEnvelope);
   // The profile has no severed members, integrated payloads or other keys.
   reader.expect(reader.map(mapEntriesMax) === 2);
   const first = reader.key(undefined);
-  reader.expect(first === envelopeAuthentication);
+  reader.expect(first === label.envelopeAuthentication);
   const authenticationEnd = reader.enter();
   const itemCount = reader.array(1 + signaturesMax);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;
   reader.expect(reader.array(2) === 2);
-  reader.expect(reader.int() === algorithmSha256);
+  reader.expect(reader.int() === label.algorithmSha256);
   const manifestDigest = reader.byteStringOf(32);
   const signedDigest = envelope.subarray(digestStart, reader.position);
   reader.leave(digestEnd);
@@ -163,7 +156,7 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   }
   reader.leave(authenticationEnd);
 
-  reader.expect(reader.key(first) === envelopeManifest);
+  reader.expect(reader.key(first) === label.envelopeManifest);
   const itemStart = reader.position;
   const manifest = reader.byteString();
   const end = reader.position;

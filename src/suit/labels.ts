@@ -1,54 +1,55 @@
 /** Integer labels of draft-ietf-suit-manifest-37, its companions and COSE that the profile uses. */
+export const label = Object.freeze({
+  // RFC 9052 4.2, RFC 9052 3.1, RFC 9864 2.2, RFC 9054.
+  tagCoseSign1: 18,
+  coseAlgorithm: 1,
+  coseKeyId: 4,
+  algorithmEd25519: -19,
+  /** Deprecated by RFC 9864 for -19, but what older signing tools write. */
+  algorithmEdDsa: -8,
+  algorithmSha256: -16,
 
-// RFC 9052 4.2, RFC 9052 3.1, RFC 9864 2.2, RFC 9054.
-export const tagCoseSign1 = 18;
-export const coseAlgorithm = 1;
-export const coseKeyId = 4;
-export const algorithmEd25519 = -19;
-/** Deprecated by RFC 9864 for -19, but what older signing tools write. */
-export const algorithmEdDsa = -8;
-export const algorithmSha256 = -16;
+  tagEnvelope: 107,
+  envelopeAuthentication: 2,
+  envelopeManifest: 3,
 
-export const tagEnvelope = 107;
-export const envelopeAuthentication = 2;
-export const envelopeManifest = 3;
+  manifestVersion: 1,
+  manifestSequenceNumber: 2,
+  manifestCommon: 3,
+  manifestComponentId: 5,
+  manifestSetVersion: 6,
+  manifestValidate: 7,
+  manifestInvoke: 9,
+  manifestInstall: 20,
 
-export const manifestVersion = 1;
-export const manifestSequenceNumber = 2;
-export const manifestCommon = 3;
-export const manifestComponentId = 5;
-export const manifestSetVersion = 6;
-export const manifestValidate = 7;
-export const manifestInvoke = 9;
-export const manifestInstall = 20;
+  commonComponents: 2,
+  commonSharedSequence: 4,
 
-export const commonComponents = 2;
-export const commonSharedSequence = 4;
+  conditionVendor: 1,
+  conditionClass: 2,
+  conditionImageMatch: 3,
+  directiveOverrideParameters: 20,
+  directiveFetch: 21,
+  directiveInvoke: 23,
 
-export const conditionVendor = 1;
-export const conditionClass = 2;
-export const conditionImageMatch = 3;
-export const directiveOverrideParameters = 20;
-export const directiveFetch = 21;
-export const directiveInvoke = 23;
+  parameterVendor: 1,
+  parameterClass: 2,
+  parameterImageDigest: 3,
+  parameterImageSize: 14,
+  parameterUri: 21,
+  /**
+   * Private (-257 and below are): chip id of the image header, ESP-IDF esp_chip_id_t. Lets a device
+   * refuse an image for another chip before it fetches a byte. Absent in manifests of other tools.
+   */
+  parameterImageChip: -258,
 
-export const parameterVendor = 1;
-export const parameterClass = 2;
-export const parameterImageDigest = 3;
-export const parameterImageSize = 14;
-export const parameterUri = 21;
-/**
- * Private (-257 and below are): chip id of the image header, ESP-IDF esp_chip_id_t. Lets a device
- * refuse an image for another chip before it fetches a byte. Absent in manifests of other tools.
- */
-export const parameterImageChip = -258;
+  /** Reporting policy: record success and failure, each with system information. */
+  policyCondition: 15,
+  /** Reporting policy: record failure. */
+  policyDirective: 2,
 
-/** Reporting policy: record success and failure, each with system information. */
-export const policyCondition = 15;
-/** Reporting policy: record failure. */
-export const policyDirective = 2;
-
-/** draft-ietf-suit-update-management-11 suit-parameter-version: pre-release indicators. */
-export const preReleaseCandidate = -1;
-export const preReleaseBeta = -2;
-export const preReleaseAlpha = -3;
+  /** draft-ietf-suit-update-management-11 suit-parameter-version: pre-release indicators. */
+  preReleaseCandidate: -1,
+  preReleaseBeta: -2,
+  preReleaseAlpha: -3,
+} as const);

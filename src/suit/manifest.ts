@@ -20,33 +20,7 @@ import {
 } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
-import {
-  algorithmSha256,
-  commonComponents,
-  commonSharedSequence,
-  conditionClass,
-  conditionImageMatch,
-  conditionVendor,
-  directiveFetch,
-  directiveInvoke,
-  directiveOverrideParameters,
-  manifestCommon,
-  manifestComponentId,
-  manifestInstall,
-  manifestInvoke,
-  manifestSequenceNumber,
-  manifestSetVersion,
-  manifestValidate,
-  manifestVersion,
-  parameterClass,
-  parameterImageChip,
-  parameterImageDigest,
-  parameterImageSize,
-  parameterUri,
-  parameterVendor,
-  policyCondition,
-  policyDirective,
-} from "./labels.js";
+import { label } from "./labels.js";
 import { readVersion } from "./version.js";
 
 /** What a signed manifest says; owns its bytes, so the buffer of the envelope can be used again. */
@@ -73,42 +47,42 @@ export interface Release {
 
 type Sequence = readonly number[];
 const sharedSequence: Sequence = Object.freeze([
-  directiveOverrideParameters,
-  conditionVendor,
-  conditionClass,
+  label.directiveOverrideParameters,
+  label.conditionVendor,
+  label.conditionClass,
 ]);
-const validateSequence: Sequence = Object.freeze([conditionImageMatch]);
-const invokeSequence: Sequence = Object.freeze([directiveInvoke]);
+const validateSequence: Sequence = Object.freeze([label.conditionImageMatch]);
+const invokeSequence: Sequence = Object.freeze([label.directiveInvoke]);
 const installSequence: Sequence = Object.freeze([
-  directiveOverrideParameters,
-  directiveFetch,
-  conditionImageMatch,
+  label.directiveOverrideParameters,
+  label.directiveFetch,
+  label.conditionImageMatch,
 ]);
 /** Every command of the profile. */
 const commands: Sequence = Object.freeze([
-  conditionVendor,
-  conditionClass,
-  conditionImageMatch,
-  directiveOverrideParameters,
-  directiveFetch,
-  directiveInvoke,
+  label.conditionVendor,
+  label.conditionClass,
+  label.conditionImageMatch,
+  label.directiveOverrideParameters,
+  label.directiveFetch,
+  label.directiveInvoke,
 ]);
 const sharedParameters: Sequence = Object.freeze([
-  parameterVendor,
-  parameterClass,
-  parameterImageDigest,
-  parameterImageSize,
+  label.parameterVendor,
+  label.parameterClass,
+  label.parameterImageDigest,
+  label.parameterImageSize,
 ]);
-const installParameters: Sequence = Object.freeze([parameterUri, parameterImageChip]);
+const installParameters: Sequence = Object.freeze([label.parameterUri, label.parameterImageChip]);
 const noParameters: Sequence = Object.freeze([]);
 /** Every parameter of the profile. */
 const parameters: Sequence = Object.freeze([
-  parameterVendor,
-  parameterClass,
-  parameterImageDigest,
-  parameterImageSize,
-  parameterUri,
-  parameterImageChip,
+  label.parameterVendor,
+  label.parameterClass,
+  label.parameterImageDigest,
+  label.parameterImageSize,
+  label.parameterUri,
+  label.parameterImageChip,
 ]);
 
 /** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
@@ -171,30 +145,30 @@ class Walk {
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
       switch (key) {
-        case manifestVersion:
+        case label.manifestVersion:
           // draft-ietf-suit-manifest-37 8.4.1: the only version is 1.
           this.support(reader.uint() === 1);
           break;
-        case manifestSequenceNumber:
+        case label.manifestSequenceNumber:
           this.sequenceNumber = reader.uint();
           reader.expect(this.sequenceNumber > 0);
           break;
-        case manifestCommon:
+        case label.manifestCommon:
           this.common();
           break;
-        case manifestComponentId:
+        case label.manifestComponentId:
           this.componentId();
           break;
-        case manifestSetVersion:
+        case label.manifestSetVersion:
           this.versionText = readVersion(reader);
           break;
-        case manifestValidate:
+        case label.manifestValidate:
           this.sequence(validateSequence, noParameters);
           break;
-        case manifestInvoke:
+        case label.manifestInvoke:
           this.sequence(invokeSequence, noParameters);
           break;
-        case manifestInstall:
+        case label.manifestInstall:
           this.sequence(installSequence, installParameters);
           break;
         default:
@@ -219,10 +193,10 @@ class Walk {
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
-      if (key === commonComponents) {
+      if (key === label.commonComponents) {
         this.support(reader.array(componentsMax) === 1);
         this.componentId();
-      } else if (key === commonSharedSequence) {
+      } else if (key === label.commonSharedSequence) {
         this.sequence(sharedSequence, sharedParameters);
       } else {
         // Key 1 is dependencies (draft-ietf-suit-trust-domains): another manifest's commands.
@@ -251,10 +225,12 @@ class Walk {
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
       this.support(commands.includes(command));
       reader.expect(command === expected[i]);
-      if (command === directiveOverrideParameters) this.overrideParameters(parametersHere);
+      if (command === label.directiveOverrideParameters) this.overrideParameters(parametersHere);
       else {
-        const directive = command === directiveFetch || command === directiveInvoke;
-        reader.expect(reader.uint() === (directive ? policyDirective : policyCondition));
+        const directive = command === label.directiveFetch || command === label.directiveInvoke;
+        reader.expect(
+          reader.uint() === (directive ? label.policyDirective : label.policyCondition),
+        );
       }
     }
     reader.expect(count === 2 * expected.length);
@@ -271,24 +247,24 @@ class Walk {
       this.support(parameters.includes(key));
       reader.expect(expected.includes(key));
       switch (key) {
-        case parameterVendor:
+        case label.parameterVendor:
           this.vendorId = reader.byteStringOf(16);
           break;
-        case parameterClass:
+        case label.parameterClass:
           this.classId = reader.byteStringOf(16);
           break;
-        case parameterImageDigest:
+        case label.parameterImageDigest:
           this.digest();
           break;
-        case parameterImageSize:
+        case label.parameterImageSize:
           this.imageSizeBytes = reader.uint();
           reader.expect(this.imageSizeBytes > 0);
           break;
-        case parameterUri:
+        case label.parameterUri:
           this.uri = reader.text(uriBytesMax);
           reader.expect(this.uri !== "" && !this.uri.includes(" "));
           break;
-        case parameterImageChip:
+        case label.parameterImageChip:
           this.chipId = reader.uint();
           reader.expect(this.chipId <= 0xffff);
           break;
@@ -304,7 +280,7 @@ class Walk {
     const reader = this.reader;
     const outerEnd = reader.enter();
     reader.expect(reader.array(2) === 2);
-    this.support(reader.int() === algorithmSha256);
+    this.support(reader.int() === label.algorithmSha256);
     this.imageDigest = reader.byteStringOf(32);
     reader.leave(outerEnd);
   }

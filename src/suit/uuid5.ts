@@ -11,8 +11,8 @@ const dnsNamespace: readonly number[] = Object.freeze([
 /** UUID version 5, 16 bytes, of an ASCII name in a namespace of 16 bytes. */
 export function uuid5(namespace: Uint8Array, name: string, digest: DigestFactory): Uint8Array {
   const hash = digest("SHA1");
-  hash.write(namespace, 0, namespace.length);
-  hash.write(asciiBytes(name), 0, name.length);
+  hash.write(namespace);
+  hash.write(asciiBytes(name));
   const uuid = hash.close().slice(0, 16);
   uuid[6] = (uuid[6] & 0x0f) | 0x50;
   uuid[8] = (uuid[8] & 0x3f) | 0x80;

@@ -6,7 +6,7 @@
 
 import type { CborReader } from "../cbor/reader.js";
 import { versionTextBytesMax } from "../limits.js";
-import { preReleaseAlpha, preReleaseBeta, preReleaseCandidate } from "./labels.js";
+import { label } from "./labels.js";
 
 /** Three numbers, an indicator and its number. */
 const numbersMax = 5;
@@ -41,7 +41,7 @@ export function readVersion(reader: CborReader): string {
 }
 
 function preReleaseWord(indicator: number): string {
-  if (indicator === preReleaseCandidate) return "-rc";
-  if (indicator === preReleaseBeta) return "-beta";
-  return indicator === preReleaseAlpha ? "-alpha" : "";
+  if (indicator === label.preReleaseCandidate) return "-rc";
+  if (indicator === label.preReleaseBeta) return "-beta";
+  return indicator === label.preReleaseAlpha ? "-alpha" : "";
 }

@@ -1,33 +1,62 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Exchange, type ExchangeHandler } from "../../src/agent/exchange.js";
-import type { Hal, Http, HttpRequestOptions } from "../../src/hal.js";
+import type { Hal, Http, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
+
+/** A request that was made, as its host sees it. */
+class Made implements HttpRequest {
+  readonly options: HttpRequestOptions;
+  readonly #receiver: HttpReceiver;
+  readonly #onClose: () => void;
+
+  constructor(options: HttpRequestOptions, receiver: HttpReceiver, onClose: () => void) {
+    this.options = options;
+    this.#receiver = receiver;
+    this.#onClose = onClose;
+  }
+
+  read(): number {
+    return 0;
+  }
+
+  close(): void {
+    this.#onClose();
+  }
+
+  headers(status: number, headers: ReadonlyMap<string, string> = new Map()): void {
+    this.#receiver.headersReceived(this, status, headers);
+  }
+
+  readable(countBytes: number): void {
+    this.#receiver.dataReadable(this, countBytes);
+  }
+
+  done(failed: boolean): void {
+    this.#receiver.ended(this, failed);
+  }
+}
 
 /** A network and a clock that the test moves by hand. */
 class Desk {
   nowMs = 0;
   readonly delays: number[] = [];
-  readonly requests: HttpRequestOptions[] = [];
+  readonly requests: Made[] = [];
   readonly log: string[] = [];
   closed = 0;
   #due: (() => void) | null = null;
 
   readonly http: Http = {
     scheme: "http",
-    request: (options) => {
-      this.requests.push(options);
-      return {
-        read: () => 0,
-        close: () => {
-          this.closed++;
-        },
-      };
+    request: (options, receiver) => {
+      const made = new Made(options, receiver, () => this.closed++);
+      this.requests.push(made);
+      return made;
     },
   };
 
   readonly handler: ExchangeHandler = {
     headersReceived: (status) => this.log.push(`headers ${status}`),
-    dataReadable: (count) => this.log.push(`data ${count}`),
+    dataReadable: (_source, count) => this.log.push(`data ${count}`),
     ended: (failed) => this.log.push(`ended ${failed}`),
   };
 
@@ -76,7 +105,7 @@ class Desk {
 
   redirect(location: string | null): void {
     const headers = new Map(location === null ? [] : [["location", location]]);
-    this.requests.at(-1)?.onHeaders(307, headers);
+    this.requests.at(-1)?.headers(307, headers);
   }
 }
 
@@ -89,7 +118,7 @@ test("silence ends an exchange, and so does its total time", () => {
   slow.exchange();
   for (const at of [20_000, 40_000, 59_000]) {
     slow.nowMs = at;
-    slow.requests[0].onReadable(1);
+    slow.requests[0].readable(1);
   }
   slow.fireAt(59_500);
   slow.fireAt(60_000);
@@ -100,10 +129,10 @@ test("a deadline is waited for in whole milliseconds, so that it is always reach
   const desk = new Desk();
   desk.exchange();
   desk.nowMs = 152_236.791_406_25;
-  desk.requests[0].onReadable(1);
+  desk.requests[0].readable(1);
   desk.fireAt(20_000);
   desk.nowMs = 20_000;
-  desk.requests[0].onReadable(1);
+  desk.requests[0].readable(1);
   // What a clock with fractions makes of "30 s later": a little too early.
   desk.fireAt(49_999.999_999_99);
   assert.ok(
@@ -118,9 +147,9 @@ test("nothing is told after the end or after close", () => {
   const [request] = desk.requests;
   exchange.close();
   exchange.close();
-  request.onHeaders(200, new Map());
-  request.onReadable(5);
-  request.onDone(false);
+  request.headers(200);
+  request.readable(5);
+  request.done(false);
   desk.fireAt(90_000);
   assert.equal([desk.log, desk.closed], [[], 1]);
 });
@@ -130,11 +159,11 @@ test("a redirect opens the other address, and the first request is heard no more
   desk.exchange();
   desk.redirect("/z");
   const [first, second] = desk.requests;
-  assert.equal([second.hostname, second.path, desk.closed], ["a.example", "/z", 1]);
-  first.onReadable(7);
-  first.onDone(true);
-  second.onHeaders(200, new Map());
-  second.onDone(false);
+  assert.equal([second.options.hostname, second.options.path, desk.closed], ["a.example", "/z", 1]);
+  first.readable(7);
+  first.done(true);
+  second.headers(200);
+  second.done(false);
   assert.equal(desk.log, ["headers 200", "ended false"]);
 });
 
@@ -171,7 +200,7 @@ test("an exception of the host or of the receiver ends the exchange as failed", 
     throw new Error("full");
   };
   receiver.exchange();
-  receiver.requests[0].onReadable(1);
+  receiver.requests[0].readable(1);
   assert.equal(receiver.log, ["ended true"]);
 });
 

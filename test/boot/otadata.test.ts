@@ -5,19 +5,16 @@ import {
   activeEntry,
   crcMatches,
   decodeEntry,
-  encodeEntry,
   entryInvalid,
   entryValid,
-  makeEntry,
-  nextSequence,
   slotOfSequence,
   stateAborted,
   stateName,
   stateNew,
   stateUndefined,
   stateValid,
-  withState,
 } from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry, nextSequence, withState } from "../../src/boot/otadata-write.js";
 import { hex } from "../../src/bytes.js";
 
 const test = suite("otadata");

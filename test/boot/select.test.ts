@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeEntry, makeEntry, type OtadataEntry, stateName } from "../../src/boot/otadata.js";
+import { decodeEntry, type OtadataEntry, stateName } from "../../src/boot/otadata.js";
+import { makeEntry } from "../../src/boot/otadata-write.js";
 import { candidateOrder, chooseStart } from "../../src/boot/select.js";
 
 const test = suite("bootloader choice");

@@ -6,12 +6,12 @@ import {
   activeEntry,
   crcMatches,
   entryValid,
-  makeEntry,
   slotOfSequence,
   stateAborted,
   stateNew,
   stateValid,
 } from "../../src/boot/otadata.js";
+import { makeEntry } from "../../src/boot/otadata-write.js";
 import {
   Bench,
   benchRelease,

@@ -8,7 +8,7 @@ import {
 } from "../../hosts/simulator/network-faults.js";
 import { Prng } from "../../hosts/simulator/prng.js";
 import { OfferRequest } from "../../src/agent/offer.js";
-import type { Hal, HttpRequestOptions } from "../../src/hal.js";
+import type { Hal, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
 import { Bench, benchImage, benchRelease } from "../helpers/bench.js";
 import { randomBytes, randomFrom } from "../helpers/seed.js";
 
@@ -56,7 +56,8 @@ test("B1 200 from byte 0, a wrong Content-Range or 416 on a resume never misplac
 test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13065)", () => {
   for (let seed = 1; seed <= 500; seed++) {
     const random = new Prng(seed);
-    let request: HttpRequestOptions | null = null;
+    let receiver: HttpReceiver | null = null;
+    const request: HttpRequest = { read: () => random.below(3) * 100, close: () => undefined };
     let ends = 0;
     // The end is told from a timer; those that were cleared never run.
     let timers: { callback: () => void; delayMs: number }[] = [];
@@ -68,9 +69,9 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
     };
     const hal = {
       http: {
-        request: (options: HttpRequestOptions) => {
-          request = options;
-          return { read: () => random.below(3) * 100, close: () => undefined };
+        request: (_options: HttpRequestOptions, heard: HttpReceiver) => {
+          receiver = heard;
+          return request;
         },
       },
       timers: {
@@ -85,16 +86,18 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       },
     } as unknown as Hal;
     const target = { scheme: "http" as const, hostname: "h", port: 80, path: "/" };
-    new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), () => ends++).start();
+    const listener = { answered: () => ends++ };
+    new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), listener).start();
     runDue();
     for (let i = 0; i < 12; i++) {
-      const options = request as HttpRequestOptions | null;
+      const heard = receiver as HttpReceiver | null;
       const choice = random.below(4);
-      if (choice === 0) options?.onHeaders([200, 204, 307, 503][random.below(4)], new Map());
-      else if (choice === 1) options?.onReadable(random.below(6000));
-      else if (choice === 2 && i > 6) options?.onDone(random.below(2) === 0);
+      const status = [200, 204, 307, 503][random.below(4)];
+      if (choice === 0) heard?.headersReceived(request, status, new Map());
+      else if (choice === 1) heard?.dataReadable(request, random.below(6000));
+      else if (choice === 2 && i > 6) heard?.ended(request, random.below(2) === 0);
     }
-    (request as HttpRequestOptions | null)?.onDone(true);
+    (receiver as HttpReceiver | null)?.ended(request, true);
     runDue();
     assert.is(ends, 1, `seed ${seed}`);
   }

@@ -3,7 +3,19 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createBootControl } from "../../hosts/esp32/boot-control.js";
 import type { FlashPartition, Platform } from "../../hosts/esp32/platform.js";
-import { otadataEntryBytes, otadataSectorBytes } from "../../src/boot/otadata.js";
+import { EspOta } from "../../hosts/simulator/esp-ota.js";
+import { EspError } from "../../hosts/simulator/esp-partitions.js";
+import { Flash } from "../../hosts/simulator/flash.js";
+import { layoutFor } from "../../hosts/simulator/layout.js";
+import { Power } from "../../hosts/simulator/power.js";
+import {
+  otadataEntryBytes,
+  otadataSectorBytes,
+  statePendingVerify,
+  stateValid,
+} from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
+import { digest } from "../helpers/digest.js";
 import { bootCases, fromHex } from "../helpers/images.js";
 
 const test = suite("esp32/boot-control");
@@ -20,11 +32,28 @@ function otadataOf(boot: number): Uint8Array {
   return bytes;
 }
 
+const layout = layoutFor(65536);
+
+/** ESP-IDF's own view of the running slot with that boot record. */
+function stateOf(otadata: Uint8Array, runningSlot: number): number {
+  const [running] = layout.partitions.filter((one) => one.subtype === 0x10 + runningSlot);
+  const flash = new Flash({ power: new Power(), sizeBytes: layout.flashBytes });
+  flash.load(0xd000, otadata);
+  const { partitions } = layout;
+  const ota = new EspOta({ flash, partitions, running, digest, chipId: 0, chipRevision: 300 });
+  try {
+    return ["new", "pending-verify", "valid"].indexOf(ota.getStatePartition(running));
+  } catch (error) {
+    if (error instanceof EspError) return -1;
+    throw error;
+  }
+}
+
 /** The modes in which the slot beside `runningSlot` is opened. */
 function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
   const modes: string[] = [];
   const partition: FlashPartition = {
-    read: (into, offset) => into.set(otadata.subarray(offset, offset + into.length)),
+    read: (into, offset) => void into.set(otadata.subarray(offset, offset + into.length)),
     write: () => assert.unreachable(),
     eraseBlock: () => assert.unreachable(),
     status: () => ({ size: 65536, blockLength: 4096, blocks: 16 }),
@@ -37,7 +66,11 @@ function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
         return partition;
       },
     },
-    natives: { daruma_running_slot: () => runningSlot, daruma_slot_count: () => 2 },
+    natives: {
+      daruma_running_slot: () => runningSlot,
+      daruma_running_state: () => stateOf(otadata, runningSlot),
+      daruma_slot_count: () => 2,
+    },
   };
   createBootControl(platform as unknown as Platform).openSlot(1 - runningSlot);
   return modes;
@@ -45,6 +78,15 @@ function modesOf(otadata: Uint8Array, runningSlot: number): string[] {
 
 test("the other slot cannot be written while the running image is on trial", () => {
   assert.equal(modesOf(otadataOf(0), 1), ["r"]);
+});
+
+test("an older entry of the running slot does not hide that it is on trial", () => {
+  // Two entries of slot 1, as ESP-IDF before v6.0 left them: valid, then pending-verify.
+  const otadata = new Uint8Array(2 * otadataSectorBytes).fill(0xff);
+  otadata.set(encodeEntry(makeEntry(2, stateValid)), 0);
+  otadata.set(encodeEntry(makeEntry(4, statePendingVerify)), otadataSectorBytes);
+  assert.is(stateOf(otadata, 1), 2);
+  assert.equal(modesOf(otadata, 1), ["r"]);
 });
 
 test("the other slot can be written once the trial is over", () => {

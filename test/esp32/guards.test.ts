@@ -1,92 +1,20 @@
-/** Each way in which the SDK's network classes abort XS or hang, without our guard and with it. */
+/** What the SDK's network classes do on answers of a server, without our guard and with it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  guardedClient,
-  guardedResolver,
-  guardedSocket,
-  MonotonicClock,
-  type SocketClass,
-} from "../../hosts/esp32/guards.js";
+import { MonotonicClock } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
-import type { BoardOptions } from "../../hosts/simulator/board.js";
-import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
-import { habitClient } from "../../hosts/simulator/moddable-http.js";
+import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
-import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
+import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
+import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
 import type { ServerResponse } from "../../src/server/handler.js";
+import { digest } from "../helpers/digest.js";
 import { release, simulated } from "../helpers/simulated.js";
+import { aborts, ask, atFirst, installs, joined, wired } from "../helpers/wired.js";
 
 const test = suite("esp32/guards");
-
-interface Wiring {
-  readonly guarded: boolean;
-  readonly tls?: boolean;
-  readonly lookUpsMax?: number;
-  /** Changes what the server sends, while it returns something. */
-  readonly mangle?: (path: string, response: ServerResponse) => WireAnswer | null;
-  readonly agent?: SimulationOptions["agent"];
-}
-
-/** A device whose network is made of the habits, and the habits of its newest boot. */
-function wired(wiring: Wiring): { simulation: Simulation; habits: () => ModdableHabits } {
-  let newest: ModdableHabits | null = null;
-  const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
-    const habits = new ModdableHabits({
-      world: simulation.world,
-      run,
-      isAlive,
-      ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
-      server: (request) => {
-        const exchange = simulation.network.exchange(request, "updates.example.com");
-        if (exchange === null) throw new Error("the network is up");
-        const { response } = exchange.delivery;
-        const plain = { bytes: wireBytes(response), closes: false };
-        return wiring.mangle?.(request.path, response) ?? plain;
-      },
-    });
-    newest = habits;
-    const plain = habits.socketClass() as unknown as SocketClass;
-    const Socket = wiring.guarded ? guardedSocket(plain, habits.timer) : plain;
-    const io =
-      wiring.tls === true
-        ? habits.untrustedTlsClass(Socket as unknown as ReturnType<typeof habits.socketClass>)
-        : Socket;
-    const Resolver = wiring.guarded
-      ? guardedResolver(habits.net, habits.timer)
-      : habits.plainResolver;
-    return guardedClient(habitClient(habits), { io }, Resolver);
-  };
-  const simulation = simulated({ clientClass, agent: wiring.agent ?? {} });
-  const habits = (): ModdableHabits => {
-    if (newest === null) throw new Error("no boot yet");
-    return newest;
-  };
-  return { simulation, habits };
-}
-
-const aborts = (simulation: Simulation): number =>
-  simulation.timeline.filter((line) => line.text.includes("uncaught exception")).length;
-
-/** True when the device, left alone, installs release 2. */
-function installs(simulation: Simulation): boolean {
-  simulation.publish(release(2));
-  const isTold = (): boolean => simulation.reports().some((one) => one.sequenceNumber === 2);
-  simulation.run(isTold, 7_200_000);
-  return simulation.reports().at(-1)?.result === "updated" && simulation.runs(release(2).image);
-}
-
-/** The given answer the first `times` times that `path` is asked for; then the server's own. */
-function atFirst(
-  path: string,
-  times: number,
-  answer: (response: ServerResponse) => WireAnswer,
-): NonNullable<Wiring["mangle"]> {
-  let left = times;
-  return (asked, response) => (asked.includes(path) && left-- > 0 ? answer(response) : null);
-}
 
 test("a whole update runs over the SDK's habits, without an abort or a socket left open", () => {
   const { simulation, habits } = wired({ guarded: true });
@@ -96,6 +24,15 @@ test("a whole update runs over the SDK's habits, without an abort or a socket le
   simulation.run(() => false, 1000);
   assert.is(habits().openSockets, 0);
 });
+
+/** Release 3, whose image fills more than seven windows. */
+function largeRelease(): SimulatedRelease {
+  const image = buildImage(
+    { chipId: 0, version: "3", projectName: "x", sizeBytes: 42_000 },
+    digest,
+  );
+  return release(3, "healthy", image);
+}
 
 const garbage = { bytes: asciiBytes("SSH-2.0-dropbear\r\nmore\r\n"), closes: true };
 
@@ -118,19 +55,54 @@ test("a garbage status line is a failed exchange with the guard, and the update 
 });
 
 test("a certificate that is not trusted aborts XS without the guard", () => {
-  const { simulation } = wired({ guarded: false, tls: true });
+  const { simulation } = wired({ guarded: false, tls: true, untrusted: Number.POSITIVE_INFINITY });
   simulation.run(() => aborts(simulation) > 0, 600_000);
   assert.is(aborts(simulation), 1);
 });
 
 test("a certificate that is not trusted makes the server unreachable with the guard", () => {
-  const { simulation, habits } = wired({ guarded: true, tls: true });
+  const { simulation, habits } = wired({
+    guarded: true,
+    tls: true,
+    untrusted: Number.POSITIVE_INFINITY,
+  });
   simulation.run(() => false, 600_000);
   assert.is(aborts(simulation), 0);
   assert.is(simulation.board.boots, 1);
   assert.is(simulation.wire().length, 0);
   assert.is(habits().openSockets, 0);
 });
+
+test("an update goes on, and is told, once the certificate is trusted again", () => {
+  const { simulation } = wired({ guarded: true, tls: true, untrusted: 4 });
+  assert.ok(installs(simulation));
+  assert.is(aborts(simulation), 0);
+});
+
+test("a whole update runs over TLS, record by record, without an abort", () => {
+  const { simulation, habits } = wired({ guarded: true, tls: true });
+  const large = largeRelease();
+  simulation.publish(large);
+  simulation.run(() => simulation.reports().at(-1)?.sequenceNumber === 3, 7_200_000);
+  assert.ok(simulation.runs(large.image));
+  assert.is(aborts(simulation), 0);
+  assert.equal(simulation.violations(), []);
+  simulation.run(() => false, 60_000);
+  assert.is(habits().openSockets, 0);
+});
+
+for (const guarded of [false, true]) {
+  const outcome = guarded ? "breaks the connection with the guard" : "aborts XS without the guard";
+  test(`a damaged TLS record behind a good one ${outcome}`, () => {
+    const { simulation } = wired({ guarded, tls: true, damaged: 3 });
+    const large = largeRelease();
+    simulation.publish(large);
+    const isTold = (): boolean => simulation.reports().at(-1)?.sequenceNumber === 3;
+    simulation.run(() => isTold() || aborts(simulation) > 0, 7_200_000);
+    assert.is(aborts(simulation), guarded ? 0 : 1);
+    assert.is(simulation.runs(large.image), guarded);
+  });
+}
 
 test("a name that resolves after close opens a socket for good, without the guard", () => {
   const { simulation, habits } = wired({ guarded: false, agent: { stallTimeoutMs: 5 } });
@@ -151,28 +123,54 @@ test("a full look-up queue is a failed exchange, not an exception", () => {
   assert.not(simulation.timeline.some((line) => line.text.startsWith("fault")));
 });
 
-test("an answer without a length is an error of this connection only", () => {
-  const { simulation } = wired({
-    guarded: true,
-    mangle: atFirst(".bin", 2, (response) => ({
-      bytes: wireBytes(response, false),
-      closes: true,
-    })),
-  });
-  assert.ok(installs(simulation));
-  assert.is(aborts(simulation), 0);
-});
-
-test("a 304 that the client waits for without end is given up by the agent", () => {
-  const { simulation } = wired({
-    guarded: true,
-    mangle: atFirst("latest", 2, () => ({
-      bytes: asciiBytes("HTTP/1.1 304 Not Modified\r\n\r\n"),
+/** Ways of an answer after which the SDK's client waits for ever; the agent must not. */
+const endless: readonly (readonly [string, string, (response: ServerResponse) => WireAnswer])[] = [
+  [
+    "a 304 without a length",
+    "latest",
+    () => ({ bytes: asciiBytes("HTTP/1.1 304 Not Modified\r\n\r\n"), closes: false }),
+  ],
+  [
+    "a 100 before the answer",
+    "latest",
+    (response) => ({
+      bytes: joined(asciiBytes("HTTP/1.1 100 Continue\r\n\r\n"), wireBytes(response)),
       closes: false,
-    })),
+    }),
+  ],
+  [
+    "a body without a length on a connection that stays open",
+    ".bin",
+    (response) => ({ bytes: wireBytes(response, false), closes: false }),
+  ],
+  [
+    "a body without a length on a connection that is closed",
+    ".bin",
+    (response) => ({ bytes: wireBytes(response, false), closes: true }),
+  ],
+];
+for (const [name, path, answer] of endless) {
+  test(`${name} never completes for the client`, () => {
+    const { simulation, habits } = wired({ guarded: true, mangle: atFirst(path, 99, answer) });
+    simulation.run(() => false, 1000);
+    simulation.publish(release(2));
+    const completed: unknown[] = [];
+    const file = path === "latest" ? "latest.suit" : release(2).uri;
+    const { request } = ask(habits(), file, {
+      onReadable: (count) => request.read(new Uint8Array(count)),
+      onDone: (error) => completed.push(error),
+    });
+    simulation.run(() => false, 600_000);
+    assert.not(completed.includes(null));
   });
-  assert.ok(installs(simulation));
-});
+
+  test(`${name} is given up by the agent, and the update goes on`, () => {
+    const { simulation } = wired({ guarded: true, mangle: atFirst(path, 2, answer) });
+    assert.ok(installs(simulation));
+    assert.is(aborts(simulation), 0);
+    assert.equal(simulation.violations(), []);
+  });
+}
 
 test("a server that goes silent is given up by the agent, and the download resumes", () => {
   const { simulation } = wired({
@@ -186,15 +184,78 @@ test("a server that goes silent is given up by the agent, and the download resum
   assert.equal(simulation.violations(), []);
 });
 
-test("bytes that are not read are announced only once", () => {
+/** The release in two chunks of equal size, with a trailer, as RFC 9112 7.1 allows. */
+function chunked(response: ServerResponse): WireAnswer {
+  const { body } = response;
+  const bytes = new Uint8Array(body.lengthBytes);
+  body.read(0, bytes, 0, bytes.length);
+  const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+  const sized = joined(asciiBytes(`${head}${bytes.length.toString(16)}\r\n`), bytes);
+  return { bytes: joined(sized, asciiBytes("\r\n0\r\ndigest: none\r\n\r\n")), closes: false };
+}
+
+test("a chunk's trailer is an exception in a timer of the client, and aborts XS", () => {
+  const { simulation, habits } = wired({ guarded: true, mangle: atFirst("latest", 99, chunked) });
+  simulation.publish(release(2));
+  simulation.run(() => false, 1000);
+  const { request } = ask(habits(), "latest.suit", {
+    onReadable: (count) => request.read(new Uint8Array(count)),
+  });
+  simulation.run(() => aborts(simulation) > 0, 600_000);
+  assert.is(aborts(simulation), 1);
+});
+
+test("a chunked answer is a failed exchange for the agent, and the update goes on", () => {
+  for (const path of ["latest", ".bin"]) {
+    const { simulation } = wired({ guarded: true, mangle: atFirst(path, 3, chunked) });
+    assert.ok(installs(simulation), path);
+    assert.is(aborts(simulation), 0);
+  }
+});
+
+test("a report is delivered by its status, whatever the form of the answer's body", () => {
+  const taken = asciiBytes(
+    "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: y\r\n\r\n",
+  );
+  const { simulation } = wired({
+    guarded: true,
+    mangle: atFirst("reports", 99, () => ({ bytes: taken, closes: false })),
+  });
+  assert.ok(installs(simulation));
+  simulation.run(() => false, 3_600_000);
+  assert.is(aborts(simulation), 0);
+  const posts = simulation.wire().filter((one) => one.method === "POST");
+  assert.is(posts.length, 1, "told once");
+});
+
+test("the agent asks with GET and POST only: the answer to a HEAD never completes", () => {
   const { simulation, habits } = wired({ guarded: true });
-  simulation.run(() => simulation.wire().length > 0, 60_000);
-  const Socket = habits().socketClass();
+  assert.ok(installs(simulation));
+  const methods = new Set(simulation.wire().map((one) => one.method));
+  assert.equal([...methods].sort(), ["GET", "POST"]);
+  const completed: unknown[] = [];
+  ask(habits(), "latest.suit", { method: "HEAD", onDone: (error) => completed.push(error) });
+  simulation.run(() => false, 600_000);
+  assert.equal(completed, []);
+});
+
+test("bytes that are not read are announced only once; the agent reads all of them", () => {
+  const { simulation, habits } = wired({ guarded: true });
+  // More than seven windows.
+  const image = buildImage(
+    { chipId: 0, version: "3", projectName: "x", sizeBytes: 42_000 },
+    digest,
+  );
+  const large = release(3, "healthy", image);
+  simulation.publish(large);
+  const isTold = (): boolean => simulation.reports().at(-1)?.sequenceNumber === 3;
+  simulation.run(isTold, 7_200_000);
+  assert.ok(simulation.runs(large.image));
   const announced: number[] = [];
-  const socket = new Socket({ onReadable: (count) => announced.push(count) });
-  socket.write(asciiBytes("GET /example.com/lamp-v2/latest.suit HTTP/1.1\r\n\r\n"));
-  simulation.run(() => false, 60_000);
+  ask(habits(), large.uri, { onReadable: (count) => announced.push(count) });
+  simulation.run(() => false, 600_000);
   assert.is(announced.length, 1);
+  assert.ok(announced[0] < large.image.length);
 });
 
 test("an agent on a host with TLS takes an https URL only", () => {
@@ -207,7 +268,7 @@ test("an agent on a host with TLS takes an https URL only", () => {
     });
     board.run(() => false, 1000);
     const made = agent as Agent | null;
-    const abort = board.timeline.find((line) => line.text.includes("uncaught"));
+    const abort = board.timeline.find((line) => line.text.includes("XS abort"));
     if (made === null) throw new Error(abort?.text);
     return made;
   };

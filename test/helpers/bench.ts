@@ -21,12 +21,8 @@ import { type Cut, printCut } from "../../hosts/simulator/tear.js";
 import type { AgentOptions } from "../../src/agent/options.js";
 import type { Signer } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
-import {
-  decodeEntry,
-  encodeEntry,
-  type OtadataEntry,
-  type OtadataPair,
-} from "../../src/boot/otadata.js";
+import { decodeEntry, type OtadataEntry, type OtadataPair } from "../../src/boot/otadata.js";
+import { encodeEntry } from "../../src/boot/otadata-write.js";
 import { hex } from "../../src/bytes.js";
 import type { Attempt } from "../../src/journal/records.js";
 import { decodeAttempt, decodeConfirmed } from "../../src/journal/records.js";

@@ -6,8 +6,8 @@ import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 export const nodeDigest: DigestFactory = (algorithm): Digest => {
   const hash = createHash(algorithm.toLowerCase());
   return {
-    write(bytes, start, length) {
-      hash.update(bytes.subarray(start, start + length));
+    write(bytes) {
+      hash.update(bytes);
     },
     close() {
       return new Uint8Array(hash.digest());

@@ -17,6 +17,9 @@ export function reportBytes(changes: Record<number, unknown> = {}): Uint8Array {
     8: "software",
     9: "1.4.0",
     10: 5,
+    11: "unhandled exception: lamp",
+    12: 17 * 256 + 7,
+    13: 81_920,
     ...changes,
   };
   const map = new Map<number, unknown>();

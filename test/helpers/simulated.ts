@@ -23,9 +23,10 @@ const verifySignature = cachedVerifier();
 export function release(
   sequenceNumber: number,
   behaviour: Behaviour = "healthy",
+  image = imageOf("ok", sequenceNumber),
 ): SimulatedRelease {
   return makeRelease({
-    image: imageOf("ok", sequenceNumber),
+    image,
     signer,
     sequenceNumber,
     versionText: `${sequenceNumber}`,

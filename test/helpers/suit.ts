@@ -147,7 +147,7 @@ export interface BlockPieces {
 export function digestItemOf(manifest: Uint8Array): Uint8Array {
   const running = nodeDigest("SHA256");
   const item = cbor(manifest);
-  running.write(item, 0, item.length);
+  running.write(item);
   return cbor([-16, running.close()]);
 }
 

@@ -24,6 +24,7 @@ const subtypes = new Map([
   ["ota", 0],
   ["phy", 1],
   ["nvs", 2],
+  ["undefined", 6],
 ]);
 
 const numberOf = (names: ReadonlyMap<string, number>, text: string): number => {
@@ -75,6 +76,32 @@ for (const [file, flashBytes] of [
     assert.is(table.filter((one) => one.type === 0).length, 2);
     const [first, second] = table.filter((one) => one.type === 0);
     assert.is(first.sizeBytes, second.sizeBytes);
+  });
+
+  test(`${file} has a mod that runs, and room of the same size for two more`, () => {
+    const mods = partitions(file).filter((one) => ["xs", "mod_a", "mod_b"].includes(one.label));
+    // What XS maps (xsHost.c), and data partitions, which the flash module opens by their label.
+    assert.equal(
+      mods.map((one) => [one.label, one.type, one.subtype]),
+      [
+        ["xs", 0x40, 1],
+        ["mod_a", 1, 6],
+        ["mod_b", 1, 6],
+      ],
+    );
+    for (const { label, offset, sizeBytes } of mods) {
+      // The unit of the chip's memory map: no page of a mod shows anything else.
+      assert.is(offset % 0x10000, 0, label);
+      assert.is(sizeBytes % 0x10000, 0, label);
+      assert.is(sizeBytes, mods[0].sizeBytes, label);
+    }
+  });
+
+  test(`${file} has slots as large as 64 KB steps allow beside the mods`, () => {
+    const table = partitions(file);
+    const slotBytes = table.find((one) => one.label === "ota_0")?.sizeBytes ?? 0;
+    const modBytes = table.find((one) => one.label === "xs")?.sizeBytes ?? 0;
+    assert.ok(0x10000 + 2 * (slotBytes + 0x10000) + 3 * modBytes > flashBytes);
   });
 }
 

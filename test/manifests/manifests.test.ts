@@ -86,7 +86,7 @@ test("a folder or a file that does not exist is found out", () => {
     /directory not found/,
   );
   assert.throws(
-    () => resolveBuild(examples[0], edit("../dist/src/boot/chips", "../dist/src/boot/chipz")),
+    () => resolveBuild(examples[0], edit("../dist/src/boot/otadata", "../dist/src/boot/otadatum")),
     /no file matches/,
   );
   assert.throws(
@@ -107,6 +107,20 @@ test("every folder of the device's compiled code has its line", () => {
     .map((entry) => `dist/src/${entry.name}`);
   for (const folder of ["dist/src", ...device, "dist/hosts/esp32", "dist/vendor"]) {
     assert.ok(folders.has(folder), folder);
+  }
+});
+
+test("the guard for TLS comes with the manifest for TLS; no file of the host is left out", () => {
+  const plain = resolveBuild(examples[0]).modules;
+  const secure = resolveBuild(join(manifests, "esp32-tls.json"));
+  assert.not(plain.has("daruma-ota/tls"));
+  const reached = reach(secure, ["daruma-ota/tls", "daruma-ota/esp32"], hostModules(secure));
+  assert.ok(reached.has("daruma-ota/hosts/esp32/tls"));
+  assert.ok(secure.declarations.has("daruma-ota/tls"));
+  for (const file of readdirSync(join(root, "dist/hosts/esp32"))) {
+    if (!file.endsWith(".js")) continue;
+    const name = `daruma-ota/hosts/esp32/${file.slice(0, -3)}`;
+    assert.ok(secure.modules.has(name), `${file} is in no manifest`);
   }
 });
 

@@ -10,10 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { buildImage } from "../../src/author/esp-image.js";
+import { digest } from "../helpers/digest.js";
 import { reach, resolveBuild } from "../helpers/moddable-manifest.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
@@ -78,6 +80,34 @@ test("the package has code, declarations, manifests and C, and nothing else", (c
   for (const path of wanted) assert.ok(context.files.includes(path), path);
 });
 
+test("no tool of this repository is in it: an entry reaches every compiled file", (context) => {
+  const pack = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const pending = Object.values<string>(pack.bin);
+  for (const entry of Object.values<Record<string, string>>(pack.exports)) {
+    pending.push(...Object.values(entry));
+  }
+  const reached = new Set<string>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const path = normalize(next);
+    if (reached.has(path)) continue;
+    reached.add(path);
+    // Types have a file of code too, an empty one; code has declarations.
+    pending.push(path.replace(/\.(d\.ts|js)$/, (end) => (end === ".js" ? ".d.ts" : ".js")));
+    const code = readFileSync(join(root, path), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+    for (const [, specifier] of code.matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)) {
+      const target = join(dirname(path), specifier);
+      pending.push(path.endsWith(".d.ts") ? target.replace(/\.js$/, ".d.ts") : target);
+    }
+  }
+  const compiled = context.files.filter((path) => /^dist\/(src|hosts)\//.test(path));
+  assert.equal(
+    compiled.filter((path) => !reached.has(path)),
+    [],
+    "a tool belongs into the exceptions of files in package.json",
+  );
+  assert.equal([...reached].filter((path) => !compiled.includes(path)).sort(), []);
+});
+
 test("every file that package.json names is in the package", (context) => {
   const pack = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const named = [...Object.values<string>(pack.bin)];
@@ -86,6 +116,25 @@ test("every file that package.json names is in the package", (context) => {
   }
   assert.ok(named.length > 10);
   for (const path of named) assert.ok(context.files.includes(path.replace("./", "")), path);
+});
+
+test("its command line runs where it is installed", (context) => {
+  const cli = join(context.dir, "node_modules/daruma-ota/dist/hosts/node/cli.js");
+  const daruma = (...args: string[]) =>
+    spawnSync(process.execPath, [cli, ...args], { cwd: context.dir, encoding: "utf8" });
+  assert.is(daruma("keygen", "--out", "keys").status, 0);
+  for (const version of ["1", "2"]) {
+    const image = buildImage({ chipId: 0, version, projectName: "x", sizeBytes: 9008 }, digest);
+    writeFileSync(join(context.dir, `${version}.bin`), image);
+  }
+  const release = ["--vendor", "example.com", "--class", "lamp-v2", "--uri", "2.bin"];
+  const packed = daruma(
+    ...["pack", "--image", "2.bin", "--key", "keys/release.key.pem", "--sequence", "2"],
+    ...[...release, "--out", "app.suit"],
+  );
+  assert.is(packed.status, 0, packed.stderr);
+  const run = daruma("simulate", "--old", "1.bin", "--new", "2.bin");
+  assert.is(run.status, 0, run.stdout + run.stderr);
 });
 
 test("a Moddable application resolves all modules from its node_modules", (context) => {
@@ -139,7 +188,9 @@ for (const skipLibCheck of [true, false]) {
       join(dir, "device.ts"),
       `import { Agent, BootCheck, explain, type Hal, trustAnchorOf } from "daruma-ota";
 import { capabilities } from "daruma-ota/boot";
-declare const hal: Hal;
+import { connectWifi, createHal } from "daruma-ota/esp32";
+const hal: Hal = createHal();
+export const wifi = connectWifi({ SSID: "home" });
 const boot = new BootCheck(hal);
 const findings = boot.run();
 if (findings !== null && (findings.capabilities & capabilities.rollbackBuilt) === 0) {
@@ -188,5 +239,18 @@ for (const example of ["minimal", "node-like"]) {
     assert.is(typeCheck(dir, [...ambient, main], options), "");
   });
 }
+
+test("the lines of the README for HTTPS type-check", ({ dir }) => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const start = readme.indexOf("```ts\n", readme.indexOf("### HTTPS")) + 6;
+  const lines = readme.slice(start, readme.indexOf("```", start));
+  assert.match(lines, "createHal({ tls:");
+  const ambient = 'declare module "Resource" {\n  export default class Resource {\n';
+  writeFileSync(join(dir, "sdk.d.ts"), `${ambient}    constructor(path: string);\n  }\n}\n`);
+  const head = 'import { createHal } from "daruma-ota/esp32";\n';
+  writeFileSync(join(dir, "https.ts"), `${head}${lines}hal.log("made");\n`);
+  const options = { types: [], module: "preserve", moduleResolution: "bundler" };
+  assert.is(typeCheck(dir, ["sdk.d.ts", "https.ts"], options), "");
+});
 
 test.run();

@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -217,12 +226,38 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
     const key = await fetch(`${url}/example.com/lamp-v2/release.key.pem`);
     assert.is(key.status, 404);
     await key.text();
-    const taken = daruma(dir, "serve", "--dir", ".", "--port", String(port), "--json");
+    refusal(daruma(dir, "serve", "--dir", ".", "--port", "0", "--json"), "dir-locked");
+    mkdirSync(join(dir, "empty"));
+    const taken = daruma(dir, "serve", "--dir", "empty", "--port", String(port), "--json");
     refusal(taken, "port-unusable");
+    assert.equal(readdirSync(join(dir, "empty")), [], "no lock is left behind");
   } finally {
     child.kill("SIGTERM");
   }
   assert.is(await ended, 0);
+  assert.not(readdirSync(dir).includes("serve.lock"));
+});
+
+test("serve says at start what devices would not get", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  const releases = packArgs.slice(0, -1).concat("releases/new/app.suit");
+  assert.is(daruma(dir, ...releases).code, 0);
+  const serve = (): Run => daruma(dir, "serve", "--dir", "releases", "--port", "0", "--json");
+  refusal(serve(), "payload-missing");
+  assert.match(serve().out, "there is no file new/app.bin to send; copy the image there");
+  writeFileSync(join(dir, "releases/new/app.bin"), imageOf("ok", 2));
+  refusal(serve(), "payload-mismatch");
+  assert.equal(readdirSync(join(dir, "releases")), ["new"], "no lock is left behind");
+});
+
+test("pack refuses an image for another chip than the one that was asked for", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  refusal(daruma(dir, ...packArgs, "--chip", "esp32c3", "--json"), "chip-mismatch");
+  assert.not(readdirSync(dir).includes("app.suit"));
+  refusal(daruma(dir, ...packArgs, "--chip", "esp8266", "--json"), "usage", 2);
+  const packed = daruma(dir, ...packArgs, "--chip", "esp32");
+  assert.is(packed.code, 0, packed.err);
+  assert.match(packed.out, "2048 bytes for esp32,");
 });
 
 test("names in an image cannot command the terminal", ({ dir }) => {

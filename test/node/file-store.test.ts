@@ -227,7 +227,7 @@ test("a directory that is none is refused", (context) => {
 function digestHex(text: string): string {
   const digest = nodeDigest("SHA256");
   const bytes = Buffer.from(text);
-  digest.write(bytes, 0, bytes.length);
+  digest.write(bytes);
   return Buffer.from(digest.close()).toString("hex");
 }
 

@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeDigest } from "../../hosts/node/digest.js";
+import { CliError } from "../../hosts/node/errors.js";
 import { generateKeys, loadSigner } from "../../hosts/node/keys.js";
 import { type RunningServer, type ServerLimits, startServer } from "../../hosts/node/server.js";
 import { packRelease } from "../../src/author/envelope.js";
@@ -110,7 +112,24 @@ test("reports are stored once and survive a restart", async (context) => {
   assert.is((await post(second.url, reportBytes())).status, 204);
   const status = await (await fetch(`${second.url}/status.json`)).text();
   assert.is(JSON.parse(status).reportsStored, 1);
-  assert.match(await (await fetch(`${second.url}/status`)).text(), "lamp-0001");
+  const page = await (await fetch(`${second.url}/status`)).text();
+  assert.match(page, "lamp-0001");
+  assert.match(page, "unhandled exception: lamp");
+  const stored = JSON.parse(readFileSync(join(context.dir, "reports.jsonl"), "utf8"));
+  assert.is(stored.abort, "unhandled exception: lamp");
+  assert.is(stored.engineVersion, "17.7");
+});
+
+test("an abort text that is too long or no text is refused and not stored", async (context) => {
+  const { url } = await start(context);
+  const hostile = ["x".repeat(97), "", "a\u001b]0;x\u0007", "a\nb", "\u202e", new Uint8Array(9), 7];
+  for (const abort of hostile) {
+    const body = Buffer.from(reportBytes({ 11: abort }));
+    const answer = await fetch(`${url}${base}/reports`, { method: "POST", body });
+    assert.is(answer.status, 400, String(abort));
+    assert.match(await answer.text(), "report-malformed");
+  }
+  assert.not(existsSync(join(context.dir, "reports.jsonl")));
 });
 
 test("keys, neighbours and paths outside are not served", async (context) => {
@@ -166,11 +185,57 @@ test("the absolute form of a target is taken", async (context) => {
   assert.match(await raw(port, head), /^HTTP\/1\.1 200 /);
 });
 
+test("a second server on the directory is refused, one after the first is not", async (context) => {
+  const first = await start(context);
+  await assertRejects(startServer({ dir: context.dir }), "dir-locked");
+  await assertRejects(startServer({ dir: `${context.dir}/r/..` }), "dir-locked");
+  await first.close();
+  assert.not(existsSync(join(context.dir, "serve.lock")));
+  await start(context);
+});
+
+test("the lock of a server that is gone is taken over, an unclear one is not", async (context) => {
+  const path = join(context.dir, "serve.lock");
+  // A process that has ended; then our own number, left by an earlier process that had it.
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  for (const stale of [pid, process.pid]) {
+    writeFileSync(path, `${stale}\n`);
+    const server = await startServer({ dir: context.dir });
+    assert.is(readFileSync(path, "utf8"), `${process.pid}\n`);
+    await server.close();
+  }
+  for (const unclear of ["", "x", "-1", `${process.ppid}`]) {
+    writeFileSync(path, unclear);
+    await assertRejects(startServer({ dir: context.dir }), "dir-locked");
+    assert.is(readFileSync(path, "utf8"), unclear);
+  }
+});
+
+test("a payload that is missing or another one is found when it is asked for", async (context) => {
+  const checked = { dir: context.dir, checksPayloads: true };
+  context.servers.push(await startServer(checked));
+  await context.servers[0].close();
+  writeFileSync(join(context.dir, "r/app.bin"), payload.subarray(1));
+  await assertRejects(startServer(checked), "payload-mismatch");
+  rmSync(join(context.dir, "r/app.bin"));
+  await assertRejects(startServer(checked), "payload-missing");
+  assert.not(existsSync(join(context.dir, "serve.lock")));
+  const { url } = await start(context);
+  assert.is((await fetch(`${url}${base}/app.bin`)).status, 404);
+});
+
+async function assertRejects(outcome: Promise<unknown>, code: string): Promise<void> {
+  const [{ status, ...rest }] = await Promise.allSettled([outcome]);
+  assert.is(status, "rejected");
+  const { reason } = rest as { reason: unknown };
+  assert.ok(reason instanceof CliError && reason.code === code, String(reason));
+}
+
 test("a directory or a port that cannot be used rejects", async (context) => {
   const { port } = await start(context);
   const failures = [
     startServer({ dir: join(context.dir, "absent") }),
-    startServer({ dir: context.dir, port }),
+    startServer({ dir: join(context.dir, "r"), port }),
   ];
   for (const outcome of await Promise.allSettled(failures)) assert.is(outcome.status, "rejected");
 });

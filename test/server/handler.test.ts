@@ -235,6 +235,16 @@ test("a report that cannot be stored is asked for again", () => {
   assert.is(store.reports().length, 1);
 });
 
+test("the status page shows why JavaScript aborted, and the engine", () => {
+  const { ask, store } = desk();
+  ask("POST", "/v.com/lamp/reports", {}, reportBytes());
+  assert.is(store.reports()[0].abort, "unhandled exception: lamp");
+  const { bytes } = ask("GET", "/status");
+  const text = asciiText(bytes, 0, bytes.length);
+  assert.match(text, "17.7");
+  assert.match(text, "unhandled exception: lamp");
+});
+
 test("malformed and oversized reports are refused", () => {
   const { ask, store } = desk();
   const path = "/v.com/lamp/reports";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { asciiBytes } from "../../src/bytes.js";
 import { decodeReport } from "../../src/server/report.js";
 import { reportBytes } from "../helpers/report-bytes.js";
 
@@ -18,14 +19,21 @@ test("a sound report", () => {
     resetReason: "software",
     versionText: "1.4.0",
     capabilities: 5,
+    abort: "unhandled exception: lamp",
+    engineVersion: "17.7",
+    leastFreeHeapBytes: 81_920,
   });
 });
 
-test("keys 7, 9 and 10 may be absent", () => {
-  const report = decodeReport(reportBytes({ 7: undefined, 9: undefined, 10: undefined }));
+test("keys 7 and 9 to 13 may be absent", () => {
+  const absent = { 7: undefined, 9: undefined, 10: undefined, 11: undefined, 12: undefined };
+  const report = decodeReport(reportBytes({ ...absent, 13: undefined }));
   assert.is(report?.runningDigest, null);
   assert.is(report?.versionText, null);
   assert.is(report?.capabilities, null);
+  assert.is(report?.abort, null);
+  assert.is(report?.engineVersion, null);
+  assert.is(report?.leastFreeHeapBytes, null);
 });
 
 test("every other key is required", () => {
@@ -54,6 +62,17 @@ test("wrong types, sizes, words and keys are refused", () => {
     { 9: "x".repeat(33) },
     { 0: 1 },
     { 11: 1 },
+    { 11: "" },
+    { 11: "x".repeat(97) },
+    { 11: "line\nfeed" },
+    { 11: "\u001b[2J" },
+    { 11: "caf\u00e9" },
+    { 11: asciiBytes("bytes") },
+    { 12: -1 },
+    { 12: "17.7" },
+    { 13: -1 },
+    { 13: 1.5 },
+    { 14: 1 },
   ];
   for (const changes of wrong) {
     assert.is(
@@ -62,6 +81,13 @@ test("wrong types, sizes, words and keys are refused", () => {
       JSON.stringify(Object.entries(changes)[0][0]),
     );
   }
+});
+
+test("the longest text of an abort is taken, and a device that knows no engine", () => {
+  const abort = "~".repeat(96);
+  const report = decodeReport(reportBytes({ 11: abort, 12: 0 }));
+  assert.is(report?.abort, abort);
+  assert.is(report?.engineVersion, null);
 });
 
 test("trailing and missing bytes are refused", () => {

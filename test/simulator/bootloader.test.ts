@@ -4,7 +4,7 @@ import { runBootloader } from "../../hosts/simulator/bootloader.js";
 import { explainBoot } from "../../hosts/simulator/explain-boot.js";
 import { Flash } from "../../hosts/simulator/flash.js";
 import { Power } from "../../hosts/simulator/power.js";
-import { encodeEntry } from "../../src/boot/otadata.js";
+import { encodeEntry } from "../../src/boot/otadata-write.js";
 import { hex } from "../../src/bytes.js";
 import { crypto } from "../helpers/digest.js";
 import { type BootCase, bootCases, caseFlash, fromHex } from "../helpers/images.js";

@@ -5,7 +5,8 @@ import { EspOta, otaWithSequentialWrites } from "../../hosts/simulator/esp-ota.j
 import { EspError } from "../../hosts/simulator/esp-partitions.js";
 import { Flash } from "../../hosts/simulator/flash.js";
 import { Power } from "../../hosts/simulator/power.js";
-import { decodeEntry, encodeEntry, makeEntry, stateName } from "../../src/boot/otadata.js";
+import { decodeEntry, stateName } from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
 import { encodePartitions, type Partition } from "../../src/boot/partitions.js";
 import { crypto, digest, md5 } from "../helpers/digest.js";
 import { imageOf } from "../helpers/images.js";

@@ -1,7 +1,7 @@
 /** The pure parts give the same answers on XS as on Node, and the known answers on both. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { encodeEntry, makeEntry } from "../../src/boot/otadata.js";
+import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
 import { asciiBytes } from "../../src/bytes.js";
 import { emptyAttempt, encodeAttempt, encodeConfirmed } from "../../src/journal/records.js";
 import { rfc8032Vectors } from "../crypto/rfc8032.js";

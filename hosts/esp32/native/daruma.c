@@ -12,6 +12,7 @@
 #include "esp_partition.h"
 #include "esp_task_wdt.h"
 #include "sdkconfig.h"
+#include "xsCommon.h"
 
 /* Index of the running OTA slot; -1 for the factory partition. */
 int32_t daruma_running_slot(void)
@@ -23,6 +24,16 @@ int32_t daruma_running_slot(void)
 	    running->subtype >= ESP_PARTITION_SUBTYPE_APP_OTA_MAX)
 		return -1;
 	return (int32_t)running->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN;
+}
+
+/* State of the running slot's otadata entry (esp_ota_img_states_t); -1 when it has none. */
+int32_t daruma_running_state(void)
+{
+	esp_ota_img_states_t state;
+	const esp_partition_t *running = esp_ota_get_running_partition();
+	if (running == NULL || esp_ota_get_state_partition(running, &state) != ESP_OK)
+		return -1;
+	return (int32_t)state;
 }
 
 /* Number of OTA slots in the partition table. */
@@ -151,6 +162,12 @@ int32_t daruma_watchdog_disarm(void)
 }
 
 #endif
+
+/* Version of the engine, 256 * major + minor: that of the mods which it can run (xsAPI.c). */
+int32_t daruma_xs_version(void)
+{
+	return XS_MAJOR_VERSION * 256 + XS_MINOR_VERSION;
+}
 
 /* Base MAC address as 12 hexadecimal digits; "000000000000" when it cannot be read. Static. */
 const char *daruma_device_id(void)

@@ -1,7 +1,8 @@
 /** `daruma boot`: what the bootloader does with a raw flash file, and why. */
 
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { type Chip, chipByName, chipNames } from "../../../src/boot/chips.js";
+import { type Chip, chipById, chipByName, chipNames } from "../../../src/boot/chips.js";
+import { descriptorBytes, descriptorOffset, parseImageHeader } from "../../../src/boot/image.js";
 import { crcMatches, type OtadataEntry, stateName } from "../../../src/boot/otadata.js";
 import { type BootReason, type BootResult, runBootloader } from "../../simulator/bootloader.js";
 import { explainBoot } from "../../simulator/explain-boot.js";
@@ -15,6 +16,7 @@ export type BootErrorCode =
   | "file-unreadable"
   | "file-unwritable"
   | "flash-size"
+  | "application-image"
   | "otadata-misaligned";
 
 export class BootCommandError extends Error {
@@ -143,11 +145,30 @@ function readFlash(file: string): Uint8Array {
     if (error instanceof BootCommandError) throw error;
     throw new BootCommandError("file-unreadable", `${file}: cannot be read (${codeOf(error)})`);
   }
+  const image = applicationImage(content);
+  if (image !== null) {
+    throw new BootCommandError(
+      "application-image",
+      `${file}: this is ${image}, not a flash; name a dump of the whole flash (esptool read_flash)`,
+    );
+  }
   if (content.length < flashBytesMin || content.length > flashBytesMax) {
     const bounds = "a raw flash has 0x9000 bytes (the end of the partition table) to 128 MB";
     throw new BootCommandError("flash-size", `${file}: ${content.length} bytes; ${bounds}`);
   }
   return content;
+}
+
+/**
+ * What the file is when it is an application's image; else null. The flash of newer chips begins
+ * with an image too, the bootloader's, which has no application descriptor.
+ */
+function applicationImage(content: Uint8Array): string | null {
+  const parsed = parseImageHeader(content.subarray(0, descriptorOffset + descriptorBytes));
+  if (!parsed.ok || parsed.header.descriptor === null) return null;
+  const { chipId, descriptor } = parsed.header;
+  const chip = chipById(chipId)?.name ?? `a chip with id ${chipId}`;
+  return `the image of the application "${descriptor.projectName}" for ${chip}`;
 }
 
 function writeFlash(file: string, content: Uint8Array): void {

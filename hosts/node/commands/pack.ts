@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { resolveUri } from "../../../src/agent/url.js";
 import { PackError, packRelease } from "../../../src/author/envelope.js";
+import { chipByName, chipNames } from "../../../src/boot/chips.js";
 import { hex } from "../../../src/bytes.js";
 import { digestOf } from "../../../src/crypto/digest.js";
 import type { HttpScheme } from "../../../src/hal.js";
@@ -23,6 +24,8 @@ export interface PackOptions {
   readonly version?: string;
   readonly vendor: string;
   readonly class: string;
+  /** The chip that the image must be for; any when absent. */
+  readonly chip?: string;
   readonly uri: string;
   readonly out: string;
 }
@@ -55,6 +58,13 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
     throw new CliError("uri-unsupported", `no device would fetch "${options.uri}"; see the README`);
   }
   const image = checkImage(options.image);
+  if (options.chip !== undefined && options.chip !== image.chip) {
+    throw new CliError(
+      "chip-mismatch",
+      `${options.image} is for ${image.chip}, not for ${options.chip}; no ${options.chip} would ` +
+        "take it: name the image that was built for it",
+    );
+  }
   const signer = loadSigner(options.key, warn);
   const versionText = options.version ?? image.version;
   if (options.version !== undefined && options.version !== image.version) {
@@ -120,6 +130,7 @@ export function registerPack(program: Command): void {
     .option("--version <text>", "for people; default: the version in the image")
     .requiredOption("--vendor <domain>", "vendor's domain name")
     .requiredOption("--class <name>", "device class")
+    .option("--chip <name>", "refuse an image for another chip", chipOf)
     .requiredOption("--uri <path>", "where devices fetch the image, relative to the envelope")
     .requiredOption("--out <file>", "envelope to write")
     .option("--json", "print JSON")
@@ -134,6 +145,11 @@ Examples:
     .action((options: PackOptions & { json?: boolean }) => {
       printResult(packFile(options, printWarning), options.json === true, renderPack);
     });
+}
+
+function chipOf(text: string): string {
+  if (chipByName(text) !== null) return text;
+  throw new CliError("usage", `--chip ${text} is none of ${chipNames().join(", ")}`, 2);
 }
 
 function sequenceOf(text: string): number {

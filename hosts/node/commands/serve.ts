@@ -10,17 +10,22 @@ export interface ServeOptions {
   readonly json?: boolean;
 }
 
-/** Starts the update server. Throws CliError "dir-unusable" or "port-unusable". */
+/**
+ * Starts the update server. Throws CliError "dir-unusable", "dir-locked", "payload-missing",
+ * "payload-mismatch" or "port-unusable".
+ */
 export async function serveDirectory(options: ServeOptions): Promise<RunningServer> {
   try {
     return await startServer({
       dir: options.dir,
       port: options.port,
       hostname: options.host,
+      checksPayloads: true,
       onWarning: printWarning,
       onRequest: (line) => process.stderr.write(`${line}\n`),
     });
   } catch (error) {
+    if (error instanceof CliError) throw error;
     const code = systemCode(error);
     if (["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND"].includes(code)) {
       throw new CliError(

@@ -4,23 +4,23 @@ import Timer from "timer";
 
 export class Flow {
   handled = 0;
-  #busy = false;
+  private busy = false;
 
   constructor(intervalMs: number) {
-    Timer.repeat(() => this.#message(), intervalMs);
+    Timer.repeat(() => this.message(), intervalMs);
   }
 
   /** True between messages: nothing would be lost by a restart. */
   get isSafe(): boolean {
-    return !this.#busy;
+    return !this.busy;
   }
 
-  #message(): void {
-    if (this.#busy) return;
-    this.#busy = true;
+  private message(): void {
+    if (this.busy) return;
+    this.busy = true;
     Timer.set(() => {
       this.handled++;
-      this.#busy = false;
+      this.busy = false;
     }, 200);
   }
 }

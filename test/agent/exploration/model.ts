@@ -18,8 +18,6 @@ import {
   activeEntry,
   crcMatches,
   entryValid,
-  makeEntry,
-  nextSequence,
   type OtadataEntry,
   type OtadataPair,
   sequenceErased,
@@ -30,6 +28,7 @@ import {
   stateUndefined,
   stateValid,
 } from "../../../src/boot/otadata.js";
+import { makeEntry, nextSequence } from "../../../src/boot/otadata-write.js";
 import { candidateOrder, chooseStart, initialRewrite } from "../../../src/boot/select.js";
 import type { ResetReason, SlotState } from "../../../src/hal.js";
 import { type Phase, phases } from "../../../src/journal/records.js";

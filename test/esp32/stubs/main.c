@@ -9,6 +9,7 @@
 #include "esp_task_wdt.h"
 
 int32_t daruma_running_slot(void);
+int32_t daruma_running_state(void);
 int32_t daruma_slot_count(void);
 int32_t daruma_stage(int32_t slot);
 int32_t daruma_mark_invalid(void);
@@ -17,6 +18,7 @@ int32_t daruma_validation_enabled(void);
 int32_t daruma_watchdog_arm(uint32_t timeout_ms);
 int32_t daruma_watchdog_feed(void);
 int32_t daruma_watchdog_disarm(void);
+int32_t daruma_xs_version(void);
 const char *daruma_device_id(void);
 
 static esp_partition_t running = {ESP_PARTITION_TYPE_APP, 0x11};
@@ -26,6 +28,14 @@ static int initialised;
 const esp_partition_t *esp_ota_get_running_partition(void)
 {
 	return &running;
+}
+
+esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition, esp_ota_img_states_t *state)
+{
+	if (partition->subtype == ESP_PARTITION_SUBTYPE_APP_FACTORY)
+		return ESP_ERR_NOT_SUPPORTED;
+	*state = ESP_OTA_IMG_PENDING_VERIFY;
+	return ESP_OK;
 }
 
 uint8_t esp_ota_get_app_partition_count(void)
@@ -99,8 +109,10 @@ esp_err_t esp_task_wdt_delete_user(esp_task_wdt_user_handle_t user_handle)
 int main(void)
 {
 	printf("running %d\n", (int)daruma_running_slot());
+	printf("state %d\n", (int)daruma_running_state());
 	running.subtype = ESP_PARTITION_SUBTYPE_APP_FACTORY;
 	printf("factory %d\n", (int)daruma_running_slot());
+	printf("factory-state %d\n", (int)daruma_running_state());
 	printf("count %d\n", (int)daruma_slot_count());
 	printf("stage0 0x%x\n", (unsigned)daruma_stage(0));
 	printf("stage2 0x%x\n", (unsigned)daruma_stage(2));
@@ -108,6 +120,7 @@ int main(void)
 	printf("invalid 0x%x\n", (unsigned)daruma_mark_invalid());
 	printf("rollback %d\n", (int)daruma_rollback_enabled());
 	printf("validation %d\n", (int)daruma_validation_enabled());
+	printf("xs 0x%x\n", (unsigned)daruma_xs_version());
 	printf("id %s\n", daruma_device_id());
 	printf("feed-early 0x%x\n", (unsigned)daruma_watchdog_feed());
 	printf("arm 0x%x\n", (unsigned)daruma_watchdog_arm(30000));

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BootCommandError, bootFiles, renderBoot } from "../../../hosts/node/commands/boot.js";
-import { bootCases, caseFlash } from "../../helpers/images.js";
+import { buildImage } from "../../../src/author/esp-image.js";
+import { digest } from "../../helpers/digest.js";
+import { bootCases, caseFlash, imageOf } from "../../helpers/images.js";
 
 const test = suite("daruma boot");
 let folder = "";
@@ -66,6 +68,37 @@ test("bad input gives a code, never a stack", () => {
   const [report] = bootFiles([save("least.bin", new Uint8Array(0x9000 + 3))], options);
   assert.is(report.reason, "partition-table-invalid");
   assert.ok(report.reset);
+});
+
+test("an application's image is named as what it is, not taken for a flash", () => {
+  const options = { chip: "esp32", write: false };
+  for (const [chipId, chip] of [
+    [0, "esp32"],
+    [5, "esp32c3"],
+    [99, "a chip with id 99"],
+  ] as const) {
+    for (const sizeBytes of [2048, 0x9000]) {
+      const image = buildImage({ chipId, version: "1", projectName: "lamp", sizeBytes }, digest);
+      assert.throws(
+        () => bootFiles([save("app.bin", image)], options),
+        (error: unknown) =>
+          error instanceof BootCommandError &&
+          error.code === "application-image" &&
+          error.message.includes(`"lamp" for ${chip}, not a flash`),
+      );
+    }
+  }
+});
+
+test("a flash that begins with its bootloader, as newer chips have it, is one", () => {
+  const flash = caseFlash(bootCases()[0]);
+  // An image header without the descriptor of an application (esp_bootloader_desc: magic 80).
+  const bootloader = imageOf("ok").subarray(0, 288);
+  bootloader.fill(0, 32);
+  bootloader[32] = 80;
+  flash.set(bootloader, 0);
+  const [report] = bootFiles([save("c3.bin", flash)], { chip: "esp32", write: false });
+  assert.is(report.slot, "ota_0");
 });
 
 test("a file of any size is a chip of that size: a slot past its end spoils the table", () => {

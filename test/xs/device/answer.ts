@@ -11,8 +11,8 @@ class NativeDigest {
     this.#digest = digestOpen(algorithm);
   }
 
-  write(bytes: Uint8Array, start: number, length: number): void {
-    digestFeed(this.#digest, bytes.subarray(start, start + length));
+  write(bytes: Uint8Array): void {
+    digestFeed(this.#digest, bytes);
   }
 
   close(): Uint8Array {

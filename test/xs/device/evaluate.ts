@@ -7,7 +7,9 @@ import { reconcile } from "../../../src/agent/reconcile.js";
 import { pollDelayMs, retryDelayMs } from "../../../src/agent/schedule.js";
 import { decimal, parseHttpUrl, resolveUri } from "../../../src/agent/url.js";
 import { parseImageHeader } from "../../../src/boot/image.js";
-import { activeEntry, crcMatches, decodeEntry, encodeEntry } from "../../../src/boot/otadata.js";
+import { chipIdOfHead } from "../../../src/boot/image-head.js";
+import { activeEntry, crcMatches, decodeEntry } from "../../../src/boot/otadata.js";
+import { encodeEntry } from "../../../src/boot/otadata-write.js";
 import { asciiText, hex, readU32 } from "../../../src/bytes.js";
 import { CborReader } from "../../../src/cbor/reader.js";
 import { crc32 } from "../../../src/crc.js";
@@ -189,7 +191,7 @@ export function evaluate(
       return show([pair, activeEntry(pair), pair.map(crcMatches), pair.map(encodeEntry)]);
     }
     case kinds.imageHeader:
-      return show(parseImageHeader(first));
+      return show([parseImageHeader(first), chipIdOfHead(first)]);
     case kinds.records:
       return records(first);
     case kinds.url: {

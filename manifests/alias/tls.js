@@ -1,0 +1,1 @@
+export * from "daruma-ota/hosts/esp32/tls";

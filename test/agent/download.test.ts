@@ -1,0 +1,205 @@
+/** The download against a slot and a connection that the test holds, in pieces of any size. */
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Download, type DownloadEnd } from "../../src/agent/download.js";
+import type { Hal, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
+import type { Progress } from "../../src/journal/records.js";
+import type { Reason } from "../../src/reasons.js";
+import type { Release } from "../../src/suit/manifest.js";
+import { imageOf } from "../helpers/images.js";
+import { seed } from "../helpers/seed.js";
+
+const test = suite("agent/download");
+
+const blockBytes = 4096;
+const head = imageOf("ok").slice(0, 24);
+
+/** `sizeBytes` that begin as an image does. */
+function imageBytes(sizeBytes: number): Uint8Array {
+  const bytes = Uint8Array.from({ length: sizeBytes }, (_, index) => (index * 31) & 0xff);
+  bytes.set(head);
+  return bytes;
+}
+
+/** A device with one slot, and what the download does to it. */
+class Rig {
+  readonly slot: Uint8Array;
+  readonly erased: number[] = [];
+  readonly saved: Progress[] = [];
+  readonly ends: string[] = [];
+  feeds = 0;
+  forgotten = 0;
+  receiver: HttpReceiver | null = null;
+  options: HttpRequestOptions | null = null;
+  readonly #image: Uint8Array;
+  #sent = 0;
+  #ready = 0;
+  #closed = false;
+  #timers: (() => void)[] = [];
+
+  constructor(image: Uint8Array, resume: Progress | null, sizeBytes = image.length) {
+    this.#image = image;
+    this.slot = new Uint8Array(Math.ceil(image.length / blockBytes) * blockBytes);
+    const release = { imageSizeBytes: sizeBytes, manifestDigest: new Uint8Array(32) };
+    const hal = this.#hal() as unknown as Hal;
+    const buffer = new Uint8Array(blockBytes);
+    new Download(hal, release as Release, 1, 0, resume, buffer, {
+      progressed: (progress) => this.saved.push(progress),
+      ended: (end: DownloadEnd, reason: Reason | "") => this.ends.push(`${end} ${reason}`),
+    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, false);
+    this.runTimers();
+  }
+
+  #hal(): object {
+    return {
+      boot: {
+        openSlot: () => ({
+          status: () => ({ size: this.slot.length, blockLength: blockBytes }),
+          read: () => assert.unreachable("nothing is read back here"),
+          write: (from: Uint8Array, offset: number) => {
+            assert.is((offset | from.length) & 15, 0, "the write unit");
+            assert.ok(this.slot.subarray(offset, offset + from.length).every((at) => at === 0xff));
+            this.slot.set(from, offset);
+          },
+          eraseBlock: (block: number) => {
+            this.erased.push(block);
+            this.slot.fill(0xff, block * blockBytes, (block + 1) * blockBytes);
+          },
+        }),
+        forget: () => this.forgotten++,
+      },
+      http: {
+        request: (options: HttpRequestOptions, receiver: HttpReceiver): HttpRequest => {
+          this.options = options;
+          this.receiver = receiver;
+          return this.request;
+        },
+      },
+      timers: {
+        nowMs: () => 0,
+        set: (callback: () => void, delayMs: number) => {
+          if (delayMs === 0) this.#timers.push(callback);
+          return 1;
+        },
+        clear: () => undefined,
+      },
+      watchdog: { feed: () => this.feeds++ },
+    };
+  }
+
+  readonly request: HttpRequest = {
+    read: (into) => {
+      const count = Math.min(into.length, this.#ready);
+      into.set(this.#image.subarray(this.#sent, this.#sent + count));
+      this.#sent += count;
+      this.#ready -= count;
+      return count;
+    },
+    close: () => {
+      this.#closed = true;
+    },
+  };
+
+  runTimers(): void {
+    for (const callback of this.#timers.splice(0)) callback();
+  }
+
+  /** The answer begins at `from`; then its bytes come in `pieces`, again and again. */
+  answer(status: number, headers: [string, string][], from: number, pieces: number[]): void {
+    this.#sent = from;
+    this.receiver?.headersReceived(this.request, status, new Map(headers));
+    let left = this.#image.length - from;
+    for (let i = 0; left > 0 && !this.#closed; i++) {
+      const count = Math.min(left, pieces[i % pieces.length]);
+      this.#ready += count;
+      left -= count;
+      this.receiver?.dataReadable(this.request, count);
+      assert.ok(this.#ready === 0 || this.#closed, "all that is readable is taken");
+    }
+    this.receiver?.ended(this.request, false);
+    this.runTimers();
+  }
+}
+
+/** What the slot holds once `image` is in it: the held head and the padding are erased. */
+function expected(image: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(image.length / blockBytes) * blockBytes).fill(0xff);
+  bytes.set(image);
+  return bytes.fill(0xff, 0, 16);
+}
+
+const sizes = fc.integer({ min: 80, max: 200_000 });
+const pieces = fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 });
+
+test(`whatever the pieces, the slot holds the image, each block erased once (SEED=${seed})`, () => {
+  fc.assert(
+    fc.property(sizes, pieces, (size, sent) => {
+      const image = imageBytes(size);
+      const rig = new Rig(image, null);
+      rig.answer(200, [["content-length", `${size}`]], 0, sent);
+      const blocks = Math.ceil(size / blockBytes);
+      assert.equal(rig.ends, ["written "]);
+      assert.is(Buffer.compare(rig.slot, expected(image)), 0);
+      assert.equal(rig.erased, [...Array(blocks).keys()]);
+      assert.equal([rig.feeds, rig.forgotten], [blocks, 1]);
+      assert.equal(
+        rig.saved.map(({ writtenBytes }) => writtenBytes),
+        [...Array(Math.ceil(size / 65536)).keys()].map((i) => Math.min(size, (i + 1) * 65536)),
+      );
+    }),
+    { seed, numRuns: 100 },
+  );
+});
+
+test(`a download goes on where it was, also when the range is ignored (SEED=${seed})`, () => {
+  const resumed = fc.tuple(fc.integer({ min: 65_537, max: 200_000 }), pieces, fc.boolean());
+  fc.assert(
+    fc.property(resumed, ([size, sent, ranged]) => {
+      const image = imageBytes(size);
+      const manifestDigest = new Uint8Array(32);
+      const before = { writtenBytes: 65_536, head: image.slice(0, 16), manifestDigest };
+      const rig = new Rig(image, before);
+      rig.slot.set(expected(image).subarray(0, 65_536));
+      assert.is(rig.options?.headers.get("range"), "bytes=65536-");
+      if (ranged) rig.answer(206, [["content-range", rangeOf(size)]], 65_536, sent);
+      else rig.answer(200, [], 0, sent);
+      assert.equal(rig.ends, ["written "]);
+      assert.is(Buffer.compare(rig.slot, expected(image)), 0);
+      assert.equal([rig.erased[0], rig.forgotten], [16, 0]);
+      assert.equal(rig.saved.at(-1)?.head, image.slice(0, 16));
+    }),
+    { seed, numRuns: 100 },
+  );
+});
+
+function rangeOf(size: number): string {
+  return `bytes 65536-${size - 1}/${size}`;
+}
+
+test("bytes beyond the signed size end it, and so do bytes before a status", () => {
+  const longer = new Rig(imageBytes(5000), null, 4500);
+  longer.answer(200, [], 0, [700]);
+  assert.equal(longer.ends, ["interrupted payload-size-mismatch"]);
+  assert.equal(longer.erased, [0, 1]);
+  const early = new Rig(imageBytes(100), null);
+  early.receiver?.dataReadable(early.request, 10);
+  early.runTimers();
+  assert.equal([early.ends, early.erased], [["interrupted payload-size-mismatch"], []]);
+});
+
+test("a first block that is no image for this chip is refused before the first erase", () => {
+  for (const [at, value] of [
+    [0, 0xe8],
+    [1, 17],
+    [12, 9],
+  ]) {
+    const image = imageBytes(5000);
+    image[at] = value;
+    const rig = new Rig(image, null);
+    rig.answer(200, [], 0, [5000]);
+    assert.equal([rig.ends, rig.erased], [["damaged image-header-mismatch"], []]);
+  }
+});
+
+test.run();

@@ -1,0 +1,62 @@
+/** Byte code and RAM of each part, measured on XS: the limits of `npm run budgets`, always held. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { measureUpdate } from "../../hosts/node/xs-measure.js";
+import {
+  measureParts,
+  moduleSizes,
+  type PartCost,
+  type PartLimits,
+  partLimits,
+  partsOver,
+} from "../../hosts/node/xs-parts.js";
+import { xsProgram } from "../../hosts/node/xs-process.js";
+
+function measured(): PartCost[] {
+  const update = measureUpdate(40_000, false, { collectOften: true });
+  assert.ok(update !== null);
+  return measureParts(update);
+}
+
+const parts = measured();
+
+test("each part stays within its limits of byte code, slots and chunk", () => {
+  assert.equal(
+    parts.filter(({ part }) => part in partLimits).map(({ part }) => part),
+    Object.keys(partLimits),
+  );
+  // Slots of 64 bits are of another size: there is nothing to hold (and CI refuses such a build).
+  if (xsProgram().bits === 32) assert.equal(partsOver(parts), []);
+});
+
+test("a limit below what a part needs is reported, for each of the three", () => {
+  for (const [field, unit] of [
+    ["codeBytes", "bytes of code"],
+    ["slots", "slots"],
+    ["chunkBytes", "bytes of chunk"],
+  ] as const) {
+    const agent: PartLimits = { codeBytes: 1e9, slots: 1e9, chunkBytes: 1e9, [field]: 10 };
+    const over = partsOver(parts, { agent });
+    assert.is(over.length, 1);
+    assert.ok(over[0].startsWith("agent: ") && over[0].endsWith(unit), over[0]);
+  }
+});
+
+test("preloaded modules hold nothing but aliases", () => {
+  for (const { part, loaded } of parts) {
+    assert.ok(loaded.slots <= 4 && loaded.chunkBytes === 0, `${part}: ${loaded.slots} slots`);
+  }
+});
+
+test("the boot entry loads nothing of polling, downloading, SUIT or signatures", () => {
+  const modules = [...moduleSizes("dist/hosts/xs/parts/boot.js").keys()];
+  assert.ok(modules.includes("src/agent/boot-check.js"));
+  const others =
+    /^(@noble|src\/(suit|cbor|crypto)|src\/agent\/(agent|poller|updater|download|url))/;
+  assert.equal(
+    modules.filter((path) => others.test(path)),
+    [],
+  );
+});
+
+test.run();
