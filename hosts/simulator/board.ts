@@ -9,6 +9,7 @@ import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
 import type { AbortHook, DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
 import { appFeatures, type BoardBuild, bootloaderOptions, revisionOf } from "./board-build.js";
+import type { BoardObserver } from "./board-observer.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
@@ -79,16 +80,6 @@ export interface BoardOptions {
   /** Boots that this board has behind it already, and why the first one of this run begins. */
   readonly bootsBefore?: number;
   readonly firstReason?: BootEnd;
-}
-
-export interface BoardObserver {
-  booted(record: BootRecord): void;
-  ended(atMs: number, reason: BootEnd, note: string): void;
-  /** esp_ota_mark_app_valid returned ESP_OK in this slot. */
-  confirmed(slot: number): void;
-  traced(atMs: number, line: string): void;
-  /** The app reads flash; the platform's own functions do not count. */
-  read(address: number, length: number): void;
 }
 
 /** Why `run` stopped: asked to, out of time or boots, nothing left to happen, or no image boots. */
