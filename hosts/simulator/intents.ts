@@ -4,7 +4,7 @@
  */
 import { type OtadataEntry, slotOfSequence, stateNew, stateValid } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { decodeAttempt, decodeConfirmed, phases } from "../../src/journal/records.js";
+import { type Attempt, decodeAttempt, decodeConfirmed, phases } from "../../src/journal/records.js";
 import { heldHeadBytes } from "../../src/limits.js";
 import type { PromiseId } from "./checkers.js";
 
@@ -62,6 +62,7 @@ export class Intents {
 
   #staging(slot: number): void {
     const attempt = this.#attempt();
+    if (attempt === undefined) return;
     if (attempt?.closed !== false || attempt.slot !== slot || attempt.phase !== phases.staging) {
       if (this.#confirmedSlot() === slot) return;
       return this.#violated("P7", `slot ${slot} is staged before the journal says so`);
@@ -73,14 +74,16 @@ export class Intents {
 
   #confirming(slot: number): void {
     const attempt = this.#attempt();
+    if (attempt === undefined) return;
     const isIntended = attempt?.closed === false && attempt.phase === phases.confirming;
     if (isIntended || this.#confirmedSlot() === slot) return;
     this.#violated("P7", `slot ${slot} is confirmed before the journal says so`);
   }
 
-  #attempt() {
+  /** null without a record; undefined when a fault has damaged it, so that nobody can tell. */
+  #attempt(): Attempt | null | undefined {
     const record = this.#journal().get("attempt");
-    return record === undefined ? null : decodeAttempt(record, record.length);
+    return record === undefined ? null : (decodeAttempt(record, record.length) ?? undefined);
   }
 
   #confirmedSlot(): number {

@@ -131,7 +131,7 @@ function* recordPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   }
 }
 
-/** A record of the journal is damaged, and the supply fails in the next operation or a later one. */
+/** A record of the journal is damaged, and the supply fails there or a little later. */
 function* journalPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   const plan = planOf(job);
   const operations = operationsOf(plan, makeStage).length;
@@ -196,9 +196,9 @@ function* weakPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
     const { kind = "erase", lengthBytes = 0 } = seen[operation] ?? {};
     const isBlock = kind === "program" && lengthBytes !== otadataEntryBytes;
     if (kind === "key-value" || isBlock) continue;
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 16; seed++) {
       // With few of them weak, an entry reads as intact every other time.
-      const share = [32, 16, 64, 8][seed % 4];
+      const share = [32, 16, 24, 8][seed % 4];
       const weak = cutFault({ operation, tear: { kind: "weak", seed, share } });
       yield { ...plan, seed, faults: [weak] };
       for (let later = 1; later < 6; later++) {

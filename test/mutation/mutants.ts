@@ -300,7 +300,6 @@ export const mutants: readonly Mutant[] = [
     find: "if (!isFirm || hal",
     replace: "if (hal",
     sweep: ["weak", "healthy", "known"],
-    plan: "healthy known 3 12/weak:3:16 14/before",
   },
   {
     name: "an image that is put back needs no server",
