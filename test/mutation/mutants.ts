@@ -170,8 +170,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "progress is recorded every 64 KB",
     file: `${agent}/download.js`,
-    find: "if (isLast || offset % progressBytes === 0)",
-    replace: "if (isLast)",
+    find: "if (this.blockBytes === 0 || this.offset % progressBytes === 0)",
+    replace: "if (this.blockBytes === 0)",
     sweep: ["resume", "healthy", "known"],
   },
   {
@@ -292,7 +292,7 @@ export const mutants: readonly Mutant[] = [
     find: "boot.secure(runningSlot);",
     replace: "",
     sweep: ["weak", "fail-test", "second"],
-    plan: "fail-test second 12 20/weak:1:32 24/after",
+    plan: "fail-test second 17 20/weak:17:32 24/after",
   },
   {
     name: "a confirm makes its entry firm",
