@@ -74,7 +74,10 @@ export interface BootControl {
   runningSlot(): SlotIndex;
   /** The slot of the active boot record entry; -1 when no entry is usable. */
   activeSlot(): SlotIndex;
-  /** State of the newest intact entry that maps to `slot`; "none" when there is no such entry. */
+  /**
+   * State of the entry that maps to `slot`: of the active one, else of the newest that is intact;
+   * "none" when there is no such entry.
+   */
   slotState(slot: SlotIndex): SlotState;
   /** Number of OTA slots. */
   slotCount(): number;

@@ -59,6 +59,10 @@ class Esp32BootControl implements BootControl {
   slotState(slot: SlotIndex): SlotState {
     const pair = this.entries();
     if (pair === null) return "none";
+    // An older entry may be the active one: a newer one that was aborted says nothing of it.
+    const active = activeEntry(pair);
+    if (active !== -1 && this.speaksOf(pair, active, slot))
+      return stateName(pair[active].stateWord);
     let newest = -1;
     for (let i = 0; i < pair.length; i++) {
       if (!this.speaksOf(pair, i, slot)) continue;

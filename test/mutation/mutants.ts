@@ -110,8 +110,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a lost stage is repaired",
     file: `${agent}/reconcile.js`,
-    find: 'const again = outcome(facts.phase === phases.updated ? "updated" : "staged", "stageLost");',
-    replace: 'return outcome("staged", "stageFailed", reason);',
+    find: '? "updated" : "staged", "stageLost");',
+    replace: '? "staged" : "staged", "stageFailed", reason);\n    return again;',
     sweep: ["singles", "healthy", "known"],
   },
   {

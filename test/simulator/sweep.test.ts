@@ -37,6 +37,8 @@ const regressions: readonly string[] = [
   "fail-test second 3 rot:136484:32@18",
   // The record was repaired, and a torn entry read as the active one when that was marked.
   "fail-test second 12 20/weak:1:32 24/after",
+  // An aborted entry hid the pending one of the same slot, which was never confirmed.
+  "fail-test second 40 20/weak:168:16 25/after",
   // A torn entry read as valid, so that a confirm changed nothing.
   "healthy known 3 12/weak:3:16 14/before",
   // A confirmed image was put back while the server had no offer, and failed its trial for that.

@@ -273,6 +273,9 @@ export function activeSlot(durable: Durable): number {
 }
 
 export function slotState(durable: Durable, slot: number): SlotState {
+  const active = activeEntry(pairOf(durable));
+  const own = active === -1 ? null : durable.otadata[active];
+  if (own !== null && slotOfSequence(own[0], 2) === slot) return stateName(own[1]);
   const found = durable.otadata
     .filter((one) => one !== null && one[2] !== "torn" && slotOfSequence(one[0], 2) === slot)
     .sort((a, b) => (b?.[0] ?? 0) - (a?.[0] ?? 0));
