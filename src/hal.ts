@@ -74,12 +74,20 @@ export interface BootControl {
   runningSlot(): SlotIndex;
   /** The slot of the active boot record entry; -1 when no entry is usable. */
   activeSlot(): SlotIndex;
-  /** State of the newest intact entry that maps to `slot`; "none" when there is no such entry. */
+  /**
+   * State of the entry that maps to `slot`: of the active one, else of the newest that is intact;
+   * "none" when there is no such entry.
+   */
   slotState(slot: SlotIndex): SlotState;
   /** Number of OTA slots. */
   slotCount(): number;
-  /** Erases the torn entries and those of `slot`, but for the active one: nothing speaks for it. */
+  /**
+   * Erases the torn entries and those of `slot`: nothing speaks for it any more. Never the active
+   * entry, unless the other one is usable and another slot's.
+   */
   forget(slot: SlotIndex): void;
+  /** Erases the other entry, unless it is intact and older than the usable one of `slot`. */
+  secure(slot: SlotIndex): void;
   /** Opens a slot; writing to the running slot throws. */
   openSlot(slot: SlotIndex): SlotFlash;
   /** Selects `slot` for the next boot; the platform checks the image first and throws if bad. */

@@ -8,6 +8,7 @@ import {
   activeEntry,
   crcMatches,
   decodeEntry,
+  entryValid,
   type OtadataPair,
   otadataEntryBytes,
   otadataSectorBytes,
@@ -58,6 +59,10 @@ class Esp32BootControl implements BootControl {
   slotState(slot: SlotIndex): SlotState {
     const pair = this.entries();
     if (pair === null) return "none";
+    // An older entry may be the active one: a newer one that was aborted says nothing of it.
+    const active = activeEntry(pair);
+    if (active !== -1 && this.speaksOf(pair, active, slot))
+      return stateName(pair[active].stateWord);
     let newest = -1;
     for (let i = 0; i < pair.length; i++) {
       if (!this.speaksOf(pair, i, slot)) continue;
@@ -72,10 +77,26 @@ class Esp32BootControl implements BootControl {
     const active = activeEntry(pair);
     const partition = this.flash.open({ path: "otadata", mode: "r+" });
     for (let i = 0; i < pair.length; i++) {
-      if (i === active || pair[i].sequence === sequenceErased) continue;
+      if (pair[i].sequence === sequenceErased) continue;
+      const other = 1 - i;
+      const isLast = !entryValid(pair[other]) || this.speaksOf(pair, other, slot);
+      if (i === active && isLast) continue;
       // One that is not intact was torn, and may read as intact at another time.
       if (!crcMatches(pair[i]) || this.speaksOf(pair, i, slot)) partition.eraseBlock(i);
     }
+    partition.close();
+  }
+
+  secure(slot: SlotIndex): void {
+    const pair = this.entries();
+    if (pair === null) return;
+    const own = [0, 1].find((i) => entryValid(pair[i]) && this.speaksOf(pair, i, slot));
+    if (own === undefined) return;
+    const other = pair[1 - own];
+    if (crcMatches(other) && other.sequence < pair[own].sequence) return;
+    const partition = this.flash.open({ path: "otadata", mode: "r+" });
+    // Also one that reads as blank: torn, it may read as something at another time.
+    partition.eraseBlock(1 - own);
     partition.close();
   }
 

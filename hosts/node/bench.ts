@@ -37,8 +37,6 @@ export interface StageOptions {
   readonly images?: StageImages;
   readonly agent?: Partial<AgentOptions>;
   readonly onLine?: BenchOptions["onLine"];
-  /** Changes how answers travel, for network faults. */
-  readonly intercept?: BenchOptions["intercept"];
 }
 
 /**
@@ -81,14 +79,16 @@ function imageFor(version: number, sizeBytes: number): Uint8Array {
 
 /** Makes the bench of a plan and brings its device to the start. */
 export function makeStage(
-  plan: Pick<Plan, "ending" | "start" | "seed" | "imageBytes">,
+  plan: Pick<Plan, "ending" | "start" | "seed" | "imageBytes" | "skipsValidation">,
   options: StageOptions = {},
 ): Stage {
   const own = options.images;
   const size = plan.imageBytes;
   const oldImage = own?.oldImage ?? imageFor(1, defaultImageBytes);
   const olderImage = imageFor(2, defaultImageBytes);
-  const running = plan.start === "second" ? olderImage : oldImage;
+  const thirdImage = imageFor(5, defaultImageBytes);
+  const runs = { fresh: oldImage, known: oldImage, second: olderImage, third: thirdImage };
+  const running = runs[plan.start];
   const newImage = plan.ending === "installed" ? running : (own?.newImage ?? imageFor(3, size));
   const newerImage = imageFor(4, size);
   const release = (image: Uint8Array, sequenceNumber: number, key = signer) =>
@@ -106,6 +106,7 @@ export function makeStage(
   const images = [
     { bytes: oldImage, isHealthy: true, firmware: oldFirmware },
     { bytes: olderImage, isHealthy: true, firmware: healthy },
+    { bytes: thirdImage, isHealthy: true, firmware: healthy },
     ...(plan.ending === "installed"
       ? []
       : [
@@ -130,12 +131,15 @@ export function makeStage(
     releases: [
       release(oldImage, 1),
       release(olderImage, 2),
-      release(newImage, 3, plan.ending === "refused" ? forger : signer),
-      release(newerImage, 4),
+      release(thirdImage, 3),
+      release(newImage, 4, plan.ending === "refused" ? forger : signer),
+      release(newerImage, 5),
     ],
     agent: { verifySignature: verifier, ...options.agent },
     ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
-    ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
+    ...(plan.skipsValidation === true
+      ? { build: { bootloaderSkipValidate: true, appSkipValidate: true } }
+      : {}),
   });
   const start = prepare(bench, plan.start);
   if (start.offered !== releaseRoles.wanted) throw new RangeError("a plan is about one release");

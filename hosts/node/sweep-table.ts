@@ -1,5 +1,6 @@
 /** The table that a sweep ends with. */
 import type { SweepTotals } from "./sweep-totals.js";
+import type { Spread, Wear } from "./sweep-wear.js";
 
 const columns = [
   "sweep",
@@ -18,15 +19,12 @@ export function renderTotals(totals: SweepTotals): string {
     rows.push(row(kind, one.plans, one.executed, one.interrupted, one.busyMs));
   }
   rows.push(row("all", totals.plans, totals.executed, totals.interrupted, busyMs));
-  const widths = columns.map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
-  const lines = rows.map((cells) =>
-    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))),
-  );
   const { again } = totals;
   const tears = Object.entries(totals.tears).map(([tear, count]) => `${tear} ${number(count)}`);
   return [
-    ...lines.map((cells) => cells.join("  ")),
+    ...aligned(rows),
     `tears: ${tears.join(", ")}`,
+    ...aligned(wearRows(totals.wear)),
     `fetched again after a cut: mean ${number(again.meanBytes)}, worst ` +
       `${number(again.worstBytes)} bytes of a 300 KB image, ${number(again.cuts)} cuts`,
     `time: ${seconds(totals.elapsedMs)} s, ${seconds(totals.cpuMs)} s of CPU, ` +
@@ -39,6 +37,32 @@ export function renderTotals(totals: SweepTotals): string {
     totals.complete ? "all of it was run" : `${totals.fixedPiecesLeft} pieces were not finished`,
     `violations: ${totals.failures.length}`,
   ].join("\n");
+}
+
+/** Numbers to the right, under their names. */
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
+      .join("  "),
+  );
+}
+
+/** Means and worst of the blocks of a 300 KB image. */
+function wearRows(wear: readonly Wear[]): string[][] {
+  const spread = ({ mean, worst }: Spread): string => `${mean}, at most ${worst}`;
+  return [
+    ["update", "erases per block", "programs per block", "otadata erases", "journal", "payload"],
+    ...wear.map((one) => [
+      one.update,
+      spread(one.erases),
+      spread(one.programs),
+      number(one.otadataErases),
+      number(one.keyValueWrites),
+      number(one.payloadBytes),
+    ]),
+  ];
 }
 
 function row(

@@ -1,6 +1,7 @@
 /** Sums of a sweep over its pieces. */
 import type { FailedPlan } from "../simulator/sweep.js";
 import type { JobKind } from "../simulator/sweep-jobs.js";
+import type { Wear } from "./sweep-wear.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
 export interface KindTotals {
@@ -21,6 +22,8 @@ export interface SweepTotals {
   plans: number;
   executed: number;
   interrupted: number;
+  /** Wear of whole updates; empty until it was measured. */
+  wear: readonly Wear[];
   /** Bytes fetched again after one cut of a 300 KB image. */
   readonly again: { cuts: number; meanBytes: number; worstBytes: number };
   readonly failures: FailedPlan[];
@@ -41,6 +44,7 @@ export function newTotals(fixedPieces: number, seed: number): SweepTotals {
     executed: 0,
     interrupted: 0,
     again: { cuts: 0, meanBytes: 0, worstBytes: 0 },
+    wear: [],
     failures: [],
     complete: false,
     fixedPiecesLeft: fixedPieces,

@@ -9,6 +9,7 @@ import { Command } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
 import { renderTotals } from "./sweep-table.js";
 import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
+import { measureWear } from "./sweep-wear.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
 export interface SweepOptions {
@@ -20,6 +21,9 @@ export interface SweepOptions {
   onAnswer?(totals: SweepTotals): void;
 }
 
+/** Failures after which a sweep ends: the other kinds run all the same until then. */
+const failuresMax = 50;
+
 /** Runs a whole sweep in threads. Stops at the budget, or when all is done. */
 export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const begun = performance.now();
@@ -29,7 +33,7 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const filling = fillingJobs(options.seed);
   const totals = newTotals(fixed.length, options.seed);
   const nextJob = (): Job | null => {
-    if (totals.failures.length > 0 || Date.now() >= deadlineMs) return null;
+    if (totals.failures.length >= failuresMax || Date.now() >= deadlineMs) return null;
     const job = fixed.shift();
     if (job !== undefined) return job;
     return totals.interrupted >= options.boots ? null : filling.next().value;
@@ -43,6 +47,7 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
       totals.elapsedMs = performance.now() - begun;
       const { user, system } = process.cpuUsage(cpu);
       totals.cpuMs = (user + system) / 1000;
+      totals.wear = measureWear(options.seed);
       resolve(totals);
     };
     for (let i = 0; i < options.workers; i++) {

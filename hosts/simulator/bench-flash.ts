@@ -1,6 +1,7 @@
 /** Flash and supply of the bench: they tell the checkers, and let other faults fall between. */
 import type { Checkers } from "./checkers.js";
 import { blockBytes, Flash } from "./flash.js";
+import type { Layout } from "./layout.js";
 import { type Fault, operationOf } from "./plan.js";
 import { type OperationKind, Power } from "./power.js";
 import type { Cut, Tear } from "./tear.js";
@@ -16,9 +17,15 @@ export class BenchPower extends Power {
   #others: readonly Fault[] = [];
   #first = 0;
   #strike: (fault: Fault) => void = () => undefined;
+  #struck: Set<Fault> = new Set();
 
   /** Sets the faults of one boot whose first operation has the number `first`. */
-  arm(faults: readonly Fault[], first: number, strike: (fault: Fault) => void): void {
+  arm(
+    faults: readonly Fault[],
+    first: number,
+    strike: (fault: Fault) => void,
+    struck: Set<Fault>,
+  ): void {
     const cuts: Cut[] = [];
     const others: Fault[] = [];
     for (const fault of faults) {
@@ -29,6 +36,7 @@ export class BenchPower extends Power {
     this.#others = others;
     this.#first = first;
     this.#strike = strike;
+    this.#struck = struck;
     this.seen = [];
     this.happened = false;
   }
@@ -36,7 +44,12 @@ export class BenchPower extends Power {
   override begin(kind: OperationKind): Tear | null {
     if (this.#others.length > 0) {
       const operation = this.#first + this.operations;
-      for (const fault of this.#others) if (operationOf(fault) === operation) this.#strike(fault);
+      for (const fault of this.#others) {
+        if (operationOf(fault) !== operation || this.#struck.has(fault)) continue;
+        // Once: one that ends the boot leaves the operation to the next.
+        this.#struck.add(fault);
+        this.#strike(fault);
+      }
     }
     this.seen.push({ kind, lengthBytes: kind === "key-value" ? 0 : this.lengthBytes });
     const tear = super.begin(kind);
@@ -58,6 +71,15 @@ export class BenchFlash extends Flash {
   constructor(power: BenchPower, sizeBytes: number, seed: number) {
     super({ power, sizeBytes, seed });
     this.#power = power;
+  }
+
+  /** As a developer's cable leaves it: `image` in ota_0, otadata blank, the rest as it was. */
+  loadFactory(layout: Layout, image: Uint8Array): void {
+    for (const { label, offset, sizeBytes } of layout.partitions) {
+      if (label !== "otadata" && label !== "ota_0") continue;
+      this.load(offset, new Uint8Array(sizeBytes).fill(0xff));
+      if (label === "ota_0") this.load(offset, image);
+    }
   }
 
   override write(address: number, from: Uint8Array, start: number, length: number): void {

@@ -1,10 +1,11 @@
 /** The network of one boot on a bench: the real server behind it, the checkers beside it. */
 import { type ServerRequest, UpdateServer } from "../../src/server/handler.js";
 import { decodeReport } from "../../src/server/report.js";
+import type { Bench } from "./bench.js";
 import type { BenchStore } from "./bench-store.js";
 import type { Checkers } from "./checkers.js";
-import { Network } from "./network.js";
-import type { BenchOptions, Rest } from "./rest.js";
+import { Network, withoutQuery } from "./network.js";
+import type { Rest } from "./rest.js";
 import type { World } from "./world.js";
 
 /** `reported` is called after each report that the server took. */
@@ -12,11 +13,11 @@ export function benchNetwork(
   world: World,
   rest: Rest,
   store: BenchStore,
-  checkers: Checkers,
-  options: BenchOptions,
+  bench: Pick<Bench, "options" | "checkers" | "network">,
   reported: () => void,
 ): Network {
-  const { natives, intercept } = options;
+  const { checkers } = bench;
+  const { natives } = bench.options;
   const nowMs = (): number => world.nowMs;
   const server = new UpdateServer(store, natives.digestFactory, { nowMs, decodeReport });
   const network = new Network(world, {
@@ -30,7 +31,7 @@ export function benchNetwork(
       }
       return response;
     },
-    ...(intercept === undefined ? {} : { intercept }),
+    intercept: bench.network.intercept,
   });
   return network;
 }
@@ -44,8 +45,13 @@ function checkResume(
 ): void {
   const range = headers.get("range");
   if (range === undefined) return;
-  let haveBytes = rest.fetched.get(path) ?? 0;
-  for (const record of network.records) if (record.path === path) haveBytes += record.bodyBytes;
+  // A redirected answer is the same payload's, under another path.
+  const plain = withoutQuery(path);
+  let haveBytes = 0;
+  for (const [name, bytes] of rest.fetched) if (withoutQuery(name) === plain) haveBytes += bytes;
+  for (const record of network.records) {
+    if (withoutQuery(record.path) === plain) haveBytes += record.bodyBytes;
+  }
   const from = Number(range.slice("bytes=".length, -1));
   if (from > haveBytes) checkers.foreignResume(path, from, haveBytes);
 }

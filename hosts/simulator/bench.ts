@@ -13,28 +13,27 @@ import { digestOf } from "../../src/crypto/digest.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
-import { BenchStore } from "./bench-store.js";
+import { runUntilSettled } from "./bench-run.js";
+import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
+import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
-import type { BenchEnd, BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
+import type { BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { World } from "./world.js";
 
-/** A boot may take this much virtual time until it ends or settles: the longest retry and more. */
-const bootMsMax = 7_200_000;
-/** Events of one boot: a large image takes a few hundred, two hours of polls a few thousand. */
-const stepsMax = 50_000;
-/** Observed after the device has settled: more than two polls. */
-const quietMs = 140_000;
 const journalDomain = "daruma";
+const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
 
 export class Bench {
   readonly options: BenchOptions;
   readonly flash: BenchFlash;
   readonly checkers: Checkers;
+  /** Faults of the network; a plan sets them, and they count over all its boots. */
+  readonly network = new NetworkFaults();
   /** Boots executed by this bench so far, and how many of them a cut interrupted. */
   executed = 0;
   interrupted = 0;
@@ -50,6 +49,8 @@ export class Bench {
   /** Index of the release in the store; below -1 before the first. */
   #offered = -2;
   #hasAttempt = false;
+  /** Faults that fell already; each does so once in a plan. */
+  readonly #struck = new Set<Fault>();
   #stirred = false;
 
   constructor(options: BenchOptions) {
@@ -59,14 +60,15 @@ export class Bench {
     const otadata = layout.partitions.find((one) => one.label === "otadata");
     this.flash = new BenchFlash(this.#power, layout.flashBytes, seed);
     const nowMs = (): number => this.#world.nowMs;
-    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
-    this.flash.checkers = this.checkers;
     this.#keyValue = new KeyValueStore(this.#power);
+    const journal = () => this.#keyValue.entries(journalDomain);
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
+    this.flash.checkers = this.checkers;
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
       this.checkers.journalChanged(key, value);
       if (key !== "attempt") return;
-      this.#hasAttempt = value !== null;
+      this.#hasAttempt = isOpen(value);
       this.#stirred = true;
     };
     this.#store = new BenchStore(options);
@@ -96,18 +98,13 @@ export class Bench {
       checkers: this.checkers.save(),
       offered,
       reason: "power-on",
-      boots: 0,
-      operations: 0,
-      atMs: 0,
-      payloadBytes: 0,
+      ...zero,
       fetched: new Map(),
-      keyValueWrites: 0,
     };
   }
 
   /** The same state as the beginning of a plan: all counts are 0, the supply was off. */
   begin(rest: Rest, offered: number): Rest {
-    const zero = { boots: 0, operations: 0, atMs: 0, payloadBytes: 0, keyValueWrites: 0 };
     const fetched = new Map<string, number>();
     return { ...rest, ...zero, fetched, offered, reports: [], reason: "power-on" };
   }
@@ -123,6 +120,12 @@ export class Bench {
     return this.#images.get(imageHex)?.bytes ?? null;
   }
 
+  /** Begins a plan: nothing has fallen yet. */
+  plan(network: readonly NetworkFault[]): void {
+    this.network.plan(network);
+    this.#struck.clear();
+  }
+
   /** Bits that never change any more, on this bench for good. */
   stick(address: number, mask: number, value: 0 | 1): void {
     this.flash.stick(address, mask, value);
@@ -133,7 +136,7 @@ export class Bench {
     const world = this.#enter(rest, faults);
     let end: BootEnd | null = null;
     let imageHex = "";
-    const network = benchNetwork(world, rest, this.#store, this.checkers, this.options, () => {
+    const network = benchNetwork(world, rest, this.#store, this, () => {
       this.#stirred = true;
     });
     const board = this.#board(world, network, rest, {
@@ -146,7 +149,13 @@ export class Bench {
         this.options.onLine?.(world.nowMs, `reset (${end}): ${note}`);
       },
     });
-    const reached = this.#run(board, world, network, () => end !== null);
+    const reached = runUntilSettled(board, world, {
+      hasEnded: () => end !== null,
+      isSettled: () => this.#stirred && this.#isSettled(),
+      operations: () => this.#power.operations,
+      requests: () => network.records.length,
+      unsettled: (text) => this.checkers.unsettled(text),
+    });
     this.executed++;
     if (this.#power.happened) this.interrupted++;
     return {
@@ -168,14 +177,25 @@ export class Bench {
     this.#keyValue.writes = 0;
     this.checkers.load(rest.checkers);
     this.#store.received = rest.reports;
-    this.#hasAttempt = rest.keyValue.get(journalDomain)?.has("attempt") === true;
+    this.#hasAttempt = isOpen(rest.keyValue.get(journalDomain)?.get("attempt") ?? null);
     this.#stirred = true;
     this.#offer(rest.offered);
     const own = faults.filter((fault) => operationOf(fault) >= rest.operations);
-    this.#power.arm(own, rest.operations, (fault) => {
-      if (fault.kind === "rot") this.flash.rot(fault.address, fault.mask);
-      if (fault.kind === "server") this.#change(fault.change);
-    });
+    this.#power.arm(
+      own,
+      rest.operations,
+      (fault) => {
+        if (fault.kind === "rot") this.flash.rot(fault.address, fault.mask);
+        if (fault.kind === "server") this.#change(fault.change);
+        if (fault.kind === "lost") this.#keyValue.damage(journalDomain, fault.key);
+        if (fault.kind !== "cable") return;
+        const [factory] = this.options.images;
+        this.flash.loadFactory(this.options.layout, factory.bytes);
+        this.checkers.flashedByCable(0, hex(factory.bytes.slice(-32)));
+        this.#power.cut();
+      },
+      this.#struck,
+    );
     this.#world = new World();
     return this.#world;
   }
@@ -184,7 +204,7 @@ export class Bench {
     let payloadBytes = rest.payloadBytes;
     let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
-      if (!path.endsWith(".bin")) continue;
+      if (networkTargetOf(path) !== "payload") continue;
       payloadBytes += bodyBytes;
       fetched = new Map(fetched).set(path, (fetched.get(path) ?? 0) + bodyBytes);
     }
@@ -202,46 +222,6 @@ export class Bench {
       fetched,
       keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
     };
-  }
-
-  #run(board: Board, world: World, network: Network, hasEnded: () => boolean): BenchEnd {
-    const limits = {
-      untilMs: bootMsMax,
-      bootsMax: Number.POSITIVE_INFINITY,
-      until: () => this.#stirred && this.#isSettled(),
-    };
-    while (true) {
-      const end = this.#steps(board, limits, hasEnded);
-      if (end !== "settled") return end;
-      // Quiet: whatever the server goes on offering, nothing may be fetched or written again.
-      const done = this.#power.operations;
-      const asked = network.records.length;
-      const quiet = {
-        ...limits,
-        untilMs: world.nowMs + quietMs,
-        until: () => this.#power.operations !== done,
-      };
-      const after = this.#steps(board, quiet, hasEnded);
-      if (after === "reset") return after;
-      // It began another attempt: the next end is the one to judge.
-      if (after === "settled") continue;
-      if (network.records.length === asked) {
-        this.checkers.unsettled("the device has stopped to ask for offers");
-      }
-      return "settled";
-    }
-  }
-
-  #steps(board: Board, limits: Parameters<Board["step"]>[0], hasEnded: () => boolean): BenchEnd {
-    // Time may stand still while a firmware sets timer after timer: steps are bounded, too.
-    for (let steps = 0; steps < stepsMax; steps++) {
-      const reached = board.step(limits);
-      if (hasEnded()) return "reset";
-      if (reached === "until") return "settled";
-      if (reached === "dead") return "dead";
-      if (reached !== null) return "time";
-    }
-    return "time";
   }
 
   /** The newest release has its report and no attempt is open; without an offer, no attempt is. */
@@ -278,7 +258,7 @@ export class Bench {
       readonly ended: (reason: BootEnd, note: string) => void;
     },
   ): Board {
-    const { natives, chipId, layout, seed, onLine } = this.options;
+    const { natives, chipId, layout, seed, onLine, build } = this.options;
     return new Board({
       world,
       power: this.#power,
@@ -287,6 +267,7 @@ export class Bench {
       clientClass: network.clientClass.bind(network),
       partitions: layout.partitions,
       chipId,
+      ...(build === undefined ? {} : { build }),
       digest: natives.digest,
       digestFactory: natives.digestFactory,
       md5: natives.md5,
@@ -303,6 +284,7 @@ export class Bench {
           onLine?.(world.nowMs, `ota_${slot} is marked valid`);
         },
         traced: (atMs, line) => onLine?.(atMs, line),
+        read: (address, length) => this.checkers.flashRead(address, length),
       },
     });
   }

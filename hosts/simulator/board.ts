@@ -9,6 +9,7 @@ import { hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
 import type { AbortHook, DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
 import { appFeatures, type BoardBuild, bootloaderOptions, revisionOf } from "./board-build.js";
+import type { BoardObserver } from "./board-observer.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
@@ -75,19 +76,10 @@ export interface BoardOptions {
   /** The firmware of an image, chosen by its content. */
   readonly firmwareOf: (imageHex: string) => Firmware;
   readonly build?: BoardBuild;
-  /** What happens, for timelines and checkers. */
   readonly observer: BoardObserver;
   /** Boots that this board has behind it already, and why the first one of this run begins. */
   readonly bootsBefore?: number;
   readonly firstReason?: BootEnd;
-}
-
-export interface BoardObserver {
-  booted(record: BootRecord): void;
-  ended(atMs: number, reason: BootEnd, note: string): void;
-  /** esp_ota_mark_app_valid returned ESP_OK in this slot. */
-  confirmed(slot: number): void;
-  traced(atMs: number, line: string): void;
 }
 
 /** Why `run` stopped: asked to, out of time or boots, nothing left to happen, or no image boots. */
@@ -211,11 +203,13 @@ export class Board {
     return true;
   }
 
-  /** SHA-256 that the image carries and the bootloader just verified. */
+  /** SHA-256 that the image carries and the bootloader, as a rule, just verified. */
   #imageHex(result: BootResult): string | null {
     const image = result.checked.at(-1)?.result;
     if (result.partition === null || image === undefined || !image.ok) return null;
-    return image.digest === null ? "" : hex(image.digest);
+    if (image.digest !== null) return hex(image.digest);
+    const end = result.partition.offset + image.imageBytes;
+    return image.hashAppended ? hex(this.#options.flash.bytes.subarray(end - 32, end)) : "";
   }
 
   #device(partition: Partition, imageHex: string, reason: BootEnd): BootedDevice {
@@ -266,6 +260,7 @@ export class Board {
       watchdogDisarm: () => this.#disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      flashRead: (address, length) => observer.read(address, length),
       onAbort: (hook) => {
         this.#abortHook = hook;
       },

@@ -3,13 +3,21 @@
  * the journal's keys and the wire, never from the agent's own memory.
  */
 
-import { activeEntry, slotOfSequence, stateValid } from "../../src/boot/otadata.js";
+import {
+  activeEntry,
+  decodeEntry,
+  type OtadataPair,
+  otadataSectorBytes,
+  slotOfSequence,
+  stateValid,
+} from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { equalBytes, readU32 } from "../../src/bytes.js";
 import { decodeConfirmed } from "../../src/journal/records.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
+import { Intents, type Journal } from "./intents.js";
 
 export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
@@ -52,6 +60,7 @@ export class Checkers {
   /** Slots whose image was confirmed; the last one is the one that P2 and P5 speak of. */
   #confirmedSlot: number;
   #confirmedHex = "";
+  readonly #intents: Intents;
   /** Image whose boot record entry was being marked valid: a cut may hide that it was done. */
   #marking = "";
   /** Images that were confirmed before the last one. */
@@ -59,6 +68,8 @@ export class Checkers {
   #runningHex = "";
   #runningSlot = -1;
   #floor = 0;
+  /** True in a boot that found a boot record which names nothing, until it does. */
+  #isLost = false;
   #refusedWindow: { operations: number; payloadBytes: number } | null = null;
   #flashOperations = 0;
 
@@ -69,7 +80,9 @@ export class Checkers {
     nowMs: () => number,
     factorySlot: number,
     otadata?: Partition,
+    journal: Journal = () => new Map(),
   ) {
+    this.#intents = new Intents(slots, journal, (promise, text) => this.#violated(promise, text));
     this.#flash = flash;
     this.#slots = slots;
     this.#images = images;
@@ -97,6 +110,7 @@ export class Checkers {
     this.#floor = state.floor;
     this.#runningHex = "";
     this.#runningSlot = -1;
+    this.#intents.booted(-1);
     this.#refusedWindow = null;
     this.#flashOperations = 0;
     this.violations.length = 0;
@@ -114,6 +128,7 @@ export class Checkers {
     }
     this.#runningHex = record.imageHex;
     this.#runningSlot = record.slot;
+    this.#intents.booted(record.slot);
     if (this.#confirmedHex === "") this.#confirmedHex = record.imageHex;
     const known = this.#images.get(record.imageHex);
     const bytes = this.#flash.bytes.subarray(
@@ -123,7 +138,29 @@ export class Checkers {
     if (known === undefined || !equalBytes(bytes, known.bytes)) {
       this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
     }
-    this.#becamePermanent(record);
+    // From an empty boot record the bootloader itself makes ota_0 valid (bootloader_utility.c); the
+    // agent is judged by what it does about that.
+    if (record.result.choice !== "initial") this.#becamePermanent(record);
+    this.#isLost = this.#runningHex === this.#confirmedHex && this.#activeSlot() === -1;
+  }
+
+  /** The slot that the boot record in flash names; -1 for none. */
+  #activeSlot(): number {
+    const otadata = this.#otadata;
+    if (otadata === null) return -1;
+    const { bytes } = this.#flash;
+    const first = decodeEntry(bytes, otadata.offset);
+    const pair: OtadataPair = [first, decodeEntry(bytes, otadata.offset + otadataSectorBytes)];
+    const active = activeEntry(pair);
+    return active === -1 ? -1 : slotOfSequence(pair[active].sequence, this.#slots.length);
+  }
+
+  /** A developer put an image into the slot: from now on that is the one to keep. */
+  flashedByCable(slot: number, imageHex: string): void {
+    this.#superseded = [...this.#superseded, this.#confirmedHex];
+    this.#confirmedSlot = slot;
+    this.#confirmedHex = imageHex;
+    this.#marking = "";
   }
 
   /**
@@ -142,19 +179,39 @@ export class Checkers {
     else this.#violated("P3", `boot ${record.number}: valid, though it was never confirmed`);
   }
 
+  /** The app has read that part of the flash. */
+  flashRead(address: number, length: number): void {
+    this.#intents.flashRead(address, length);
+  }
+
   /** P2: called before each erase and program of flash; `programmed` has a program's bytes. */
   flashChanging(address: number, programmed: Uint8Array | null = null): void {
     this.#flashOperations++;
     if (programmed !== null) this.#recordChanging(address, programmed);
+    this.#intents.flashChanging(address, programmed);
     const slot = this.#slots.findIndex(
       (one) => address >= one.offset && address < one.offset + one.sizeBytes,
     );
+    if (slot >= 0 && programmed === null && this.#isLost) this.#erasing(slot);
     if (slot < 0 || slot !== this.#confirmedSlot) return;
     // What rotted in the slot is not the confirmed image any more, and may be replaced.
-    // And where flash lied about a confirm, an older confirmed image may run and update itself.
-    const hasOther = this.#superseded.includes(this.#runningHex);
-    if (this.mayFallBack && (hasOther || !this.#holdsConfirmed(this.#slots[slot]))) return;
+    if (!this.#holdsConfirmed(this.#slots[slot])) return;
+    // Where flash lied about a confirm, an older confirmed image may run and update itself.
+    if (this.mayFallBack && this.#superseded.includes(this.#runningHex)) return;
     this.#violated("P2", `slot ${slot} holds the last confirmed image and is being changed`);
+  }
+
+  /** P2: where another slot begins to change, the way back must lead to the image that runs. */
+  #erasing(slot: number): void {
+    this.#isLost = this.#activeSlot() === -1;
+    if (!this.#isLost || slot === this.#runningSlot) return;
+    this.#violated("P2", `slot ${slot} changes, and the boot record names nothing`);
+  }
+
+  /** True while the slot of the image that was confirmed last still holds it, byte for byte. */
+  get keepsConfirmed(): boolean {
+    const slot = this.#slots[this.#confirmedSlot];
+    return slot !== undefined && this.#holdsConfirmed(slot);
   }
 
   #holdsConfirmed({ offset }: Partition): boolean {
@@ -169,6 +226,7 @@ export class Checkers {
     if (otadata === null || programmed.length !== 32 || this.#runningHex === "") return;
     if (address < otadata.offset || address >= otadata.offset + otadata.sizeBytes) return;
     if (readU32(programmed, 24) === stateValid) this.#marking = this.#runningHex;
+    this.#intents.recordChanging(decodeEntry(programmed, 0));
   }
 
   /** P3, P5: the platform made the running image permanent. */

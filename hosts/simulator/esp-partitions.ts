@@ -65,7 +65,7 @@ export interface EspOtaOptions {
 /** The partitions of a running app. Errors are EspError; PowerCut and FlashMisuse pass through. */
 export class EspPartitions {
   protected readonly options: EspOtaOptions;
-  private readonly work = new Uint8Array(4096);
+  private work: Uint8Array | null = null;
 
   constructor(options: EspOtaOptions) {
     this.options = options;
@@ -113,6 +113,7 @@ export class EspPartitions {
     const { flash, digest, chipId, chipRevision } = this.options;
     const read: ImageReader = (offset, into, start, length) =>
       flash.read(partition.offset + offset, into, start, length);
+    this.work ??= new Uint8Array(4096);
     return verifyImage(read, partition.sizeBytes, { chipId, chipRevision }, digest, {
       work: this.work,
       address: partition.offset,

@@ -307,6 +307,12 @@ export class Flash {
    * bits that the operation works on: those it reaches are firm afterwards, or newly weak.
    */
   private tear(address: number, next: Uint8Array, driven: Uint8Array, tear: Tear): void {
+    if (tear.kind === "before") return;
+    if (this.bad.count === 0 && (tear.kind === "prefix" || tear.kind === "after")) {
+      const reached = tear.kind === "after" ? next : next.subarray(0, tear.bytes);
+      this.bytes.set(reached, address);
+      return;
+    }
     const weak = tear.kind === "weak";
     const random = new Prng(weak || tear.kind === "bits" ? tear.seed : 0);
     for (let i = 0; i < next.length; i++) {

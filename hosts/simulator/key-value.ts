@@ -47,6 +47,14 @@ export class KeyValueStore {
     if (tear !== null) this.#power.fail();
   }
 
+  /** Flips a bit of a stored value, behind everybody's back; nothing where there is none. */
+  damage(domain: string, key: string): void {
+    const value = this.#domains.get(domain)?.get(key)?.slice();
+    if (value === undefined) return;
+    value[value.length >> 1] ^= 1;
+    this.#domains.get(domain)?.set(key, value);
+  }
+
   /** All keys and values of a domain, as stored. */
   entries(domain: string): ReadonlyMap<string, Uint8Array> {
     return this.#domains.get(domain) ?? new Map();

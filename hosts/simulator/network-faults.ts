@@ -19,6 +19,7 @@
  * | portal             | 200 with a page of HTML, as of a captive portal          | bytes of it   |
  * | portal-chunked     | the same, without a content length                       | bytes of it   |
  * | 200-for-range      | the whole, though a range was asked for                  |               |
+ * | 416-for-range      | 416, whatever range was asked for                        |               |
  * | wrong-range        | 206 whose Content-Range begins elsewhere                 | bytes further |
  * | wrong-total        | 206 whose Content-Range tells another size               | bytes more    |
  * | no-range           | 206 without Content-Range                                |               |
@@ -40,7 +41,7 @@
 import { asciiBytes } from "../../src/bytes.js";
 import { type Body, bytesBody } from "../../src/server/body.js";
 import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
-import type { Delivery } from "./network.js";
+import { type Delivery, withoutQuery } from "./network.js";
 import { Prng } from "./prng.js";
 
 export type NetworkTarget = "offer" | "payload" | "report" | "any";
@@ -106,6 +107,9 @@ const kinds = {
     const headers = new Map(request.headers);
     headers.delete("range");
     delivery.response = delivery.ask({ ...request, headers });
+  }),
+  "416-for-range": kind(0, "payload", (_fault, request, delivery) => {
+    if (request.headers.has("range")) answer(delivery, 416, "");
   }),
   "wrong-range": kind(4096, "payload", ({ value }, _request, delivery) => {
     rewriteRange(delivery, (first, last, total) => `bytes ${first + value}-${last}/${total}`);
@@ -243,6 +247,7 @@ export class NetworkFaults {
   /** Sets the faults to come and begins to count anew. */
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
+    this.#first.clear();
     Object.assign(this.#counts, { offer: 0, payload: 0, report: 0, any: 0 });
     this.hits = 0;
   }
@@ -253,6 +258,7 @@ export class NetworkFaults {
   }
 
   readonly intercept = (request: ServerRequest, delivery: Delivery): void => {
+    if (this.#faults.length === 0) return;
     const own = networkTargetOf(request.path);
     const plain = withoutQuery(request.path);
     // The content network behind a redirect: it knows what the query of a signed address means.
@@ -284,11 +290,6 @@ function answer(
     headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
     body,
   };
-}
-
-function withoutQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
 }
 
 function redirect(delivery: Delivery, location: string): void {

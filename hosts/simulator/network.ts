@@ -32,6 +32,12 @@ export interface WireRecord {
 /** Hosts that no name server knows (RFC 6761 6.4). */
 const unresolvedSuffix = ".invalid";
 
+/** The path of a request without what a redirect added. */
+export function withoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}
+
 /** How an answer travels. A fault plan changes these per exchange. */
 export interface Delivery {
   /** The server's answer, or what arrives instead. The server is asked when this is first read. */

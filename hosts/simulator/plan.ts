@@ -11,11 +11,15 @@
  * | rot:ADDRESS:MASK@OPERATION | those bits flip once, just before the operation                  |
  * | stick:ADDRESS:MASK:VALUE   | those bits never change any more                                 |
  * | server:CHANGE@OPERATION    | "next": a newer release; "withdraw": no offer any more           |
+ * | lost:KEY@OPERATION         | that record of the journal is damaged                            |
+ * | cable@OPERATION            | the supply fails, and the factory image is flashed by cable      |
  * | image:BYTES                | size of the new image; default 9216                              |
- * | net:...                    | a network fault; opaque here                                     |
+ * | board:skip-validate        | bootloader and apps do not validate images                       |
+ * | net:...                    | a network fault (network-faults.ts)                              |
  *
  * Operations are flash erases, flash programs and key-value changes, counted from 0 over all boots.
  */
+import { type NetworkFault, parseNetworkFault, printNetworkFault } from "./network-faults.js";
 import { type BootEnd, resetReasons } from "./reset-reasons.js";
 import { type Cut, parseCut, printCut } from "./tear.js";
 
@@ -34,9 +38,10 @@ export type Ending = (typeof endings)[number];
 
 /**
  * Where the run begins. "fresh": from the factory, boot record blank. "known": the old release is
- * confirmed in ota_0. "second": it is confirmed in ota_1, an older one lies in ota_0.
+ * confirmed in ota_0. "second": it is confirmed in ota_1, an older one lies in ota_0. "third": it
+ * is confirmed in ota_0, and an older one lies in ota_1, with its entry.
  */
-export const starts = Object.freeze(["fresh", "known", "second"] as const);
+export const starts = Object.freeze(["fresh", "known", "second", "third"] as const);
 export type Start = (typeof starts)[number];
 
 export type ServerChange = "next" | "withdraw";
@@ -55,7 +60,9 @@ export type Fault =
       readonly mask: number;
       readonly value: 0 | 1;
     }
-  | { readonly kind: "server"; readonly operation: number; readonly change: ServerChange };
+  | { readonly kind: "server"; readonly operation: number; readonly change: ServerChange }
+  | { readonly kind: "lost"; readonly operation: number; readonly key: string }
+  | { readonly kind: "cable"; readonly operation: number };
 
 export interface Plan {
   readonly ending: Ending;
@@ -63,12 +70,22 @@ export interface Plan {
   readonly seed: number;
   /** Bytes of the new image: a multiple of 16. */
   readonly imageBytes: number;
+  /** True on a board whose bootloader boots images unseen (CONFIG_BOOTLOADER_SKIP_VALIDATE_*). */
+  readonly skipsValidation?: boolean;
   readonly faults: readonly Fault[];
-  /** Tokens that begin with "net:". */
-  readonly network: readonly string[];
+  readonly network: readonly NetworkFault[];
 }
 
 export const defaultImageBytes = 9216;
+const skipValidate = "board:skip-validate";
+/** The records that a fault may damage. */
+export const journalKeys = Object.freeze([
+  "attempt",
+  "confirmed",
+  "progress",
+  "bad",
+  "failing",
+] as const);
 
 /** A cut of the supply in operation `operation`. */
 export function cutFault(cut: Cut, reset: BootEnd = "power-on"): Fault {
@@ -78,7 +95,9 @@ export function cutFault(cut: Cut, reset: BootEnd = "power-on"): Fault {
 export function printPlan(plan: Plan): string {
   const words: string[] = [plan.ending, plan.start, `${plan.seed}`];
   if (plan.imageBytes !== defaultImageBytes) words.push(`image:${plan.imageBytes}`);
-  return [...words, ...plan.faults.map(printFault), ...plan.network].join(" ");
+  if (plan.skipsValidation === true) words.push(skipValidate);
+  words.push(...plan.faults.map(printFault), ...plan.network.map(printNetworkFault));
+  return words.join(" ");
 }
 
 function printFault(fault: Fault): string {
@@ -91,6 +110,10 @@ function printFault(fault: Fault): string {
       return `stick:${fault.address}:${fault.mask}:${fault.value}`;
     case "server":
       return `server:${fault.change}@${fault.operation}`;
+    case "lost":
+      return `lost:${fault.key}@${fault.operation}`;
+    case "cable":
+      return `cable@${fault.operation}`;
   }
 }
 
@@ -102,10 +125,12 @@ export function parsePlan(line: string): Plan {
   if (knownEnding === undefined) throw wrong(ending, `an ending: ${endings.join(", ")}`);
   if (knownStart === undefined) throw wrong(start, `a start: ${starts.join(", ")}`);
   const faults: Fault[] = [];
-  const network: string[] = [];
+  const network: NetworkFault[] = [];
+  let skipsValidation = false;
   let imageBytes = defaultImageBytes;
   for (const word of rest) {
-    if (word.startsWith("net:")) network.push(word);
+    if (word.startsWith("net:")) network.push(parseNetworkFault(word));
+    else if (word === skipValidate) skipsValidation = true;
     else if (word.startsWith("image:")) imageBytes = numberOf(word.slice(6), word);
     else faults.push(parseFault(word));
   }
@@ -114,6 +139,7 @@ export function parsePlan(line: string): Plan {
     start: knownStart,
     seed: numberOf(seed ?? "", seed ?? "the third word"),
     imageBytes,
+    ...(skipsValidation ? { skipsValidation } : {}),
     faults,
     network,
   };
@@ -136,6 +162,12 @@ function parseFault(word: string): Fault {
     if (change !== "next" && change !== "withdraw") throw wrong(word, "a change of the server");
     return { kind: "server", change, operation: numberOf(at, word) };
   }
+  if (parts[0] === "lost") {
+    const key = journalKeys.find((one) => one === parts[1]);
+    if (key === undefined) throw wrong(word, `a record: ${journalKeys.join(", ")}`);
+    return { kind: "lost", key, operation: numberOf(at, word) };
+  }
+  if (parts[0] === "cable") return { kind: "cable", operation: numberOf(at, word) };
   const [cut, reset = "power-on"] = word.split("!");
   if (!isReset(reset)) throw wrong(word, "a reset reason");
   return { kind: "cut", cut: parseCut(cut), reset };

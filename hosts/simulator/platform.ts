@@ -19,6 +19,8 @@ import type { World, WorldEvent } from "./world.js";
 
 /** What the platform of one boot needs from its board. */
 export interface BootServices {
+  /** Called for each read of a partition by the app. */
+  readonly flashRead: (address: number, length: number) => void;
   readonly world: World;
   readonly flash: Flash;
   readonly keyValue: KeyValueStore;
@@ -81,6 +83,7 @@ class PartitionFlash implements FlashPartition {
   read(into: Uint8Array, offset: number): void {
     this.#services.check();
     this.#inside(offset, into.length);
+    this.#services.flashRead(this.#partition.offset + offset, into.length);
     this.#services.flash.read(this.#partition.offset + offset, into, 0, into.length);
   }
 

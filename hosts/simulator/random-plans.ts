@@ -1,5 +1,6 @@
 /** Random plans with many faults of every kind, and their reduction to few. */
 
+import { type NetworkFault, networkFault, networkFaultKinds } from "./network-faults.js";
 import {
   defaultImageBytes,
   type Ending,
@@ -39,8 +40,25 @@ export function randomPlan(seed: number): Plan {
     faults.push(randomFault(random, operation, { isMixed, hasNewer, start }));
     operation += 1 + random.below(gap);
   }
+  const network: NetworkFault[] = [];
+  if (isMixed) {
+    for (let i = random.below(4); i > 0; i--) network.push(randomNetworkFault(random));
+  }
   const imageBytes = defaultImageBytes;
-  return { ending, start, seed: seed % boardSeeds, imageBytes, faults, network: [] };
+  return { ending, start, seed: seed % boardSeeds, imageBytes, faults, network };
+}
+
+/** One of the network's first few answers, of any kind. */
+function randomNetworkFault(random: Prng): NetworkFault {
+  const kind = networkFaultKinds[random.below(networkFaultKinds.length)];
+  const targets = ["offer", "payload", "report"] as const;
+  return networkFault(kind, {
+    // Not 404: three of them say that the host takes no reports.
+    ...(kind === "status" ? { value: 500 } : {}),
+    target: targets[random.below(3)],
+    from: random.below(4),
+    count: 1 + random.below(2),
+  });
 }
 
 /** What the faults of one plan have in common. */
@@ -97,20 +115,27 @@ function randomTear(random: Prng): Tear {
 }
 
 /**
- * The shortest plan found that breaks the same promise: faults are left out one by one, then tears
- * made plain. `result` is that of `plan`, and has a violation.
+ * The shortest plan found that breaks the same promise: faults of device and network are left out
+ * one by one, then tears made plain. `result` is that of `plan`, and has a violation.
  */
 export function shrink(plan: Plan, result: PlanResult, makeStage: MakeStage): PlanResult {
   const promise = result.violations[0]?.promise;
   let best = result;
-  let faults = plan.faults;
-  const breaks = (candidate: readonly Fault[]): boolean => {
-    const tried = runPlan({ ...plan, faults: candidate }, makeStage);
+  let { faults, network } = plan;
+  const breaks = (candidate: readonly Fault[], answers = network): boolean => {
+    const tried = runPlan({ ...plan, faults: candidate, network: answers }, makeStage);
     if (!tried.violations.some((one) => one.promise === promise)) return false;
     best = tried;
     faults = candidate;
+    network = answers;
     return true;
   };
+  for (let i = plan.network.length - 1; i >= 0; i--) {
+    breaks(
+      faults,
+      network.filter((_, at) => at !== i),
+    );
+  }
   for (let i = plan.faults.length - 1; i >= 0; i--) breaks(faults.filter((_, at) => at !== i));
   for (let i = 0; i < faults.length; i++) {
     const fault = faults[i];

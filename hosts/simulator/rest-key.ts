@@ -19,6 +19,8 @@ interface Interned {
 
 export class RestKeys {
   readonly #isSlot: readonly boolean[];
+  /** Blocks of the first rest: where others share one, there is nothing to name. */
+  readonly #first: readonly Block[];
   readonly #values = new WeakMap<Uint8Array, number>();
   readonly #known = new WeakMap<Block, number>();
   readonly #buckets = new Map<number, Interned[]>();
@@ -26,7 +28,8 @@ export class RestKeys {
   #blocks = 0;
 
   /** `slots` are the partitions whose wear is bounded. */
-  constructor(slots: readonly Partition[], flashBytes: number) {
+  constructor(slots: readonly Partition[], flashBytes: number, first: Rest) {
+    this.#first = first.flash.blocks;
     this.#isSlot = Array.from({ length: flashBytes / blockBytes }, (_, block) =>
       slots.some(({ offset, sizeBytes }) => {
         const at = block * blockBytes;
@@ -40,9 +43,13 @@ export class RestKeys {
     const { blocks } = rest.flash;
     const units: number[] = [];
     for (let i = 0; i < blocks.length; i++) {
-      units.push(this.#idOf(blocks[i]));
+      const block = blocks[i];
+      const first = this.#first[i];
+      if (block === first) continue;
       // Checkers bound the wear of slots, so it tells rests apart.
-      if (this.#isSlot[i]) units.push(blocks[i].erases);
+      const erases = this.#isSlot[i] ? block.erases : first.erases;
+      const id = this.#idOf(block);
+      if (id !== this.#idOf(first) || erases !== first.erases) units.push(i, id, erases);
     }
     let keys = "";
     for (const [domain, entries] of rest.keyValue) {
@@ -85,7 +92,7 @@ export class RestKeys {
   #idOf(block: Block): number {
     const seen = this.#known.get(block);
     if (seen !== undefined) return seen;
-    const words = new Int32Array(block.bytes.buffer, block.bytes.byteOffset, blockBytes / 4);
+    const words = wordsOf(block.bytes);
     let hash = 0x811c9dc5;
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
     let bucket = this.#buckets.get(hash);
@@ -111,6 +118,13 @@ function sameWeak(one: Interned, block: Block): boolean {
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return a.length === b.length;
+  const one = wordsOf(a);
+  const other = wordsOf(b);
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
+/** A block as words: a quarter of the steps. */
+function wordsOf(block: Uint8Array): Int32Array {
+  return new Int32Array(block.buffer, block.byteOffset, blockBytes / 4);
 }

@@ -3,10 +3,10 @@ import type { AgentOptions } from "../../src/agent/options.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { BootedDevice } from "./board.js";
+import type { BoardBuild } from "./board-build.js";
 import type { CheckersState, Violation } from "./checkers.js";
 import type { FlashSnapshot } from "./flash.js";
 import type { Layout } from "./layout.js";
-import type { NetworkOptions } from "./network.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
 import type { OperationSeen } from "./tears.js";
@@ -36,7 +36,7 @@ export interface BenchOptions {
   /** What the server offers one after the other; a rest says how many are published. */
   readonly releases: readonly SimulatedRelease[];
   readonly agent?: Partial<AgentOptions>;
-  readonly intercept?: NetworkOptions["intercept"];
+  readonly build?: BoardBuild;
   /** A line for each thing that happens. */
   readonly onLine?: (atMs: number, line: string) => void;
 }

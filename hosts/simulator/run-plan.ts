@@ -3,7 +3,7 @@ import type { Bench } from "./bench.js";
 import type { Violation } from "./checkers.js";
 import { type Plan, printPlan, type Start } from "./plan.js";
 import type { Rest } from "./rest.js";
-import { bootsMax, judgeSettled, mayDamage, type Stage } from "./verdicts.js";
+import { bootsMax, judgeSettled, mayDamage, mayRuin, mayStay, type Stage } from "./verdicts.js";
 
 /** The verdict of one plan. */
 export interface PlanResult {
@@ -19,17 +19,24 @@ export interface PlanResult {
 export type MakeStage = (plan: Plan) => Stage;
 
 /**
- * Index in a bench's releases: the factory's own, an older update, the one in question, a newer.
+ * Index in a bench's releases: the factory's own, two older updates, the one in question, a newer.
  */
-export const releaseRoles = Object.freeze({ installed: 0, older: 1, wanted: 2, newer: 3 });
+export const releaseRoles = Object.freeze({
+  installed: 0,
+  older: 1,
+  third: 2,
+  wanted: 3,
+  newer: 4,
+});
 
 /** Brings a device from the factory to where plans of `start` begin. */
 export function prepare(bench: Bench, start: Start): Rest {
-  const { installed, older, wanted } = releaseRoles;
+  const { installed, older, third, wanted } = releaseRoles;
   let rest = bench.factory(wanted);
   if (start === "fresh") return bench.begin(rest, wanted);
   rest = settle(bench, bench.begin(rest, installed));
-  if (start === "second") rest = settle(bench, bench.begin(rest, older));
+  if (start !== "known") rest = settle(bench, bench.begin(rest, older));
+  if (start === "third") rest = settle(bench, bench.begin(rest, third));
   return bench.begin(rest, wanted);
 }
 
@@ -52,6 +59,7 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
     if (fault.kind === "stick") bench.stick(fault.address, fault.mask, fault.value);
   }
   bench.checkers.mayFallBack = plan.faults.some(mayDamage);
+  bench.plan(plan.network);
   const interruptedBefore = bench.interrupted;
   const violations: Violation[] = [];
   let rest = stage.start;
@@ -66,12 +74,12 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
     if (outcome.end === "settled") settled = outcome.imageHex;
     else if (outcome.end === "time" || outcome.end === "dead") break;
   }
-  if (settled === "" && violations.length === 0) {
+  if (settled === "" && violations.length === 0 && !mayStay(stage, plan.faults)) {
     violations.push({ promise: "P6", atMs: rest.atMs, text: "the device does not settle" });
   }
-  if (violations.length === 0) {
-    violations.push(...judgeSettled(stage, plan.faults, rest, settled));
-    violations.push(...cycle(stage, plan, rest, settled));
+  if (violations.length === 0 && settled !== "") {
+    violations.push(...judgeSettled(stage, plan, rest, settled));
+    if (!mayStay(stage, plan.faults)) violations.push(...cycle(stage, plan, rest, settled));
   }
   const interrupted = bench.interrupted - interruptedBefore;
   return { line: printPlan(plan), violations, rest, boots: rest.boots, interrupted };
@@ -84,14 +92,15 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
 function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly Violation[] {
   const { bench } = stage;
   const isDamaged = plan.faults.some(mayDamage);
-  const late = plan.faults.filter((one) => one.kind !== "cut" && one.kind !== "rot");
+  bench.plan([]);
+  const late = plan.faults.filter((one) => one.kind === "stick" || one.kind === "server");
   let at: Rest = { ...rest, reason: "power-on" };
   for (let boots = 0; boots < bootsMax; boots++) {
     const again = bench.boot(at, late);
     const found = again.violations.slice();
     at = again.rest;
     if (again.end === "reset" && isDamaged && found.length === 0) continue;
-    const mayRot = plan.faults.some((one) => one.kind === "rot" || one.kind === "stick");
+    const mayRot = plan.faults.some(mayRuin);
     // A confirm that flash had lost is repaired now.
     const isRepaired = isDamaged && again.imageHex === at.checkers.confirmedHex;
     const isOld = mayRot && bench.imageOf(again.imageHex) !== null;

@@ -124,8 +124,9 @@ export class Simulation {
     this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
     const otadata = this.layout.partitions.find((one) => one.label === "otadata");
     const nowMs = (): number => this.world.nowMs;
-    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata);
     this.keyValue = new KeyValueStore(this.power);
+    const journal = () => this.keyValue.entries("daruma");
+    this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain === "daruma") this.checkers.journalChanged(key, value);
     };
@@ -170,6 +171,7 @@ export class Simulation {
           this.#note(`ota_${slot} is marked valid`);
         },
         traced: (_atMs, line) => this.#note(line),
+        read: (address, length) => this.checkers.flashRead(address, length),
       },
     });
   }

@@ -1,19 +1,13 @@
 /** The work of a sweep in pieces that can run anywhere, and their results, which add up. */
-import {
-  cutFault,
-  defaultImageBytes,
-  type Ending,
-  endings,
-  type Fault,
-  type Plan,
-  type Start,
-  starts,
-} from "./plan.js";
-import { randomPlan, shrink, targetAddress } from "./random-plans.js";
+import { type Ending, endings, type Plan, parsePlan, printPlan, type Start } from "./plan.js";
+import { shrink } from "./random-plans.js";
 import { type MakeStage, runPlan } from "./run-plan.js";
 import { type FailedPlan, Sweep } from "./sweep.js";
-import { tearsFor } from "./tears.js";
+import { listed, planOf } from "./sweep-plans.js";
 import type { Stage } from "./verdicts.js";
+
+/** The starts whose cuts and pairs are swept; the others only differ in an old entry. */
+const firstStarts = ["fresh", "known", "second"] as const satisfies readonly Start[];
 
 export type JobKind =
   | "singles"
@@ -23,7 +17,17 @@ export type JobKind =
   | "silent"
   | "rot"
   | "resume"
-  | "change";
+  | "change"
+  | "record"
+  | "unseen"
+  | "journal"
+  | "cable"
+  | "lost"
+  | "network"
+  | "weak";
+
+/** The kinds whose plans are listed one by one, and not found on the way. */
+export type ListedKind = Exclude<JobKind, "singles" | "pairs" | "triples">;
 
 export interface Job {
   readonly kind: JobKind;
@@ -50,16 +54,13 @@ export interface JobResult {
   readonly againBytes: readonly number[];
 }
 
-/** Image of "resume" pieces: several times the 64 KB between two progress records. */
-export const resumeImageBytes = 300 * 1024;
-
 /** All pieces of a full sweep but those that fill the rest of its time. */
 export function sweepJobs(seed: number): Job[] {
   const jobs: Job[] = [];
   const base = { seed, index: 0, count: 1, size: 0 };
   const each = (kind: JobKind, of: readonly Ending[], count: number): void => {
     for (let index = 0; index < count; index++) {
-      for (const start of starts) {
+      for (const start of firstStarts) {
         for (const ending of of) jobs.push({ ...base, kind, ending, start, index, count });
       }
     }
@@ -72,6 +73,18 @@ export function sweepJobs(seed: number): Job[] {
   }
   jobs.push({ ...base, kind: "change", ending: "healthy", start: "known" });
   jobs.push({ ...base, kind: "change", ending: "crash", start: "second" });
+  for (const kind of ["record", "unseen"] as const) {
+    for (const start of ["known", "second", "third"] as const) {
+      for (const ending of ["healthy", "crash", "fail-test"] as const) {
+        jobs.push({ ...base, kind, ending, start });
+      }
+    }
+  }
+  each("journal", ["healthy", "fail-test"], 1);
+  each("cable", ["healthy", "crash", "fail-test", "installed"], 1);
+  each("lost", ["healthy", "fail-test", "crash", "hang", "no-network", "refused"], 1);
+  each("network", ["healthy", "crash"], 2);
+  each("weak", ["healthy", "crash", "fail-test", "no-network"], 1);
   each("pairs", endings, 4);
   return jobs;
 }
@@ -79,13 +92,16 @@ export function sweepJobs(seed: number): Job[] {
 /** Pieces without end for the rest of a sweep's time: third cuts and random mixes, in turn. */
 export function* fillingJobs(seed: number): Generator<Job> {
   for (let index = 0; ; index++) {
-    const start = starts[index % starts.length];
-    const ending = endings[Math.floor(index / starts.length) % 5];
+    const start = firstStarts[index % firstStarts.length];
+    const ending = endings[Math.floor(index / firstStarts.length) % 5];
     const at = { ending, start, index, count: 1 };
     yield { ...at, kind: "triples", seed: seed + index, size: 40 };
     yield { ...at, kind: "random", seed, size: 200 };
   }
 }
+
+/** Failures after which a piece of listed plans is left: more of them rarely tell more. */
+const failuresMax = 3;
 
 /** Runs one piece; `isOver` is asked between boots whether time is up. */
 export function runJob(job: Job, makeStage: MakeStage, isOver: () => boolean): JobResult {
@@ -94,24 +110,9 @@ export function runJob(job: Job, makeStage: MakeStage, isOver: () => boolean): J
     case "pairs":
     case "triples":
       return cutsJob(job, makeStage, isOver);
-    case "random":
-      return plansJob(job, makeStage, isOver, randomPlans(job));
-    case "silent":
-      return plansJob(job, makeStage, isOver, silentPlans(job, makeStage));
-    case "rot":
-      return plansJob(job, makeStage, isOver, rotPlans(job));
-    case "resume":
-      return plansJob(job, makeStage, isOver, resumePlans(job, makeStage));
-    case "change":
-      return plansJob(job, makeStage, isOver, changePlans(job, makeStage));
+    default:
+      return plansJob(job, makeStage, isOver, listed[job.kind](job, makeStage));
   }
-}
-
-function planOf(job: Job, faults: readonly Fault[] = []): Plan {
-  const { ending, start, seed, kind } = job;
-  const isLarge = kind === "resume" || kind === "change";
-  const imageBytes = isLarge ? resumeImageBytes : defaultImageBytes;
-  return { ending, start, seed, imageBytes, faults, network: [] };
 }
 
 function cutsJob(job: Job, makeStage: MakeStage, isOver: () => boolean): JobResult {
@@ -131,9 +132,20 @@ function cutsJob(job: Job, makeStage: MakeStage, isOver: () => boolean): JobResu
     interrupted,
     states,
     tears: Object.fromEntries(tears),
-    failures: sweep.failures,
+    failures: sweep.failures.map((failure) => shrunk(failure, makeStage)),
     againBytes: [],
   };
+}
+
+/** The same failure with fewer faults: replayed from its line, as whoever reads it will. */
+function shrunk({ line, violation }: FailedPlan, makeStage: MakeStage): FailedPlan {
+  const plan = parsePlan(line);
+  const result = runPlan(plan, makeStage);
+  if (result.violations.length === 0) {
+    return { line, violation: { ...violation, text: `NOT REPLAYED: ${violation.text}` } };
+  }
+  const small = shrink(plan, result, makeStage);
+  return { line: small.line, violation: small.violations[0] };
 }
 
 function plansJob(
@@ -150,7 +162,7 @@ function plansJob(
   const againBytes: number[] = [];
   const reusing = reuseStages(makeStage);
   for (const plan of plans) {
-    if (isOver() || failures.length > 0) break;
+    if (isOver() || failures.length >= failuresMax) break;
     let result = runPlan(plan, reusing);
     count++;
     executed += result.boots + 1;
@@ -183,7 +195,7 @@ function reuseStages(makeStage: MakeStage): MakeStage {
   const made = new Map<string, Stage>();
   return (plan) => {
     if (plan.faults.some((one) => one.kind === "stick")) return makeStage(plan);
-    const key = `${plan.ending} ${plan.start} ${plan.seed} ${plan.imageBytes}`;
+    const key = printPlan({ ...plan, faults: [], network: [] });
     let stage = made.get(key);
     if (stage === undefined) {
       stage = makeStage(plan);
@@ -191,77 +203,4 @@ function reuseStages(makeStage: MakeStage): MakeStage {
     }
     return stage;
   };
-}
-
-function* randomPlans(job: Job): Iterable<Plan> {
-  for (let i = 0; i < job.size; i++) yield randomPlan(job.seed + job.index * job.size + i);
-}
-
-/** Each operation in turn reports success and leaves something else. */
-function* silentPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
-  const plan = planOf(job);
-  let operation = 0;
-  for (const seen of operationsOf(plan, makeStage)) {
-    for (const tear of tearsFor(seen)) {
-      if (tear.kind === "after" || tear.kind === "weak") continue;
-      const cut = { operation, tear, silent: true };
-      yield { ...plan, faults: [cutFault(cut)] };
-    }
-    operation++;
-  }
-}
-
-/** A bit flips in the target slot before each operation, or is stuck from the start. */
-function* rotPlans(job: Job): Iterable<Plan> {
-  const plan = planOf(job);
-  const target = targetAddress(job.start);
-  const places = [0, 12, 23, 100, 4096, 5000, 8192, 9150, 9215];
-  for (const place of places) {
-    const address = target + place;
-    for (let operation = 0; operation < 24; operation++) {
-      yield { ...plan, faults: [{ kind: "rot", address, mask: 4, operation }] };
-    }
-    for (const value of [0, 1] as const) {
-      yield { ...plan, faults: [{ kind: "stick", address, mask: 16, value }] };
-    }
-  }
-  // The sector of the boot record that the update is staged in.
-  const sector = job.start === "second" ? 0xd000 : 0xe000;
-  for (const place of [0, 24, 28]) {
-    for (const value of [0, 1] as const) {
-      yield { ...plan, faults: [{ kind: "stick", address: sector + place, mask: 3, value }] };
-    }
-  }
-}
-
-/** The supply fails once, in each operation, while a large image is fetched. */
-function* resumePlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
-  const plan = planOf(job);
-  const operations = operationsOf(plan, makeStage).length;
-  for (let operation = job.index; operation < operations; operation += job.count) {
-    for (const tear of [{ kind: "before" }, { kind: "prefix", bytes: 2048 }] as const) {
-      yield { ...plan, faults: [cutFault({ operation, tear })] };
-    }
-  }
-}
-
-/** A newer release is published, or the offer withdrawn, while a large image is fetched. */
-function* changePlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
-  const plan = planOf(job);
-  const operations = operationsOf(plan, makeStage).length;
-  for (let operation = 1; operation < operations; operation += 6) {
-    for (const change of ["next", "withdraw"] as const) {
-      const fault: Fault = { kind: "server", operation, change };
-      // The device sees it when it asks again: after a loss of supply.
-      const cut = cutFault({ operation: operation + 2, tear: { kind: "before" } });
-      yield { ...plan, faults: [fault, cut] };
-    }
-  }
-}
-
-function operationsOf(plan: Plan, makeStage: MakeStage) {
-  const { bench, start } = makeStage(plan);
-  const first = bench.boot(start, []);
-  if (first.end === "settled") return first.operations;
-  return [...first.operations, ...bench.boot(first.rest, []).operations];
 }

@@ -65,6 +65,7 @@ export class Sweep {
     this.#keys = new RestKeys(
       partitions.filter((one) => one.type === 0),
       flashBytes,
+      stage.start,
     );
     this.counts = { plans: 0, executed: 0, interrupted: 0, states: 0, tears: new Map() };
     this.#root = this.#node(stage.start, []);
@@ -188,7 +189,8 @@ export class Sweep {
     }
     if (outcome.end !== "settled") return true;
     const { imageHex, rest } = outcome;
-    const found = judgeSettled(this.#stage, node.faults, rest, imageHex);
+    const cause = { faults: node.faults, network: [] };
+    const found = judgeSettled(this.#stage, cause, rest, imageHex);
     for (const violation of found) this.#fail(node.faults, violation);
     if (found.length === 0) this.#cycle(node, rest, imageHex);
     return found.length === 0;

@@ -10,7 +10,8 @@ import type { StoredReport } from "../../src/server/report.js";
 import type { Bench } from "./bench.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
-import type { Ending, Fault } from "./plan.js";
+import type { Ending, Fault, Plan } from "./plan.js";
+import type { BootEnd } from "./reset-reasons.js";
 import type { Rest } from "./rest.js";
 
 /** A prepared bench: where its plans begin and which release they are about. */
@@ -19,6 +20,9 @@ export interface Stage {
   readonly ending: Ending;
   readonly start: Rest;
 }
+
+/** What a run is to be judged for. */
+export type Cause = Pick<Plan, "faults" | "network">;
 
 /** Boots from the last fault until the device has settled. */
 export const bootsMax = 14;
@@ -34,7 +38,12 @@ const attemptAgain: readonly string[] = Object.freeze([
   // The server changed its mind, and may do so again.
   "withdrawn",
 ]);
+/** Reasons of an attempt that network and developer may cause again and again. */
+const outside: readonly string[] = Object.freeze(["superseded", "download-failed"]);
 const attemptsMax = 3;
+
+/** Resets that tell nothing of the image that ran. */
+const supplyEnds: readonly BootEnd[] = Object.freeze(["power-on", "brown-out"]);
 
 /** Losses of supply up to which a healthy release must still be installed (reconcile.ts). */
 const sureCuts = 2;
@@ -42,7 +51,7 @@ const sureCuts = 2;
 /** Violations of a settled run; `imageHex` is the image of its last boot. */
 export function judgeSettled(
   stage: Stage,
-  faults: readonly Fault[],
+  cause: Cause,
   rest: Rest,
   imageHex: string,
 ): Violation[] {
@@ -50,15 +59,31 @@ export function judgeSettled(
   const violated = (promise: PromiseId, text: string): void => {
     found.push({ promise, atMs: rest.atMs, text });
   };
+  const { faults } = cause;
   const image = stage.bench.imageOf(imageHex);
   if (image === null) violated("P1", "no released image runs at the end");
   // Where flash lied or rotted, what was confirmed may be gone; a later boot repairs it or says so.
   if (imageHex !== rest.checkers.confirmedHex && !faults.some(mayDamage)) {
     violated("P5", "another image was confirmed last than the one that runs");
   }
-  judgeReports(stage, faults, rest, imageHex, violated);
-  judgeCosts(stage, faults, rest, violated);
+  judgeReports(stage, cause, rest, imageHex, violated);
+  judgeCosts(stage, cause, rest, violated);
   return found;
+}
+
+/** Faults that may destroy an image for good. */
+export function mayRuin({ kind }: Fault): boolean {
+  return kind === "rot" || kind === "stick";
+}
+
+/**
+ * True where no agent could bring the device to an end: the confirmed image has rotted away, and
+ * what else boots crashes or has no network; or the record of an attempt was lost with its result.
+ */
+export function mayStay({ bench, ending }: Stage, faults: readonly Fault[]): boolean {
+  if (faults.some((one) => one.kind === "lost" && one.key === "attempt")) return true;
+  const isLost = faults.some(mayRuin) && !bench.checkers.keepsConfirmed;
+  return isLost && ["crash", "hang", "no-network", "brown-out"].includes(ending);
 }
 
 /** Faults that may destroy a good image or its record behind the agent's back. */
@@ -69,12 +94,13 @@ export function mayDamage(fault: Fault): boolean {
 
 function judgeReports(
   stage: Stage,
-  faults: readonly Fault[],
+  cause: Cause,
   rest: Rest,
   imageHex: string,
   violated: (promise: PromiseId, text: string) => void,
 ): void {
   const { bench, ending } = stage;
+  const { faults } = cause;
   if (rest.offered < 0) return;
   const index = rest.offered;
   const own = rest.reports.filter((one) => bench.isAbout(one, index));
@@ -86,10 +112,13 @@ function judgeReports(
     if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
     return;
   }
-  const again = results.filter((one) => attemptAgain.includes(one.reason)).length;
-  // Rot may destroy an image that was kept and told; it is then installed once more.
-  const finals = 1 + faults.filter((one) => one.kind === "rot").length;
-  const isOne = isMild(faults) ? results.length === 1 : results.length - again <= finals;
+  const excused = cause.network.length > 0 || faults.some((one) => one.kind === "cable");
+  const again = results.filter(
+    ({ reason }) => attemptAgain.includes(reason) || (excused && outside.includes(reason)),
+  ).length;
+  // An image that was kept and told may be lost all the same, which is a result of its own.
+  const finals = 1 + faults.filter(mayRepeat).length;
+  const isOne = isMild(cause) ? results.length === 1 : results.length - again <= finals;
   if (!isOne || results.length === 0 || again > attemptsMax) {
     violated("P7", `${results.length} results for one attempt: ${named}`);
   }
@@ -98,27 +127,37 @@ function judgeReports(
   if (last === undefined) return;
   const wanted = hex(bench.options.releases[index].image.slice(-32));
   const runs = imageHex === wanted;
-  if ((last.result === "updated") !== runs) {
+  // A rejected image may run where the confirmed one has rotted away: nothing else boots.
+  const isLost = faults.some(mayRuin) && !bench.checkers.keepsConfirmed;
+  if ((last.result === "updated") !== runs && !(isLost && runs)) {
     violated("P7", `${last.result} (${last.reason}), but it ${runs ? "runs" : "does not run"}`);
   }
-  if (!mayEnd(stage, faults, last, index)) {
+  if (!mayEnd(stage, cause, last, index)) {
     violated("P6", `a ${ending} release ended as ${last.result} (${last.reason})`);
   }
 }
 
+/**
+ * Rot destroys an image, a cable replaces it, a lost record may be the one that knows it; and a
+ * crash of the chip may end the trial of one that is put back.
+ */
+function mayRepeat(fault: Fault): boolean {
+  if (fault.kind === "cut") return !supplyEnds.includes(fault.reset);
+  return fault.kind === "rot" || fault.kind === "cable" || fault.kind === "lost";
+}
+
 /** Which results a plan may have. */
-function mayEnd(
-  stage: Stage,
-  faults: readonly Fault[],
-  report: StoredReport,
-  index: number,
-): boolean {
+function mayEnd(stage: Stage, cause: Cause, report: StoredReport, index: number): boolean {
   const ending = index === stage.start.offered ? stage.ending : "healthy";
-  if (isMild(faults)) return report.reason === usualReasons[ending];
+  const { faults, network } = cause;
+  if (isMild(cause)) return report.reason === usualReasons[ending];
   // Many faults may also look like a bootloader that cannot revert: then updates are refused.
   if (ending !== "healthy" && ending !== "installed") return report.result !== "updated";
   // One fault of the flash must be made good, unless a bit is stuck for ever.
-  const isOne = faults.length === 1 && (isSilent(faults[0]) || faults[0].kind === "rot");
+  const isOne =
+    faults.length === 1 &&
+    network.length === 0 &&
+    (isSilent(faults[0]) || faults[0].kind === "rot");
   return report.result === "updated" || !isOne;
 }
 
@@ -135,14 +174,12 @@ const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
 });
 
 /** True for a few clean losses of supply: they alone never cost a good release its installation. */
-export function isMild(faults: readonly Fault[]): boolean {
+export function isMild({ faults, network }: Cause): boolean {
   return (
+    network.length === 0 &&
     faults.length <= sureCuts &&
     faults.every(
-      (one) =>
-        one.kind === "cut" &&
-        one.cut.silent !== true &&
-        (one.reset === "power-on" || one.reset === "brown-out"),
+      (one) => one.kind === "cut" && one.cut.silent !== true && supplyEnds.includes(one.reset),
     )
   );
 }
@@ -150,7 +187,7 @@ export function isMild(faults: readonly Fault[]): boolean {
 /** P9: what the run has cost. Faults explain what they may have destroyed, and no more. */
 function judgeCosts(
   stage: Stage,
-  faults: readonly Fault[],
+  { faults, network }: Cause,
   rest: Rest,
   violated: (promise: PromiseId, text: string) => void,
 ): void {
@@ -158,7 +195,8 @@ function judgeCosts(
   const cuts = faults.filter((one) => one.kind === "cut").length;
   // A fault of the flash may cost every attempt and every try in it; a newer release one image.
   const newer = faults.filter((one) => one.kind === "server").length;
-  const others = faults.length - cuts - newer + faults.filter(isSilent).length;
+  const answers = network.reduce((sum, { count }) => sum + count, 0);
+  const others = faults.length - cuts - newer + faults.filter(isSilent).length + answers;
   const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
   const slots = layout.partitions.filter((one) => one.type === 0);
   for (const { offset, sizeBytes, label } of slots) {
@@ -177,7 +215,7 @@ function judgeCosts(
   if (rest.payloadBytes > allowedBytes) {
     violated("P9", `${rest.payloadBytes} bytes of payload, ${allowedBytes} are explained`);
   }
-  if (faults.length === 0) {
+  if (faults.length === 0 && network.length === 0) {
     const allowedWrites = 6 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
     if (rest.keyValueWrites > allowedWrites) {
       violated("P9", `${rest.keyValueWrites} key-value writes, ${allowedWrites} are allowed`);

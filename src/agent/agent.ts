@@ -99,7 +99,9 @@ export class Agent implements AgentContext {
     this.deviceFacts = device;
     this.settle(outcome, device);
     const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
-    if (isKnownGood && outcome.event === "pollDue") repairBootRecord(hal, device.runningSlot);
+    // Not while another slot may have to be staged: that changes the record in any case.
+    const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
+    if (isKnownGood && isSettled) repairBootRecord(hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
@@ -226,6 +228,8 @@ export class Agent implements AgentContext {
         return;
       case "sendReport":
         return this.reporter.sendReport();
+      case "checkReport":
+        return this.reporter.serverReached();
       case "journalWriting":
         return this.updater.journalWriting();
       case "journalDamage":
@@ -260,10 +264,10 @@ export class Agent implements AgentContext {
         return this.verdict.reject();
       case "restart":
         return this.hal.restart();
-      case "clearAttempt":
+      case "closeAttempt":
         this.release = null;
         this.lastReason = "";
-        this.journal.clearAttempt();
+        this.journal.closeAttempt();
         return forgetAbort(this.hal);
     }
   }

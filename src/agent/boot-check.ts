@@ -107,8 +107,10 @@ export class BootCheck implements TrialListener {
     const outcome = reconcile(facts);
     const isTrial = outcome.event === "trialBooted" && outcome.state !== "rejected";
     probe.run(isTrial ? this.beginTrial() : this.probeWatchdog());
-    if (isTrial && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
-    else if (outcome.adopt === "confirmed") probe.flashedByCable();
+    // After a cut the entry may be torn, and "new" only today; after a restart it was just written.
+    const isSure = resetReason === "software" || runningState !== "new";
+    if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
+    if (outcome.adopt === "confirmed") probe.flashedByCable();
     // With an attempt under way the line is also its report's.
     this.lastAbort = takeAbort(hal, journal.attempt !== null);
     const version = hal.engineVersion();

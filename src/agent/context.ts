@@ -1,4 +1,5 @@
 /** What the parts of the agent share during one boot. */
+import { equalBytes } from "../bytes.js";
 import type { Hal } from "../hal.js";
 import type { Attempt, Phase } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
@@ -44,6 +45,13 @@ export function attemptOf(context: AgentContext): Attempt {
   const attempt = context.journal.attempt;
   if (attempt === null) throw new Error("no attempt in the journal");
   return attempt;
+}
+
+/** True for an attempt whose image is recorded as the confirmed one: it was good once. */
+export function isConfirmed({ journal }: AgentContext, attempt: Attempt): boolean {
+  const { confirmed } = journal;
+  if (confirmed === null || confirmed.slot !== attempt.slot) return false;
+  return equalBytes(confirmed.manifestDigest, attempt.manifestDigest);
 }
 
 /** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */

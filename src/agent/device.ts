@@ -16,15 +16,19 @@ export interface Device {
 /** Reads them. Throws when there are not two slots, or the running one cannot be read. */
 export function readDevice(hal: Hal): Device {
   const runningSlot = hal.boot.runningSlot();
-  const slots = hal.boot.slotCount();
-  if (slots < 2) throw new Error("an update needs two OTA slots");
-  const targetSlot = (runningSlot + 1) % slots;
+  if (hal.boot.slotCount() < 2) throw new Error("an update needs two OTA slots");
+  const targetSlot = otherSlot(hal, runningSlot);
   return {
     runningSlot,
     targetSlot,
     targetSizeBytes: hal.boot.openSlot(targetSlot).status().size,
     chipId: chipIdOf(hal.boot.openSlot(runningSlot)),
   };
+}
+
+/** The slot an update is written to. */
+function otherSlot(hal: Hal, runningSlot: number): number {
+  return (runningSlot + 1) % hal.boot.slotCount();
 }
 
 /** The running image in the journal's terms; its release is not known. */
@@ -51,7 +55,7 @@ export function adoptRunning(
   runningSlot: number,
   buffer: Uint8Array,
 ): void {
-  const sequenceFloor = journal.confirmed === null ? 0 : journal.confirmed.sequenceFloor;
+  const { sequenceFloor } = journal;
   journal.saveConfirmed({ ...measureRunning(hal, runningSlot, buffer), sequenceFloor });
 }
 
@@ -61,7 +65,14 @@ export function adoptRunning(
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;
-  if (hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
-  const state = hal.boot.slotState(runningSlot);
-  if (state === "new" || state === "pending-verify") hal.boot.confirm();
+  const { boot } = hal;
+  // Its own entry may be whole below a torn one of another slot: then only that one has to go.
+  if (boot.activeSlot() !== runningSlot) boot.forget(otherSlot(hal, runningSlot));
+  if (boot.activeSlot() !== runningSlot) {
+    boot.stage(runningSlot);
+    // A torn entry could read as the active one just when the platform marks that.
+    boot.secure(runningSlot);
+  }
+  const state = boot.slotState(runningSlot);
+  if (state === "new" || state === "pending-verify") boot.confirm();
 }

@@ -16,8 +16,11 @@ import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
 import { decimal, type HttpTarget } from "./url.js";
 
-/** How a download ended: whole, to be tried again, or with bytes that are not the image. */
-export type DownloadEnd = "written" | "interrupted" | "damaged";
+/**
+ * How a download ended: whole, to be tried again, to be tried without a range, or with bytes that
+ * are not the image.
+ */
+export type DownloadEnd = "written" | "interrupted" | "range-refused" | "damaged";
 
 export interface DownloadListener {
   /** Each 64 KB and at the end: safe in flash. Saving it may throw, which ends the download. */
@@ -65,9 +68,15 @@ export class Download implements ExchangeHandler {
     this.head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
   }
 
-  start(target: HttpTarget, headers: ReadonlyMap<string, string>, stallTimeoutMs: number): void {
+  /** With `whole` no range is asked for: what is in flash is skipped as it comes. */
+  start(
+    target: HttpTarget,
+    headers: ReadonlyMap<string, string>,
+    stallTimeoutMs: number,
+    whole: boolean,
+  ): void {
     const request = new Map(headers);
-    if (this.offset > 0) request.set("range", `bytes=${this.offset}-`);
+    if (this.offset > 0 && !whole) request.set("range", `bytes=${this.offset}-`);
     const exchange = new Exchange(
       this.hal,
       {
@@ -103,7 +112,9 @@ export class Download implements ExchangeHandler {
       this.skip = this.offset;
       return this.receive();
     }
-    this.end("interrupted", "", retryAfterMs(headers));
+    // RFC 9110 15.5.17; a range that was not asked for is no better.
+    const isRefused = status === 416 || status === 206;
+    this.end(isRefused ? "range-refused" : "interrupted", "", retryAfterMs(headers));
   }
 
   private receive(): void {

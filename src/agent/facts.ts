@@ -1,6 +1,6 @@
 /** What a device finds at boot: the inputs of reconciliation. */
-import type { Hal } from "../hal.js";
-import { type Attempt, type Confirmed, phases } from "../journal/records.js";
+import type { Hal, SlotFlash } from "../hal.js";
+import { type Confirmed, phases } from "../journal/records.js";
 import type { Journal } from "./journal.js";
 import type { Facts, Running } from "./reconcile.js";
 import { hasIdentity } from "./slots.js";
@@ -10,7 +10,7 @@ export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Fa
   const attempt = journal.attempt;
   return {
     phase: attempt === null ? null : attempt.phase,
-    running: classify(hal, attempt, journal.confirmed, runningSlot),
+    running: classify(hal, journal, runningSlot),
     runningState: runningSlot < 0 ? "none" : hal.boot.slotState(runningSlot),
     targetState: attempt === null ? "none" : hal.boot.slotState(attempt.slot),
     resetReason: hal.resetReason(),
@@ -20,16 +20,14 @@ export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Fa
       journal.progressOf(attempt.manifestDigest)?.writtenBytes === attempt.imageSizeBytes,
     powerTrials: attempt === null ? 0 : attempt.powerTrials,
     restages: attempt === null ? 0 : attempt.restages,
+    returns: attempt === null ? 0 : attempt.returns,
+    hasConfirmed: journal.confirmed !== null && journal.confirmed.slot >= 0,
     unguarded: attempt?.unguarded === true,
   };
 }
 
-function classify(
-  hal: Hal,
-  attempt: Attempt | null,
-  confirmed: Confirmed | null,
-  runningSlot: number,
-): Running {
+function classify(hal: Hal, journal: Journal, runningSlot: number): Running {
+  const { attempt, confirmed } = journal;
   const slot = hal.boot.openSlot(runningSlot);
   const isCandidate =
     attempt !== null &&
@@ -37,13 +35,38 @@ function classify(
     attempt.slot === runningSlot &&
     hasIdentity(slot, attempt.imageSizeBytes, attempt.identity);
   if (isCandidate) return "candidate";
-  if (confirmed === null) return "unknown";
-  const { identity, imageSizeBytes, previousIdentity, previousSizeBytes } = confirmed;
-  if (confirmed.slot === runningSlot && hasIdentity(slot, imageSizeBytes, identity)) {
-    return "confirmed";
+  if (confirmed !== null) {
+    if (isConfirmed(slot, confirmed, runningSlot)) return "confirmed";
+    if (isPrevious(slot, confirmed, runningSlot)) return "previous";
   }
-  return confirmed.previousSlot === runningSlot &&
-    hasIdentity(slot, previousSizeBytes, previousIdentity)
-    ? "previous"
-    : "unknown";
+  // Once the confirmed image is lost, nothing vouches for what runs in its place.
+  const isLost = confirmed !== null && confirmed.slot < 0;
+  return isLost || isRejected(slot, journal, runningSlot) ? "rejected" : "unknown";
+}
+
+/** True when the image that runs is confirmed, or was before another one. */
+export function isVouched(hal: Hal, confirmed: Confirmed, runningSlot: number): boolean {
+  const slot = hal.boot.openSlot(runningSlot);
+  return isConfirmed(slot, confirmed, runningSlot) || isPrevious(slot, confirmed, runningSlot);
+}
+
+function isConfirmed(slot: SlotFlash, confirmed: Confirmed, runningSlot: number): boolean {
+  const { imageSizeBytes, identity } = confirmed;
+  return confirmed.slot === runningSlot && hasIdentity(slot, imageSizeBytes, identity);
+}
+
+function isPrevious(slot: SlotFlash, confirmed: Confirmed, runningSlot: number): boolean {
+  const { previousSlot, previousSizeBytes, previousIdentity } = confirmed;
+  return previousSlot === runningSlot && hasIdentity(slot, previousSizeBytes, previousIdentity);
+}
+
+/** True when the image that runs is the one whose attempt failed last. */
+function isRejected(slot: SlotFlash, journal: Journal, runningSlot: number): boolean {
+  const last = journal.lastAttempt();
+  return (
+    last !== null &&
+    last.phase === phases.failed &&
+    last.slot === runningSlot &&
+    hasIdentity(slot, last.imageSizeBytes, last.identity)
+  );
 }

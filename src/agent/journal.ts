@@ -27,6 +27,8 @@ export class Journal {
   confirmed: Confirmed | null = null;
   bad: KnownBad = { sequenceBelow: 0, digests: [] };
   private progress: Progress | null = null;
+  /** The floor as the "attempt" record has it, open or closed. */
+  private floorCopy = 0;
 
   constructor(hal: Hal) {
     this.hal = hal;
@@ -34,7 +36,9 @@ export class Journal {
 
   /** Reads all records. A damaged record counts as absent and is told in the log. */
   load(): void {
-    this.attempt = this.read("attempt", decodeAttempt);
+    const attempt = this.lastAttempt();
+    this.attempt = attempt?.closed === true ? null : attempt;
+    this.floorCopy = attempt === null ? 0 : attempt.sequenceFloor;
     this.confirmed = this.read("confirmed", decodeConfirmed);
     this.progress = this.read("progress", decodeProgress);
     this.bad = this.read("bad", decodeKnownBad) ?? this.bad;
@@ -48,6 +52,17 @@ export class Journal {
     return record;
   }
 
+  /** No release below it is installed (P4); both records have it, and one may be damaged. */
+  get sequenceFloor(): number {
+    const { confirmed, floorCopy } = this;
+    return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);
+  }
+
+  /** The attempt under way, or the one that was closed last. Read anew: it is asked for rarely. */
+  lastAttempt(): Attempt | null {
+    return this.read("attempt", decodeAttempt);
+  }
+
   /** Progress of the release with this manifest digest; null when there is none. */
   progressOf(manifestDigest: Uint8Array): Progress | null {
     const progress = this.progress;
@@ -58,18 +73,36 @@ export class Journal {
 
   /** Each save throws what key-value storage throws; the old record then still stands. */
   saveAttempt(attempt: Attempt): void {
+    attempt.sequenceFloor = this.sequenceFloor;
     this.hal.keyValue.write("attempt", this.buffer, encodeAttempt(attempt, this.buffer));
     this.attempt = attempt;
   }
 
-  clearAttempt(): void {
-    this.hal.keyValue.delete("attempt");
+  /** Its record stays: it knows an image that failed and is still in its slot, and the floor. */
+  closeAttempt(): void {
+    const attempt = this.attempt;
+    if (attempt !== null) this.saveAttempt({ ...attempt, closed: true });
     this.attempt = null;
   }
 
   saveConfirmed(confirmed: Confirmed): void {
     this.hal.keyValue.write("confirmed", this.buffer, encodeConfirmed(confirmed, this.buffer));
     this.confirmed = confirmed;
+  }
+
+  /** The confirmed image is lost. The floor stays; the release that set it may come again. */
+  forgetConfirmed(): void {
+    this.saveConfirmed({
+      slot: -1,
+      previousSlot: -1,
+      imageSizeBytes: 0,
+      previousSizeBytes: 0,
+      sequenceFloor: this.sequenceFloor,
+      manifestDigest: new Uint8Array(32),
+      imageDigest: new Uint8Array(32),
+      identity: new Uint8Array(32),
+      previousIdentity: new Uint8Array(32),
+    });
   }
 
   saveProgress(progress: Progress): void {

@@ -29,6 +29,7 @@ export type AgentEvent =
   | "offerInstalled"
   | "offerReplaced"
   | "reportDelivered"
+  | "reportUnanswered"
   | "reportFailed"
   // From download and flash.
   | "downloadInterrupted"
@@ -82,7 +83,8 @@ export type AgentAction =
   | "journalFailure"
   | "sendReport"
   | "scheduleReport"
-  | "clearAttempt";
+  | "checkReport"
+  | "closeAttempt";
 
 export interface Transition {
   readonly to: AgentState;
@@ -163,13 +165,20 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportDue: fail,
     journalFailed: go("failed", "scheduleReport"),
     reportFailed: go("failed", "scheduleReport"),
-    reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
+    // Perhaps only reports are not answered: then their result must not hold up the next update.
+    reportUnanswered: go("failed", "fetchOffer"),
+    serverFailed: go("failed", "scheduleReport"),
+    serverReached: go("failed", "checkReport"),
+    reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
   }),
   updated: Object.freeze({
     reportDue: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
     journalFailed: go("updated", "scheduleReport"),
     reportFailed: go("updated", "scheduleReport"),
-    reportDelivered: go("ready", "clearAttempt", "schedulePoll"),
+    reportUnanswered: go("updated", "fetchOffer"),
+    serverFailed: go("updated", "scheduleReport"),
+    serverReached: go("updated", "checkReport"),
+    reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
     stageLost: go("candidate", "journalStaging", "stage"),
   }),
 });

@@ -98,6 +98,10 @@ export const attemptsMax = 3;
  * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
  */
 export const reportTriesMax = 20;
+/** Reports in a row that nothing answers before an offer is asked for, to see whether that is. */
+export const silentReportsMax = 10;
+/** Offers that come while reports are not answered, before the result is dropped. */
+export const reachedOffersMax = 3;
 /** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
 export const unwantedReportsMax = 3;
 /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */

@@ -41,7 +41,7 @@ export class Poller implements OfferListener {
     const confirmed = journal.confirmed;
     if (confirmed !== null) {
       headers.set("daruma-release", hex(confirmed.manifestDigest));
-      headers.set("daruma-sequence", `${confirmed.sequenceFloor}`);
+      headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
     const target = { ...context.server, path: `${context.server.path}latest.suit` };
     const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
@@ -63,7 +63,7 @@ export class Poller implements OfferListener {
         return context.post("serverFailed");
       case "none":
         if (context.state === "writing") return this.absent();
-        return context.post(context.state === "trial" ? "serverFailed" : "nothingNew");
+        return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
       case "too-big":
         return this.refuse("envelope-too-big", null, length);
       case "envelope":
@@ -77,8 +77,11 @@ export class Poller implements OfferListener {
     const verify = options.verifySignature ?? verifyEd25519;
     const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
     if (typeof authentic === "string") return this.refuse(authentic, null, length);
-    // Any authentic envelope proves that this image reaches the update server.
-    if (context.state === "trial") return context.post("serverReached");
+    // Any authentic envelope proves that this image reaches the update server; in a trial, or with
+    // a result to tell, nothing else is asked.
+    if (context.state !== "ready" && context.state !== "writing") {
+      return context.post("serverReached");
+    }
     const release = parseManifest(authentic);
     if (typeof release === "string") return this.refuse(release, null, length);
     this.judged(release, this.judge(release), length);
@@ -93,7 +96,7 @@ export class Poller implements OfferListener {
       classId: classIdOf(vendorId, options.deviceClass, hal.digest),
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
-      sequenceFloor: confirmed === null ? 0 : confirmed.sequenceFloor,
+      sequenceFloor: journal.sequenceFloor,
       confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
       confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
       knownBad: journal.bad,

@@ -7,8 +7,11 @@ import { type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { AgentEvent, AgentState } from "./machine.js";
 
-/** Which known image runs; "unknown" was flashed by cable or by another tool. */
-export type Running = "confirmed" | "candidate" | "previous" | "unknown";
+/**
+ * Which known image runs. "rejected": one that failed here, or took the place of a confirmed image
+ * that is lost; "unknown": it was flashed by cable or by another tool.
+ */
+export type Running = "confirmed" | "candidate" | "previous" | "rejected" | "unknown";
 
 export interface Facts {
   /** Phase of the journalled attempt; null without one. */
@@ -25,6 +28,9 @@ export interface Facts {
   readonly imageWritten: boolean;
   readonly powerTrials: number;
   readonly restages: number;
+  readonly returns: number;
+  /** True when the journal names a confirmed image. */
+  readonly hasConfirmed: boolean;
   /** True when a trial began that the bootloader would not end by itself. */
   readonly unguarded: boolean;
 }
@@ -36,7 +42,7 @@ export interface Outcome {
   /** Final reason when the outcome ends an attempt; "" otherwise. */
   readonly reason: Reason | "";
   /** What the attempt has to remember: a counter that rises, or that the trial is unguarded. */
-  readonly counts: "" | "powerTrials" | "restages" | "unguarded";
+  readonly counts: "" | "powerTrials" | "restages" | "returns" | "unguarded";
   /**
    * What becomes of a running image that the journal does not know: "confirmed" takes it as the
    * known-good one (flashed by cable); "trial" tries it first, as the bootloader asks to.
@@ -46,8 +52,10 @@ export interface Outcome {
 
 /** Trials that may end by loss of supply before the release is given up. */
 export const powerTrialsMax = 3;
-/** Times that a lost stage is repaired. */
+/** Restarts after a stage that did not lead to the staged image, before it is given up. */
 export const restagesMax = 3;
+/** Restarts after a reject that led to the rejected image again, before it stays. */
+export const returnsMax = 3;
 
 const outcome = (state: AgentState, event: AgentEvent, reason: Reason | "" = ""): Outcome => ({
   state,
@@ -66,18 +74,20 @@ export function reconcile(facts: Facts): Outcome {
       return { ...outcome("staged", "trialBooted"), adopt: "trial" };
     }
     if (facts.phase === null) {
-      // The bootloader fell back to an image that was rejected: nothing else boots. It runs, and
-      // looks for an update, but nothing vouches for it.
+      // Its entry says that it was rejected, by whom ever. It runs, and looks for an update, but
+      // nothing vouches for it.
       const isRejected = facts.runningState === "invalid" || facts.runningState === "aborted";
       return { ...outcome("ready", "pollDue"), adopt: isRejected ? "" : "confirmed" };
     }
-    if (facts.targetRuns) {
+    // The slot that was being written, or the place of an image that was good: somebody chose it.
+    const wasGood = facts.phase === phases.confirming || facts.phase === phases.updated;
+    if (facts.targetRuns || wasGood) {
       return { ...outcome("writing", "offerReplaced", "superseded"), adopt: "confirmed" };
     }
   }
   switch (facts.phase) {
     case null:
-      return outcome("ready", facts.running === "previous" ? "knownGoodLost" : "pollDue");
+      return outcome("ready", isKnownGoodLost(facts) ? "knownGoodLost" : "pollDue");
     case phases.writing:
       // A finished download needs no server: the bytes are checked against the journalled digest.
       return outcome("writing", facts.imageWritten ? "imageWritten" : "pollDue");
@@ -105,19 +115,33 @@ function candidateRuns(facts: Facts): Outcome {
         ? outcome("trial", "confirmDone")
         : outcome("trial", "trialPassed");
     case phases.rejecting:
-      return outcome("rejected", "trialBooted");
+    case phases.failed:
+      return rejectAgain(facts);
     case phases.updated:
       return outcome("updated", "reportDue");
-    case phases.failed:
-      // A torn entry was read as a good one: back again. When that leads here a few times more, the
-      // other image does not boot; then the failed one stays, and has been told.
-      return facts.restages < restagesMax
-        ? { ...outcome("rejected", "trialBooted"), counts: "restages" }
-        : outcome("failed", "reportDue");
     default:
       // Also from "writing": the slot was bootable and the bootloader chose it.
       return trialBoots(facts);
   }
+}
+
+/**
+ * A rejected image runs again. After a loss of supply its reject may have been torn, so that says
+ * nothing; but when the agent's own restart led here a few times, the other image does not boot.
+ * Then the rejected one stays, unconfirmed, and looks for an update.
+ */
+function rejectAgain(facts: Facts): Outcome {
+  const again = outcome("rejected", "trialBooted");
+  if (!isCrash(facts.resetReason)) return again;
+  if (facts.returns < returnsMax) return { ...again, counts: "returns" };
+  return facts.phase === phases.failed
+    ? outcome("failed", "reportDue")
+    : outcome("rejected", "rejectFailed", "revert-impossible");
+}
+
+/** True when an image runs in the place of the confirmed one, which may be whole in its slot. */
+function isKnownGoodLost({ running, hasConfirmed }: Facts): boolean {
+  return running === "previous" || (running === "rejected" && hasConfirmed);
 }
 
 /**
@@ -165,9 +189,11 @@ function oldRunsAfterStage(facts: Facts): Outcome {
   }
 }
 
+/** As in rejectAgain: what a loss of supply has torn is done again, and uses nothing up. */
 function stageAgain(facts: Facts, reason: Reason): Outcome {
-  const state = facts.phase === phases.updated ? "updated" : "staged";
-  if (facts.restages < restagesMax) return { ...outcome(state, "stageLost"), counts: "restages" };
+  const again = outcome(facts.phase === phases.updated ? "updated" : "staged", "stageLost");
+  if (!isCrash(facts.resetReason)) return again;
+  if (facts.restages < restagesMax) return { ...again, counts: "restages" };
   return outcome("staged", reason === "image-unbootable" ? "trialReverted" : "stageFailed", reason);
 }
 

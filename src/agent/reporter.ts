@@ -4,7 +4,13 @@ import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { reportedAbort } from "./abort.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
-import { defaults, reportTriesMax, unwantedReportsMax } from "./options.js";
+import {
+  defaults,
+  reachedOffersMax,
+  reportTriesMax,
+  silentReportsMax,
+  unwantedReportsMax,
+} from "./options.js";
 import type { Refusal } from "./poller.js";
 import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
@@ -14,6 +20,9 @@ export class Reporter implements DeliveryListener {
   /** Answers that refused the report, and those of a host that takes none. */
   private tries = 0;
   private unwanted = 0;
+  /** Reports in a row without any answer, and offers that came all the same. */
+  private silent = 0;
+  private reached = 0;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
   /** The refusal that is being told; "" when it is the result of the attempt. */
@@ -52,13 +61,24 @@ export class Reporter implements DeliveryListener {
     if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
     if (delivery === "unwanted") this.unwanted++;
+    if (delivery === "unanswered") this.silent++;
+    else this.silent = this.reached = 0;
     const isOver =
       delivery === "delivered" ||
       this.unwanted >= unwantedReportsMax ||
       this.tries >= reportTriesMax;
     if (isOver) this.tries = this.unwanted = 0;
     this.context.retryAfterMs = retryMs;
-    this.context.post(isOver ? "reportDelivered" : "reportFailed");
+    if (isOver) return this.context.post("reportDelivered");
+    this.context.post(this.silent >= silentReportsMax ? "reportUnanswered" : "reportFailed");
+  }
+
+  /** An offer came, though no report is answered: at once once more, for the network is up. */
+  serverReached(): void {
+    this.reached++;
+    if (this.reached < reachedOffersMax) return this.sendReport();
+    this.silent = this.reached = 0;
+    this.context.post("reportDelivered");
   }
 
   /** Tells the server that its offer was refused, without touching flash or journal (P8). */

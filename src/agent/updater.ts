@@ -1,9 +1,11 @@
 /** An attempt from the accepted offer to the staged slot: journal, download, read-back, stage. */
+import { equalBytes } from "../bytes.js";
 import { type Attempt, emptyAttempt, type Progress, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
-import { type AgentContext, attemptOf, enterPhase, newReportId } from "./context.js";
+import { type AgentContext, attemptOf, enterPhase, isConfirmed, newReportId } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
+import { isVouched } from "./facts.js";
 import { Installer } from "./installer.js";
 import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
 import { resolveUri } from "./url.js";
@@ -11,6 +13,8 @@ import { resolveUri } from "./url.js";
 export class Updater implements DownloadListener {
   private readonly context: AgentContext;
   private readonly installer: Installer;
+  /** True once the server has refused to send a part: from then on it is asked for the whole. */
+  private whole = false;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -21,6 +25,10 @@ export class Updater implements DownloadListener {
   journalWriting(): void {
     const { hal, device, journal, release } = this.context;
     if (release === null) throw new Error("no release was accepted");
+    // Another release was begun after it: the slot may hold that one's blocks.
+    const last = journal.lastAttempt();
+    const isLast = last !== null && equalBytes(last.manifestDigest, release.manifestDigest);
+    if (!isLast && journal.progressOf(release.manifestDigest) !== null) journal.clearProgress();
     journal.saveAttempt({
       ...emptyAttempt(newReportId(hal)),
       slot: device.targetSlot,
@@ -58,7 +66,7 @@ export class Updater implements DownloadListener {
       phase: phases.staging,
       repair: true,
       slot: running.slot,
-      sequenceNumber: journal.confirmed === null ? 0 : journal.confirmed.sequenceFloor,
+      sequenceNumber: journal.sequenceFloor,
       imageSizeBytes: running.imageSizeBytes,
       imageDigest: running.imageDigest,
       identity: running.identity,
@@ -79,7 +87,8 @@ export class Updater implements DownloadListener {
     const { slot } = attemptOf(context);
     const download = new Download(hal, release, slot, device.chipId, progress, buffer, this);
     const headers = new Map([["daruma-device", hal.deviceId()]]);
-    download.start(target, headers, options.stallTimeoutMs ?? defaults.stallTimeoutMs);
+    const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
+    download.start(target, headers, stallMs, this.whole);
   }
 
   progressed(reached: Progress): void {
@@ -102,6 +111,7 @@ export class Updater implements DownloadListener {
     const context = this.context;
     if (end === "written") return context.post("imageWritten");
     if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
+    this.whole = end === "range-refused";
     const attempt = attemptOf(context);
     if (attempt.tries + 1 >= triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
@@ -171,25 +181,36 @@ export class Updater implements DownloadListener {
   /** The final record of a failed attempt; a release that failed its trial is remembered as bad. */
   journalFailure(): void {
     const context = this.context;
-    const { hal, device, journal, buffer } = context;
+    const { hal, device, journal } = context;
     const attempt = attemptOf(context);
     const { runningSlot } = device;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
-      if (attempt.repair) {
-        adoptRunning(hal, journal, runningSlot, buffer);
-        // At once: the entry of the damaged image would vouch for whatever is written there next.
-        if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
-      } else if (isForGood(reason) || this.isExhausted(attempt, reason)) {
+      // Each may be known without the other: a cut falls between their records.
+      const wasKept = isKept(attempt.reason) || isConfirmed(context, attempt);
+      if (attempt.repair || wasKept) this.keptLost(attempt);
+      if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
-      // An image that was told as updated was lost afterwards: that is a result of its own.
-      if (isKept(attempt.reason)) journal.attempt = { ...attempt, reportId: newReportId(hal) };
+      // It may have been told as updated, and was lost afterwards: that is a result of its own.
+      if (wasKept) journal.attempt = { ...attempt, reportId: newReportId(hal) };
       enterPhase(context, phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
     // Only now: without its entry the attempt would look like one whose stage was lost.
     if (attempt.slot !== runningSlot) hal.boot.forget(attempt.slot);
+  }
+
+  /** The confirmed image, or a stranger's on trial, is lost: what runs instead is kept or not. */
+  private keptLost(attempt: Attempt): void {
+    const { hal, device, journal, buffer } = this.context;
+    const { runningSlot } = device;
+    const { confirmed } = journal;
+    const vouched = confirmed === null || isVouched(hal, confirmed, runningSlot);
+    if (!vouched) return journal.forgetConfirmed();
+    adoptRunning(hal, journal, runningSlot, buffer);
+    // At once: the entry of the damaged image would vouch for whatever is written there next.
+    if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
   }
 
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */

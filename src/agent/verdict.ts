@@ -3,7 +3,7 @@ import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
-import { type AgentContext, attemptOf, enterPhase } from "./context.js";
+import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
 import { Installer } from "./installer.js";
 import type { Trial, TrialListener } from "./trial.js";
 
@@ -38,6 +38,8 @@ export class Verdict implements TrialListener {
     this.installer.verify(attemptOf(context), null, (identity) => {
       context.enter(() => {
         if (identity === null) return trial.fail("image-digest-mismatch");
+        // It has shown before that its way to the server works; the server may be down today.
+        if (isConfirmed(context, attemptOf(context))) trial.serverReached();
         // The poll takes the work buffer over now that the read-back is done with it.
         trial.runTests();
         context.post("pollDue");
@@ -51,7 +53,11 @@ export class Verdict implements TrialListener {
   }
 
   journalConfirming(): void {
-    enterPhase(this.context, phases.confirming);
+    const { journal } = this.context;
+    const attempt = attemptOf(this.context);
+    // From here on the image is good: what its stage has cost must not count against it.
+    if (attempt.phase === phases.confirming) return;
+    journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
   }
 
   confirm(): void {
@@ -59,8 +65,11 @@ export class Verdict implements TrialListener {
     const { hal, device } = context;
     try {
       // The platform confirms its active entry, which after a fallback is another slot's
-      // (bootloader_utility.c).
-      if (hal.boot.activeSlot() !== device.runningSlot) hal.boot.stage(device.runningSlot);
+      // (bootloader_utility.c), and one that reads as valid it leaves as it is: torn bits may only
+      // read so today. What the bootloader wrote for this trial is firm.
+      const { runningSlot } = device;
+      const isFirm = hal.boot.slotState(runningSlot) === "pending-verify";
+      if (!isFirm || hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
       hal.boot.confirm();
     } catch {
       return context.post("confirmFailed", "confirm-failed");
@@ -86,7 +95,7 @@ export class Verdict implements TrialListener {
       previousSlot: old === null ? attempt.slot : moved ? old.slot : old.previousSlot,
       imageSizeBytes: attempt.imageSizeBytes,
       previousSizeBytes: old === null ? 0 : moved ? old.imageSizeBytes : old.previousSizeBytes,
-      sequenceFloor: Math.max(old === null ? 0 : old.sequenceFloor, attempt.sequenceNumber),
+      sequenceFloor: Math.max(context.journal.sequenceFloor, attempt.sequenceNumber),
       manifestDigest: attempt.manifestDigest,
       imageDigest: attempt.imageDigest,
       identity: attempt.identity,
@@ -99,7 +108,9 @@ export class Verdict implements TrialListener {
     const context = this.context;
     const attempt = attemptOf(context);
     if (attempt.phase === phases.updated) return;
-    const usual: Reason = attempt.repair ? "repaired" : "confirmed";
+    // One that was told before and staged again keeps its reason, for it keeps its report.
+    const usual =
+      attempt.reason !== "" ? attempt.reason : attempt.repair ? "repaired" : "confirmed";
     // A record that failed at first and is written now is no reason to tell.
     const isUsual = context.reason === "" || context.reason === "journal-failed";
     enterPhase(context, phases.updated, isUsual ? usual : context.reason);
@@ -112,6 +123,7 @@ export class Verdict implements TrialListener {
   /**
    * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
    * entry), the platform's own mark does it all the same: the other slot becomes the active one.
+   * May be called in boot after boot: a reject that was torn is begun anew.
    */
   reject(): void {
     const context = this.context;
@@ -120,18 +132,32 @@ export class Verdict implements TrialListener {
     const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
-      // marked, and a restart is enough to go there.
+      // marked, and a restart is enough to go there; but an entry of this slot may be torn, and
+      // must not be read as the active one once more.
       const active = boot.activeSlot();
       if (active < 0 || active === runningSlot) boot.reject();
-      // A failed image that runs all the same: its entry is torn, and must not be read once more.
-      else if (attemptOf(context).phase === phases.failed) boot.forget(runningSlot);
-      // No trial in this boot: it was restarted before and came back, so the other does not boot.
-      else if (this.trial === null) return context.post("rejectFailed", "revert-impossible");
+      else boot.forget(runningSlot);
     } catch {
-      // The bootloader takes an unconfirmed image back at the next boot; only where it has tried
-      // that and nothing else boots is there no way back.
-      if (state !== "pending-verify") return context.post("rejectFailed", "revert-impossible");
+      // The bootloader takes an unconfirmed image back at the next boot. Otherwise there is a way
+      // back only to an image that the platform finds whole, though its entry may be lost.
+      if (state !== "pending-verify" && !this.stagesConfirmed()) {
+        return context.post("rejectFailed", "revert-impossible");
+      }
     }
     context.post("rejectDone");
+  }
+
+  /** Stages the confirmed image, if there is one in the other slot that boots. */
+  private stagesConfirmed(): boolean {
+    const { hal, device, journal } = this.context;
+    const { confirmed } = journal;
+    if (confirmed === null || confirmed.slot !== device.targetSlot) return false;
+    try {
+      hal.boot.stage(confirmed.slot);
+      hal.boot.forget(device.runningSlot);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

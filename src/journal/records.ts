@@ -5,16 +5,17 @@
  * older one reads the fields it knows (so both directions of an update can read the other's
  * records).
  *
- *   key "attempt": the update under way, or whose result is not yet delivered
+ *   key "attempt": the update under way, or the last one
  *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8
- *                            bit 0: repair, bit 1: an unguarded trial has begun
+ *           bit 0: repair, bit 1: an unguarded trial has begun, bit 2: closed, its result is told
  *     4 tries u8          5 damages u8   6 powerTrials u8 7 restages u8
- *     8 reportId [8]     16 sequenceNumber u64           24 imageSizeBytes u32
- *    28 manifestDigest [32]   60 imageDigest [32]   92 identity [32]
- *   124 reason length u8     125 reason, ASCII        then crc u32
+ *     8 reportId [8]     16 sequenceNumber u64           24 sequenceFloor u64
+ *    32 imageSizeBytes u32    36 returns u32
+ *    40 manifestDigest [32]   72 imageDigest [32]   104 identity [32]
+ *   136 reason length u8     137 reason, ASCII        then crc u32
  *
  *   key "confirmed": the newest release that was confirmed, and the floor it set
- *     0 version u8 = 1    1 slot i8      2 previousSlot i8   3 zero
+ *     0 version u8 = 1    1 slot i8, -1: it is lost   2 previousSlot i8   3 zero
  *     4 imageSizeBytes u32    8 sequenceFloor u64    16 previousSizeBytes u32   20 zero u32
  *    24 manifestDigest [32]   56 imageDigest [32]    88 identity [32]
  *   120 previousIdentity [32]    152 crc u32
@@ -65,6 +66,12 @@ export interface Attempt {
   powerTrials: number;
   /** Times that the boot record lost the slot. */
   restages: number;
+  /** Times that the image ran again after it was rejected. */
+  returns: number;
+  /** True when the result is told: nothing is under way. */
+  closed: boolean;
+  /** The floor when this was written: a second copy, for the "confirmed" record may be damaged. */
+  sequenceFloor: number;
   reportId: Uint8Array;
   sequenceNumber: number;
   imageSizeBytes: number;
@@ -86,6 +93,9 @@ export function emptyAttempt(reportId: Uint8Array): Attempt {
     damages: 0,
     powerTrials: 0,
     restages: 0,
+    returns: 0,
+    closed: false,
+    sequenceFloor: 0,
     reportId,
     sequenceNumber: 0,
     imageSizeBytes: 0,
@@ -97,6 +107,7 @@ export function emptyAttempt(reportId: Uint8Array): Attempt {
 }
 
 export interface Confirmed {
+  /** -1 when the confirmed image is lost: then nothing is confirmed, and the floor stays. */
   slot: number;
   previousSlot: number;
   imageSizeBytes: number;
@@ -159,34 +170,36 @@ export function encodeAttempt(attempt: Attempt, into: Uint8Array): number {
   into[0] = version;
   into[1] = attempt.phase;
   into[2] = attempt.slot;
-  into[3] = (attempt.repair ? 1 : 0) | (attempt.unguarded ? 2 : 0);
+  into[3] = (attempt.repair ? 1 : 0) | (attempt.unguarded ? 2 : 0) | (attempt.closed ? 4 : 0);
   into[4] = attempt.tries;
   into[5] = attempt.damages;
   into[6] = attempt.powerTrials;
   into[7] = attempt.restages;
   into.set(attempt.reportId, 8);
   writeU64(into, 16, attempt.sequenceNumber);
-  writeU32(into, 24, attempt.imageSizeBytes);
-  into.set(attempt.manifestDigest, 28);
-  into.set(attempt.imageDigest, 60);
-  into.set(attempt.identity, 92);
+  writeU64(into, 24, attempt.sequenceFloor);
+  writeU32(into, 32, attempt.imageSizeBytes);
+  writeU32(into, 36, attempt.returns);
+  into.set(attempt.manifestDigest, 40);
+  into.set(attempt.imageDigest, 72);
+  into.set(attempt.identity, 104);
   const reason = attempt.reason;
-  into[124] = reason.length;
-  for (let i = 0; i < reason.length; i++) into[125 + i] = reason.charCodeAt(i);
-  return seal(into, 125 + reason.length);
+  into[136] = reason.length;
+  for (let i = 0; i < reason.length; i++) into[137 + i] = reason.charCodeAt(i);
+  return seal(into, 137 + reason.length);
 }
 
 /** Reads an attempt; null when it is damaged or from a format that cannot be read. */
 export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null {
-  if (!isIntact(bytes, length, 125)) return null;
+  if (!isIntact(bytes, length, 137)) return null;
   const phase = bytes[1];
   if (phase < phases.writing || phase > phases.failed) return null;
-  const reasonLength = bytes[124];
-  if (125 + reasonLength > length - 4) return null;
+  const reasonLength = bytes[136];
+  if (137 + reasonLength > length - 4) return null;
   let reason = "";
-  for (let i = 0; i < reasonLength; i++) reason += String.fromCharCode(bytes[125 + i]);
+  for (let i = 0; i < reasonLength; i++) reason += String.fromCharCode(bytes[137 + i]);
   // One copy: four arrays of their own would take 9 slots more.
-  const own = bytes.slice(0, 124);
+  const own = bytes.slice(0, 136);
   return {
     phase: phase as Phase,
     slot: signed(bytes[2]),
@@ -196,12 +209,15 @@ export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null
     damages: bytes[5],
     powerTrials: bytes[6],
     restages: bytes[7],
+    returns: readU32(bytes, 36),
+    closed: (bytes[3] & 4) !== 0,
+    sequenceFloor: readU64(bytes, 24),
     reportId: own.subarray(8, 16),
     sequenceNumber: readU64(bytes, 16),
-    imageSizeBytes: readU32(bytes, 24),
-    manifestDigest: own.subarray(28, 60),
-    imageDigest: own.subarray(60, 92),
-    identity: own.subarray(92, 124),
+    imageSizeBytes: readU32(bytes, 32),
+    manifestDigest: own.subarray(40, 72),
+    imageDigest: own.subarray(72, 104),
+    identity: own.subarray(104, 136),
     // Written by this agent or a newer one under the crc: at worst a code we cannot explain.
     reason: reason as Reason | "",
   };

@@ -47,7 +47,7 @@ class Rig {
     new Download(hal, release as Release, 1, 0, resume, buffer, {
       progressed: (progress) => this.saved.push(progress),
       ended: (end: DownloadEnd, reason: Reason | "") => this.ends.push(`${end} ${reason}`),
-    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000);
+    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, false);
     this.runTimers();
   }
 

@@ -39,7 +39,8 @@ const allActions: Record<AgentAction, true> = {
   journalFailure: true,
   sendReport: true,
   scheduleReport: true,
-  clearAttempt: true,
+  closeAttempt: true,
+  checkReport: true,
 };
 const allEvents: Record<AgentEvent, true> = {
   pollDue: true,
@@ -52,6 +53,7 @@ const allEvents: Record<AgentEvent, true> = {
   offerInstalled: true,
   offerReplaced: true,
   reportDelivered: true,
+  reportUnanswered: true,
   reportFailed: true,
   downloadInterrupted: true,
   downloadFailed: true,

@@ -8,6 +8,7 @@ import {
   type Running,
   reconcile,
   restagesMax,
+  returnsMax,
 } from "../../src/agent/reconcile.js";
 import type { ResetReason, SlotState } from "../../src/hal.js";
 import { type Phase, phases } from "../../src/journal/records.js";
@@ -35,7 +36,7 @@ const resets: readonly ResetReason[] = [
   "brown-out",
   "other",
 ];
-const runnings: readonly Running[] = ["confirmed", "candidate", "previous", "unknown"];
+const runnings: readonly Running[] = ["confirmed", "candidate", "previous", "rejected", "unknown"];
 const allPhases: readonly (Phase | null)[] = [null, ...Object.values(phases)];
 const bools = [false, true] as const;
 
@@ -51,18 +52,22 @@ function* everyFacts(): Generator<Facts> {
                 for (const powerTrials of [0, powerTrialsMax - 1, powerTrialsMax])
                   for (const restages of [0, restagesMax - 1, restagesMax])
                     for (const unguarded of bools)
-                      yield {
-                        phase,
-                        running,
-                        runningState,
-                        targetState,
-                        resetReason,
-                        targetRuns,
-                        imageWritten,
-                        powerTrials,
-                        restages,
-                        unguarded,
-                      };
+                      for (const returns of [0, returnsMax])
+                        for (const hasConfirmed of bools)
+                          yield {
+                            phase,
+                            running,
+                            runningState,
+                            targetState,
+                            resetReason,
+                            targetRuns,
+                            imageWritten,
+                            powerTrials,
+                            restages,
+                            returns,
+                            hasConfirmed,
+                            unguarded,
+                          };
 }
 
 const isBadOutcome = (facts: Facts, { state, event, reason, counts }: Outcome): string => {
@@ -75,8 +80,9 @@ const isBadOutcome = (facts: Facts, { state, event, reason, counts }: Outcome): 
   // Never promoted by reconciliation: without a passed trial nothing is confirmed (P3).
   const hasPassed = facts.phase === phases.confirming && facts.running === "candidate";
   if ((event === "confirmDone" || event === "trialPassed") && !hasPassed) return "confirms";
-  // A boot loop needs an end: what stages again is counted.
-  if (event === "stageLost" && counts === "") return "stages again without counting";
+  // A boot loop needs an end: what the agent's own restarts led to is counted.
+  const isOwn = facts.resetReason === "software";
+  if (event === "stageLost" && counts === "" && isOwn) return "stages again without counting";
   return "";
 };
 
@@ -88,15 +94,17 @@ test("every combination of facts has an outcome that the state machine knows", (
     if (problem !== "") assert.unreachable(`${problem}: ${JSON.stringify(facts)}`);
   }
   console.log(`${combinations} combinations of facts at boot, each with one outcome`);
-  assert.is(combinations, 7 * 4 * 7 * 7 * 11 * 2 * 2 * 3 * 3 * 2);
+  assert.is(combinations, 7 * 5 * 7 * 7 * 11 * 2 * 2 * 3 * 3 * 2 * 2 * 2);
 });
 
 test("repairs end: counters at their limit lead to no other try", () => {
   for (const facts of everyFacts()) {
     const { counts, event } = reconcile(facts);
     if (facts.restages >= restagesMax) assert.is.not(counts, "restages", JSON.stringify(facts));
+    if (facts.returns >= returnsMax) assert.is.not(counts, "returns");
     if (facts.powerTrials >= powerTrialsMax) assert.is.not(counts, "powerTrials");
-    if (facts.restages >= restagesMax && facts.powerTrials >= powerTrialsMax) {
+    const isOwn = facts.resetReason === "software";
+    if (facts.restages >= restagesMax && facts.powerTrials >= powerTrialsMax && isOwn) {
       assert.is.not(event, "stageLost", JSON.stringify(facts));
     }
   }
@@ -112,6 +120,8 @@ const usual: Facts = {
   imageWritten: false,
   powerTrials: 0,
   restages: 0,
+  returns: 0,
+  hasConfirmed: true,
   unguarded: false,
 };
 const staged = { ...usual, phase: phases.staging, targetState: "aborted" } as const;
@@ -119,7 +129,16 @@ const rows: [string, Partial<Facts>, string][] = [
   ["nothing under way", usual, "ready pollDue"],
   ["half a download", { phase: phases.writing }, "writing pollDue"],
   ["a whole download", { phase: phases.writing, imageWritten: true }, "writing imageWritten"],
-  ["a stage that was lost", { phase: phases.staging }, "staged stageLost stage restages"],
+  [
+    "a stage that was lost without a cut",
+    { phase: phases.staging, resetReason: "software" },
+    "staged stageLost restages",
+  ],
+  [
+    "a stage that was lost to a cut, the tenth time",
+    { phase: phases.staging, restages: restagesMax },
+    "staged stageLost",
+  ],
   ["a crash in the trial", { ...staged, resetReason: "panic" }, "staged trialReverted crashed"],
   [
     "a hang in the trial",
@@ -144,7 +163,7 @@ const rows: [string, Partial<Facts>, string][] = [
   ],
   [
     "an image the bootloader refused",
-    { ...staged, targetState: "pending-verify", restages: restagesMax },
+    { ...staged, targetState: "pending-verify", restages: restagesMax, resetReason: "software" },
     "staged trialReverted image-unbootable",
   ],
   [
@@ -167,11 +186,7 @@ const rows: [string, Partial<Facts>, string][] = [
     { phase: phases.confirming, running: "candidate", runningState: "pending-verify" },
     "trial trialPassed",
   ],
-  [
-    "a confirm that was lost",
-    { phase: phases.updated, running: "previous" },
-    "updated stageLost restages",
-  ],
+  ["a confirm that was lost", { phase: phases.updated, running: "previous" }, "updated stageLost"],
   ["the confirmed image lost later", { running: "previous" }, "ready knownGoodLost"],
   ["an image flashed by cable", { running: "unknown" }, "ready pollDue confirmed"],
   [
@@ -183,6 +198,41 @@ const rows: [string, Partial<Facts>, string][] = [
     "a reject that was not done",
     { phase: phases.rejecting, running: "candidate" },
     "rejected trialBooted",
+  ],
+  [
+    "a rejected image that our own restart led to again",
+    { phase: phases.rejecting, running: "candidate", resetReason: "software" },
+    "rejected trialBooted returns",
+  ],
+  [
+    "a rejected image after lost stages and a loss of supply",
+    { phase: phases.rejecting, running: "candidate", restages: restagesMax, returns: returnsMax },
+    "rejected trialBooted",
+  ],
+  [
+    "a rejected image that nothing gets away from",
+    {
+      phase: phases.rejecting,
+      running: "candidate",
+      resetReason: "software",
+      returns: returnsMax,
+    },
+    "rejected rejectFailed revert-impossible",
+  ],
+  [
+    "a failed image that nothing gets away from",
+    { phase: phases.failed, running: "candidate", resetReason: "software", returns: returnsMax },
+    "failed reportDue",
+  ],
+  [
+    "a rejected image in the place of the confirmed one",
+    { running: "rejected" },
+    "ready knownGoodLost",
+  ],
+  [
+    "a rejected image when nothing is confirmed any more",
+    { running: "rejected", hasConfirmed: false },
+    "ready pollDue",
   ],
   ["a reject that was done", { phase: phases.rejecting }, "rejected trialReverted"],
   ["a result not yet told", { phase: phases.failed }, "failed reportDue"],

@@ -48,13 +48,50 @@ test("a server that refuses a report for good is given up on after 20 answers", 
   assert.is(requests(bench, "/reports").length, 1 + 20);
 });
 
-test("a report that no one answers is sent until it is, however long that takes", () => {
-  const bench = started([networkFault("lost-answer", { target: "report", count: 60 })]);
-  bench.until(() => bench.attempt === null && bench.floor === 2, "the answer", 48);
-  assert.is(requests(bench, "/reports").length, 1 + 61);
-  assert.equal(bench.told(second), ["updated: confirmed"], "stored once");
+test("a report is sent until it is answered, however long the server answers nothing", () => {
+  const bench = started([]);
+  bench.until(() => bench.floor === 2, "the confirm");
+  bench.faults.plan([networkFault("refused", { target: "any", count: 120 })]);
+  bench.until(() => bench.attempt === null, "the answer", 48);
+  // From the tenth on, an offer is asked for after each.
+  assert.is(requests(bench, "/reports").length - 1, 10 + 55 + 1);
+  assert.equal(bench.told(second), ["updated: confirmed"]);
   bench.assertPromises();
 });
+
+test("reports that alone are never answered do not hold up the next update", () => {
+  for (const behaviour of ["healthy", "fail-test"] as const) {
+    const release = benchRelease({ sequenceNumber: 2, behaviour });
+    const bench = new Bench().settleFirst();
+    const { flash } = bench.cost;
+    bench.faults.plan([networkFault("mute", { target: "report", count: 1000 })]);
+    bench.simulation.publish(release);
+    bench.until(() => bench.cost.flash > flash && bench.attempt === null, behaviour);
+    const tries = requests(bench, "/reports").length - 1;
+    assert.is(tries, 10 + 2, "tried again when an offer came");
+    bench.faults.plan([]);
+    bench.install(benchRelease({ sequenceNumber: 3 }));
+    bench.assertPromises(behaviour);
+  }
+});
+
+for (const kind of ["416-for-range", "wrong-range", "no-range"] as const) {
+  test(`a server that answers each range with ${kind} is asked for the whole instead`, () => {
+    const bench = started([networkFault("break", { value: 100_000 })], large);
+    bench.until(() => bench.simulation.payloadBytes() > 60_000, "half of it");
+    bench.faults.plan([
+      networkFault("break", { value: 30_000 }),
+      networkFault(kind, { from: 1, count: 1 }),
+      networkFault("416-for-range", { from: 2, count: 1000 }),
+    ]);
+    const { flash } = bench.cost;
+    bench.untilTold(large);
+    assert.equal(bench.told(large), ["updated: confirmed"]);
+    const blocks = 2 * Math.ceil(large.image.length / 4096);
+    assert.ok(bench.cost.flash - flash < blocks + 20, "nothing is erased twice");
+    bench.assertPromises();
+  });
+}
 
 test("Retry-After of 503 and 429 is honoured for offers, payloads and reports", () => {
   for (const kind of ["busy", "flooded"] as const) {

@@ -63,6 +63,8 @@ test("D4 a brown-out in the trial retries the same image, and is told apart", ()
     targetRuns: false,
     imageWritten: true,
     restages: 0,
+    returns: 0,
+    hasConfirmed: true,
     unguarded: false,
   } as const;
   const at = (resetReason: ResetReason, powerTrials: number) =>
@@ -207,6 +209,8 @@ test("D15 resets of any kind during a download lose at most 64 KB", () => {
       imageWritten: false,
       powerTrials: 0,
       restages: 0,
+      returns: 0,
+      hasConfirmed: true,
       unguarded: false,
     });
     assert.equal([state, event], ["writing", "pollDue"]);

@@ -154,9 +154,11 @@ export class Bench {
     return decodeConfirmed(bytes, bytes.length)?.sequenceFloor ?? -1;
   }
 
+  /** The attempt under way; null when there is none, or the last one is closed. */
   get attempt(): Attempt | null {
     const bytes = this.simulation.keyValue.entries("daruma").get("attempt");
-    return bytes === undefined ? null : decodeAttempt(bytes, bytes.length);
+    const attempt = bytes === undefined ? null : decodeAttempt(bytes, bytes.length);
+    return attempt?.closed === true ? null : attempt;
   }
 
   /** Flash operations, journal changes and payload bytes so far. */

@@ -31,6 +31,9 @@ const attempt: Attempt = {
   damages: 2,
   powerTrials: 1,
   restages: 4,
+  returns: 5,
+  closed: true,
+  sequenceFloor: 2 ** 41 + 7,
   reportId: bytesOf(8),
   sequenceNumber: 2 ** 53 - 1,
   imageSizeBytes: 0xfffffff0,
@@ -77,7 +80,7 @@ const kinds: readonly Kind[] = [
     value: attempt,
     encoded: encoded((into) => encodeAttempt(attempt, into)),
     decode: decodeAttempt,
-    leastBytes: 125,
+    leastBytes: 137,
   },
   {
     name: "confirmed",
@@ -156,7 +159,7 @@ test("an attempt in an unknown phase, or with a reason beyond its end, is refuse
     assert.is(decodeAttempt(resealed(changed), changed.length), null, `phase ${phase}`);
   }
   const long = record.slice();
-  long[124]++;
+  long[136]++;
   assert.is(decodeAttempt(resealed(long), long.length), null);
 });
 
@@ -201,10 +204,12 @@ test("the documented layout of each record is the one that is written", () => {
       restages: 7,
       reportId: 8,
       sequenceNumber: 16,
-      imageSizeBytes: 24,
-      manifestDigest: 28,
-      imageDigest: 60,
-      identity: 92,
+      sequenceFloor: 24,
+      imageSizeBytes: 32,
+      returns: 36,
+      manifestDigest: 40,
+      imageDigest: 72,
+      identity: 104,
     },
     confirmed: {
       version: 0,

@@ -6,14 +6,19 @@
 import type { Ending, Start } from "../../hosts/simulator/plan.js";
 import type { JobKind } from "../../hosts/simulator/sweep-jobs.js";
 
-export interface Mutant {
-  /** The safeguard that is missing. */
-  readonly name: string;
+export interface Edit {
   /** Below dist. */
   readonly file: string;
   /** Occurs exactly once. */
   readonly find: string;
   readonly replace: string;
+}
+
+export interface Mutant extends Edit {
+  /** The safeguard that is missing. */
+  readonly name: string;
+  /** Its second half, where two places hold it. */
+  readonly also?: Edit;
   readonly sweep: readonly [JobKind, Ending, Start];
   /** A plan that a long sweep found, in the place of that sweep. */
   readonly plan?: string;
@@ -63,15 +68,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "floor rises on confirm",
     file: `${agent}/verdict.js`,
-    find: "Math.max(old === null ? 0 : old.sequenceFloor, attempt.sequenceNumber)",
-    replace: "old === null ? 0 : old.sequenceFloor",
+    find: "Math.max(context.journal.sequenceFloor, attempt.sequenceNumber)",
+    replace: "context.journal.sequenceFloor",
     sweep: ["singles", "healthy", "fresh"],
   },
   {
     name: "failed release is remembered",
     file: `${agent}/updater.js`,
-    find: "else if (isForGood(reason) ||",
-    replace: "else if (",
+    find: "(isForGood(reason) || this",
+    replace: "(this",
     sweep: ["singles", "crash", "known"],
   },
   {
@@ -100,21 +105,20 @@ export const mutants: readonly Mutant[] = [
     file: `${agent}/updater.js`,
     find: "hal.boot.forget(attempt.slot);",
     replace: "{}",
-    sweep: ["random", "no-network", "known"],
-    plan: "no-network known 3 11/before 18/weak:516:45 20/before!brown-out",
+    sweep: ["weak", "fail-test", "second"],
   },
   {
     name: "a lost stage is repaired",
     file: `${agent}/reconcile.js`,
-    find: "if (facts.restages < restagesMax)",
-    replace: "if (false)",
+    find: '? "updated" : "staged", "stageLost");',
+    replace: '? "staged" : "staged", "stageFailed", reason);\n    return again;',
     sweep: ["singles", "healthy", "known"],
   },
   {
     name: "restages are counted",
-    file: `${agent}/agent.js`,
-    find: "[counts]: attempt[counts] + 1",
-    replace: "[counts]: attempt[counts]",
+    file: `${agent}/reconcile.js`,
+    find: "if (facts.restages < restagesMax)",
+    replace: "if (true)",
     sweep: ["rot", "healthy", "known"],
   },
   {
@@ -134,7 +138,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a lost confirm is repaired without a download",
     file: `${agent}/reconcile.js`,
-    find: 'facts.running === "previous" ? "knownGoodLost" : "pollDue"',
+    find: 'isKnownGoodLost(facts) ? "knownGoodLost" : "pollDue"',
     replace: '"pollDue"',
     sweep: ["silent", "healthy", "known"],
   },
@@ -143,6 +147,12 @@ export const mutants: readonly Mutant[] = [
     file: `${agent}/verdict.js`,
     find: "if (active < 0 || active === runningSlot)",
     replace: "if (true)",
+    // What was marked by mistake is found again by the second line of defence.
+    also: {
+      file: `${agent}/verdict.js`,
+      find: "!this.stagesConfirmed()",
+      replace: "true",
+    },
     sweep: ["silent", "fail-test", "known"],
   },
   {
@@ -150,13 +160,18 @@ export const mutants: readonly Mutant[] = [
     file: `${agent}/journal.js`,
     find: "progress !== null && equalBytes(progress.manifestDigest, manifestDigest)",
     replace: "progress !== null",
+    also: {
+      file: `${agent}/updater.js`,
+      find: "if (!isLast && journal.progressOf(release.manifestDigest) !== null)",
+      replace: "if (false)",
+    },
     sweep: ["change", "healthy", "known"],
   },
   {
     name: "progress is recorded every 64 KB",
     file: `${agent}/download.js`,
-    find: "if (isLast || offset % progressBytes === 0)",
-    replace: "if (isLast)",
+    find: "if (this.blockBytes === 0 || this.offset % progressBytes === 0)",
+    replace: "if (this.blockBytes === 0)",
     sweep: ["resume", "healthy", "known"],
   },
   {
@@ -215,25 +230,104 @@ export const mutants: readonly Mutant[] = [
     replace: "        if (false)\n            throw",
     sweep: ["singles", "healthy", "known"],
   },
-];
-
-/** Safeguards without which no sweep breaks a promise, and what covers for them. */
-export const redundant: readonly { readonly name: string; readonly covered: string }[] = [
+  {
+    name: "returns of a rejected image are counted",
+    file: `${agent}/reconcile.js`,
+    find: "if (facts.returns < returnsMax)",
+    replace: "if (true)",
+    sweep: ["lost", "fail-test", "known"],
+  },
+  {
+    name: "a reject that was torn is begun anew",
+    file: `${agent}/verdict.js`,
+    find: "boot.forget(runningSlot);\n        }\n        catch",
+    replace: 'return context.post("rejectFailed", "revert-impossible");\n        }\n        catch',
+    sweep: ["weak", "fail-test", "second"],
+  },
+  {
+    name: "a reject finds the confirmed image without its entry",
+    file: `${agent}/verdict.js`,
+    find: "!this.stagesConfirmed()",
+    replace: "true",
+    sweep: ["record", "fail-test", "second"],
+  },
+  {
+    name: "a rejected image is known again",
+    file: `${agent}/facts.js`,
+    find: "return (last !== null &&\n        last.phase",
+    replace: "return (false && last !== null &&\n        last.phase",
+    sweep: ["lost", "fail-test", "known"],
+  },
+  {
+    name: "nothing is confirmed once the confirmed image is lost",
+    file: `${agent}/updater.js`,
+    find: "if (!vouched)\n            return journal.forgetConfirmed();",
+    replace: "",
+    sweep: ["lost", "fail-test", "known"],
+  },
+  {
+    name: "second copy of the floor",
+    file: `${agent}/journal.js`,
+    find: "return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);",
+    replace: "return confirmed === null ? 0 : confirmed.sequenceFloor;",
+    sweep: ["journal", "healthy", "known"],
+  },
+  {
+    name: "a result that follows another gets a report of its own",
+    file: `${agent}/updater.js`,
+    find: "if (wasKept)\n                journal.attempt",
+    replace: "if (false)\n                journal.attempt",
+    sweep: ["cable", "healthy", "second"],
+  },
   {
     name: "the boot record names the image that runs",
-    covered: "confirm and reject look at the active slot themselves before they act on it",
+    file: `${agent}/agent.js`,
+    find: "repairBootRecord(hal, device.runningSlot);",
+    replace: "{}",
+    sweep: ["record", "healthy", "second"],
+  },
+  {
+    name: "a repaired boot record holds no torn entry",
+    file: `${agent}/device.js`,
+    find: "boot.secure(runningSlot);",
+    replace: "",
+    sweep: ["weak", "fail-test", "second"],
+    plan: "fail-test second 17 20/weak:17:32 24/after",
+  },
+  {
+    name: "a confirm makes its entry firm",
+    file: `${agent}/verdict.js`,
+    find: "if (!isFirm || hal",
+    replace: "if (hal",
+    sweep: ["weak", "healthy", "known"],
+  },
+  {
+    name: "an image that is put back needs no server",
+    file: `${agent}/verdict.js`,
+    find: "if (isConfirmed(context, attemptOf(context)))",
+    replace: "if (false)",
+    sweep: ["random", "healthy", "second"],
+    plan: "healthy second 2 17~before server:withdraw@19",
   },
   {
     name: "the wrong image is not taken for the candidate",
-    covered: "the slot tells the two apart, and the trial reads the whole image back once more",
+    file: `${agent}/facts.js`,
+    find: "hasIdentity(slot, attempt.imageSizeBytes, attempt.identity)",
+    replace: "true",
+    sweep: ["cable", "healthy", "second"],
   },
   {
     name: "head of the image held back",
-    covered:
-      "the bootloader's own SHA-256 refuses half an image; this guards against a whole wrong one",
+    file: `${agent}/download.js`,
+    find: "const start = offset === 0 ? heldHeadBytes : 0;",
+    replace: "const start = 0;",
+    sweep: ["unseen", "healthy", "second"],
   },
   {
     name: "old entry of the slot is erased",
-    covered: "the bootloader's own SHA-256 refuses the bytes that the entry speaks for",
+    file: `${agent}/download.js`,
+    find: "this.hal.boot.forget(this.slotIndex);",
+    replace: "{}",
+    sweep: ["record", "healthy", "third"],
   },
 ];

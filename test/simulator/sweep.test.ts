@@ -30,6 +30,21 @@ const regressions: readonly string[] = [
   "healthy known 7 stick:131172:16:0",
   // A torn head read right for the agent and wrong for the platform.
   "healthy second 3 10/bits:2:254 12/weak:1:224",
+  // Lost stages had used up what a torn reject needed: they were one counter.
+  "fail-test second 27 13/prefix:1 18/prefix:1 26/weak:1:32",
+  // The only good image rotted, and the rejected one that ran instead was confirmed.
+  "no-network second 3 rot:136484:32@18",
+  "fail-test second 3 rot:136484:32@18",
+  // The record was repaired, and a torn entry read as the active one when that was marked.
+  "fail-test second 12 20/weak:1:32 24/after",
+  // An aborted entry hid the pending one of the same slot, which was never confirmed.
+  "fail-test second 40 20/weak:168:16 25/after",
+  // A torn entry read as valid, so that a confirm changed nothing.
+  "healthy known 3 12/weak:3:16 14/before",
+  // A confirmed image was put back while the server had no offer, and failed its trial for that.
+  "healthy second 2 17~before server:withdraw@19",
+  // An image flashed by cable was overruled by the update before it.
+  "installed second 1 cable@2",
   // An entry that always reads as invalid, taken for a reject that the journal had missed.
   "healthy known 1 stick:57368:3:1",
 ];
@@ -83,6 +98,27 @@ test("flash that lies once, rots or sticks never costs more than a few attempts"
   for (const kind of ["silent", "rot"] as const) {
     assert.equal(runJob({ ...job, kind }, makeStage, () => false).failures, []);
   }
+});
+
+test("damaged records, cables, boards without validation and a lost image end defined", () => {
+  const job = { start: "second", index: 0, count: 1, seed: 1, size: 0 } as const;
+  for (const [kind, ending] of [
+    ["journal", "healthy"],
+    ["cable", "crash"],
+    ["record", "fail-test"],
+    ["unseen", "healthy"],
+    ["lost", "fail-test"],
+    ["weak", "no-network"],
+  ] as const) {
+    assert.equal(runJob({ ...job, kind, ending }, makeStage, () => false).failures, [], kind);
+  }
+});
+
+test("a share of the network faults, with losses of supply", () => {
+  const job = { ending: "healthy", start: "known", index: seed % 8, count: 8, size: 0 } as const;
+  const { failures, plans } = runJob({ ...job, kind: "network", seed: 1 }, makeStage, () => false);
+  assert.equal(failures, []);
+  assert.ok(plans > 300);
 });
 
 test("at most 64 KB are fetched again after a cut, and nothing for local work", () => {

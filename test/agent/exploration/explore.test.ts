@@ -17,6 +17,7 @@ const mutations: readonly [Mutation, string][] = [
   ["early-confirmed", "an image counts as confirmed once it is staged"],
   ["no-memory", "failed releases are not remembered"],
   ["early-floor", "the floor rises before the confirm"],
+  ["one-reject", "a reject that was torn is not begun anew"],
 ];
 for (const [mutation, text] of mutations) {
   test(`the exploration notices when ${text}`, () => {

@@ -1,6 +1,6 @@
 /** Every state that the model can reach, every action in it, and a cut after every durable step. */
 import type { AgentAction, AgentEvent } from "../../../src/agent/machine.js";
-import { slotOfSequence, stateValid } from "../../../src/boot/otadata.js";
+import { stateValid } from "../../../src/boot/otadata.js";
 import type { ResetReason } from "../../../src/hal.js";
 import { phases } from "../../../src/journal/records.js";
 import {
@@ -12,12 +12,16 @@ import {
   type Durable,
   eventsOf,
   factory,
+  forget,
   type ModelAttempt,
   type ModelState,
   markInvalid,
   markValid,
   newAttempt,
+  readings,
+  secure,
   setBoot,
+  settledReading,
   slotState,
   startAgent,
   type Volatile,
@@ -42,10 +46,10 @@ export interface Exploration {
 }
 
 /** One safeguard left out: the exploration must notice. */
-export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor";
+export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor" | "one-reject";
 
 /** Far more than there are; a model that grows for ever ends here and fails. */
-const statesMax = 150_000;
+const statesMax = 400_000;
 
 const blames: readonly AgentEvent[] = [
   "trialFailed",
@@ -63,6 +67,11 @@ class Explorer {
   readonly #before: number[][] = [];
   readonly #violations: string[] = [];
   readonly #settled: number[] = [];
+  /** The state that is being expanded, and that from which each was reached first. */
+  #expanded = -1;
+  readonly #parents: number[] = [];
+  /** Boots that were followed. */
+  readonly #booted = new Set<string>();
   transitions = 0;
   cuts = 0;
 
@@ -73,6 +82,8 @@ class Explorer {
   run(): Exploration {
     this.#boot(factory, "power-on");
     for (let index = 0; index < this.#queue.length; index++) {
+      // A mutant is found out by the first one.
+      if (this.#mutation !== "" && this.#violations.length > 0) break;
       if (index === statesMax) this.#violated("the model does not end", this.#queue[index]);
       if (index >= statesMax) break;
       this.#expand(this.#queue[index], index);
@@ -87,11 +98,18 @@ class Explorer {
     };
   }
 
+  /** Keeps the first few, each with the states that lead there. */
   #violated(promise: string, model: ModelState | Durable): void {
-    if (this.#violations.length < 5) this.#violations.push(`${promise}: ${JSON.stringify(model)}`);
+    if (this.#violations.length >= 5) return;
+    const way = [JSON.stringify(model)];
+    for (let at = this.#expanded; at >= 0; at = this.#parents[at]) {
+      way.push(JSON.stringify(this.#queue[at]));
+    }
+    this.#violations.push(`${promise}:\n${way.reverse().join("\n")}`);
   }
 
-  #reach(model: ModelState, from: number): void {
+  #reach(reached: ModelState, from: number): void {
+    const model = { ...reached, durable: settledReading(reached.durable) };
     const key = JSON.stringify(model);
     let index = this.#indexes.get(key);
     if (index === undefined) {
@@ -99,6 +117,7 @@ class Explorer {
       this.#indexes.set(key, index);
       this.#queue.push(model);
       this.#before.push([]);
+      this.#parents.push(this.#expanded);
       this.#check(model, index);
     }
     this.transitions++;
@@ -107,29 +126,41 @@ class Explorer {
 
   /** A boot with whatever the flash holds; the supply may fail at each step of the bootloader. */
   #boot(durable: Durable, reason: ResetReason, from = -1): void {
-    const { steps, slot } = bootloader(durable);
-    if (slot === -1) return this.#violated("P1 nothing boots", durable);
-    this.cuts++;
-    const last = steps[steps.length - 1];
-    this.#reach(startAgent(last, slot, reason), from);
-    for (const step of steps.slice(1, -1)) this.#boot(step, "power-on");
+    const key = `${JSON.stringify(durable)} ${reason} ${from}`;
+    // A boot that was cut may lead to itself: a torn entry reads one way or the other again.
+    if (this.#booted.has(key)) return;
+    this.#booted.add(key);
+    for (const reading of readings(durable)) {
+      const { steps, slot } = bootloader(reading);
+      if (slot === -1) return this.#violated("P1 nothing boots", durable);
+      this.cuts++;
+      const last = settledReading(steps[steps.length - 1]);
+      for (const read of readings(last)) this.#reach(startAgent(read, slot, reason), from);
+      for (const step of steps.slice(1, -1)) this.#boot(settledReading(step), "power-on");
+    }
   }
 
   #expand(model: ModelState, index: number): void {
+    this.#expanded = index;
     const { durable, volatile } = model;
     this.#boot(durable, "power-on");
     const [action, ...todo] = volatile.todo;
     if (action !== undefined) {
       if (action === "restart") return this.#boot(durable, "software", index);
-      const { steps, volatile: after } = this.#act(
-        { durable, volatile: { ...volatile, todo } },
-        action,
-      );
-      for (const step of steps) {
-        if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
-        this.#boot(step, "power-on");
+      for (const read of readings(durable)) {
+        const { steps, volatile: after } = this.#act(
+          { durable: read, volatile: { ...volatile, todo } },
+          action,
+        );
+        for (const step of steps) {
+          if (step.floor < durable.floor) this.#violated("P4 the floor fell", model);
+          if (step.floor > durable.floor && step.confirmed !== "B")
+            this.#violated("P4 the floor rose before the confirm", model);
+          this.#boot(settledReading(step), "power-on");
+        }
+        this.#reach({ durable: steps[steps.length - 1] ?? read, volatile: after }, index);
       }
-      return this.#reach({ durable: steps[steps.length - 1] ?? durable, volatile: after }, index);
+      return;
     }
     if (volatile.event !== "") return this.#reach(this.#take(model, volatile.event), index);
     if (volatile.onTrial) {
@@ -158,22 +189,16 @@ class Explorer {
   #download(before: Durable, after: Durable): Durable {
     if (after.slot1 === before.slot1) return after;
     if (before.confirmed === "B") this.#violated("P2 the confirmed slot is written", after);
-    const active = activeSlot(before);
-    if (active === 1) return after;
-    const [first, second] = after.otadata.map((one) =>
-      one !== null && slotOfSequence(one[0], 2) === 1 ? null : one,
-    );
-    return { ...after, otadata: [first, second] };
+    return forget(after, 1).at(-1) ?? after;
   }
 
   #check(model: ModelState, index: number): void {
     const { durable, volatile } = model;
-    const { confirmed, passed, attempt, floor } = durable;
-    const isPermanent = slotState(durable, 1) === stateName(stateValid);
+    const { confirmed, passed, attempt } = durable;
+    const isPermanent =
+      activeSlot(durable) === 1 && slotState(durable, 1) === stateName(stateValid);
     if (isPermanent && !passed) this.#violated("P3 permanent without a trial", model);
     if (confirmed === "B" && !passed) this.#violated("P3 confirmed without a trial", model);
-    if (floor === 2 && confirmed !== "B")
-      this.#violated("P4 the floor rose before the confirm", model);
     const isIdle = volatile.state === "ready" && volatile.wait === "poll" && attempt === null;
     if (!isIdle || volatile.todo.length > 0 || volatile.event !== "") return;
     const slot = volatile.runningSlot;
@@ -215,6 +240,9 @@ class Explorer {
         return wait("confirm-timer");
       case "scheduleReport":
         return wait("report-timer");
+      case "checkReport":
+        // Told once more, or taken for told.
+        return wait("report");
       case "download":
         return wait("download");
       case "verifyImage":
@@ -242,16 +270,16 @@ class Explorer {
       case "journalConfirming":
         return this.#mutation === "early-floor"
           ? save({ phase: phases.confirming }, { floor: 2 })
-          : save({ phase: phases.confirming });
+          : save({ phase: phases.confirming, restages: 0 });
       case "journalRejecting":
         return save({ phase: phases.rejecting });
       case "journalConfirmed":
         return { steps: [{ ...durable, confirmed: "B", floor: 2 }], volatile };
       case "journalUpdated":
-        return save({ phase: phases.updated });
+        return save({ phase: phases.updated, kept: true });
       case "journalFailure":
         return this.#fail(model, attempt);
-      case "clearAttempt":
+      case "closeAttempt":
         if (attempt.told === "") this.#violated("P7 forgotten before it was told", model);
         return { steps: [{ ...durable, attempt: null }], volatile };
       case "sendReport": {
@@ -266,30 +294,53 @@ class Explorer {
         return this.#stage(model, attempt);
       case "confirm":
         return this.#confirm(model);
-      case "reject": {
-        const steps = markInvalid(durable);
-        return outcome(model, steps, steps.length > 0 ? "rejectDone" : "rejectFailed");
-      }
+      case "reject":
+        return this.#reject(model);
       case "repairBootRecord":
         return { steps: repaired(durable, volatile.runningSlot), volatile };
     }
   }
 
   #fail({ durable, volatile }: ModelState, attempt: ModelAttempt): Effect {
-    if (attempt.phase === phases.failed) return { steps: [], volatile };
+    const forgotten = (now: Durable): Durable[] =>
+      volatile.runningSlot === 0 ? forget(now, 1) : [];
+    if (attempt.phase === phases.failed) return { steps: forgotten(durable), volatile };
     const steps: Durable[] = [];
     let now = durable;
-    if (attempt.repair) {
+    const wasKept = attempt.kept || durable.confirmed === "B";
+    if (attempt.repair || wasKept) {
       now = { ...now, confirmed: volatile.runningSlot === 0 ? "A" : "B" };
       if (volatile.runningSlot === 0) steps.push(now, ...repaired(now, 0));
-    } else if (this.#mutation !== "no-memory") {
+    }
+    if (!attempt.repair && this.#mutation !== "no-memory") {
       const failing = Math.min(bounds.failing, now.failing + (volatile.forGood ? 0 : 1));
       now = { ...now, failing, isBad: volatile.forGood || failing >= bounds.failing };
       steps.push(now);
     }
     const last = steps[steps.length - 1] ?? now;
-    steps.push({ ...last, attempt: { ...attempt, phase: phases.failed } });
-    return { steps, volatile };
+    // What was told before is another result: the report gets a new id.
+    const result = wasKept ? ("" as const) : attempt.told;
+    const failed = { ...attempt, phase: phases.failed, kept: false, told: result };
+    const told: Durable = { ...last, attempt: failed };
+    return { steps: [...steps, told, ...forgotten(told)], volatile };
+  }
+
+  #reject(model: ModelState): Effect {
+    const { durable, volatile } = model;
+    const slot = volatile.runningSlot;
+    const active = activeSlot(durable);
+    if (active !== -1 && active !== slot && this.#mutation !== "one-reject") {
+      return outcome(model, forget(durable, slot), "rejectDone");
+    }
+    if (active !== -1 && active !== slot) return outcome(model, [], "rejectFailed");
+    const steps = markInvalid(durable);
+    if (steps.length > 0) return outcome(model, steps, "rejectDone");
+    // The bootloader takes it back, or the other image is whole though its entry is lost.
+    if (slotState(durable, slot) === "pending-verify") return outcome(model, [], "rejectDone");
+    const staged = durable.confirmed === "A" && slot === 1 ? setBoot(durable, 0) : [];
+    const last = staged.at(-1);
+    if (last === undefined) return outcome(model, [], "rejectFailed");
+    return outcome(model, [...staged, ...forget(last, slot)], "rejectDone");
   }
 
   #stage(model: ModelState, attempt: ModelAttempt): Effect {
@@ -308,7 +359,8 @@ class Explorer {
   #confirm(model: ModelState): Effect {
     const { durable, volatile } = model;
     const slot = volatile.runningSlot;
-    const staged = activeSlot(durable) === slot ? [] : setBoot(durable, slot);
+    const isFirm = slotState(durable, slot) === "pending-verify" && activeSlot(durable) === slot;
+    const staged = isFirm ? [] : setBoot(durable, slot);
     const last = staged[staged.length - 1] ?? durable;
     const marked = markValid(last);
     const event = marked.length > 0 ? "confirmDone" : "confirmFailed";
@@ -318,12 +370,16 @@ class Explorer {
 
 /** repairBootRecord of src/agent/device.ts. */
 function repaired(durable: Durable, slot: 0 | 1): Durable[] {
-  const staged =
-    activeSlot(durable) === slot || !boots(durable, slot) ? [] : setBoot(durable, slot);
-  const last = staged[staged.length - 1] ?? durable;
-  const state = slotState(last, slot);
-  const marked = state === "new" || state === "pending-verify" ? markValid(last) : [];
-  return [...staged, ...marked];
+  const steps: Durable[] = [];
+  const now = (): Durable => steps.at(-1) ?? durable;
+  if (activeSlot(now()) !== slot) steps.push(...forget(now(), slot === 0 ? 1 : 0));
+  if (activeSlot(now()) !== slot && boots(now(), slot)) {
+    steps.push(...setBoot(now(), slot));
+    steps.push(...secure(now(), slot));
+  }
+  const state = slotState(now(), slot);
+  if (state === "new" || state === "pending-verify") steps.push(...markValid(now()));
+  return steps;
 }
 
 function outcome({ volatile }: ModelState, steps: readonly Durable[], event: AgentEvent): Effect {

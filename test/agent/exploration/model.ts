@@ -6,12 +6,21 @@
  */
 import type { AgentAction, AgentEvent, AgentState } from "../../../src/agent/machine.js";
 import { next } from "../../../src/agent/machine.js";
-import { type Facts, type Running, reconcile } from "../../../src/agent/reconcile.js";
+import {
+  type Facts,
+  powerTrialsMax,
+  type Running,
+  reconcile,
+  restagesMax,
+  returnsMax,
+} from "../../../src/agent/reconcile.js";
 import {
   activeEntry,
+  crcMatches,
   entryValid,
   type OtadataEntry,
   type OtadataPair,
+  sequenceErased,
   slotOfSequence,
   stateInvalid,
   stateName,
@@ -20,7 +29,7 @@ import {
   stateValid,
 } from "../../../src/boot/otadata.js";
 import { makeEntry, nextSequence } from "../../../src/boot/otadata-write.js";
-import { candidateOrder, chooseStart, initialRewrite, replaced } from "../../../src/boot/select.js";
+import { candidateOrder, chooseStart, initialRewrite } from "../../../src/boot/select.js";
 import type { ResetReason, SlotState } from "../../../src/hal.js";
 import { type Phase, phases } from "../../../src/journal/records.js";
 
@@ -34,16 +43,25 @@ export interface ModelAttempt {
   readonly damages: number;
   readonly powerTrials: number;
   readonly restages: number;
+  readonly returns: number;
   readonly unguarded: boolean;
+  /** True once it was recorded as updated: the image was good. */
+  readonly kept: boolean;
   /** A result that was sent; the next one must be the same (P7). */
   readonly told: "" | "updated" | "failed";
 }
 
+/**
+ * Sequence and state word of one sector, and how sure they are: "firm", or torn by a cut so that
+ * they read as written at one time ("reads") and as garbage at another ("torn").
+ */
+export type Sector = readonly [number, number, "firm" | "reads" | "torn"];
+
 /** What survives a cut. */
 export interface Durable {
   readonly slot1: Content;
-  /** Sequence and state word of each sector; null is erased. */
-  readonly otadata: readonly [readonly [number, number] | null, readonly [number, number] | null];
+  /** The boot record; null is an erased sector. */
+  readonly otadata: readonly [Sector | null, Sector | null];
   readonly attempt: ModelAttempt | null;
   readonly confirmed: "none" | "A" | "B";
   readonly floor: number;
@@ -86,11 +104,11 @@ export interface ModelState {
 }
 
 /** Bounds, made small: their real values only make the graph longer. */
-export const bounds = Object.freeze({ tries: 2, damages: 2, failing: 2 });
+export const bounds = Object.freeze({ tries: 2, damages: 2, failing: 2, counter: 1 });
 
 export const factory: Durable = {
   slot1: "blank",
-  otadata: [[1, stateValid], null],
+  otadata: [[1, stateValid, "firm"], null],
   attempt: null,
   confirmed: "A",
   floor: 1,
@@ -102,27 +120,44 @@ export const factory: Durable = {
 
 const erased: OtadataEntry = makeEntry(0xffffffff, stateUndefined);
 
-export function pairOf({ otadata }: Durable): OtadataPair {
-  const [first, second] = otadata.map((one) => (one === null ? erased : makeEntry(...one)));
-  return [first, second];
+function entryOf(sector: Sector | null): OtadataEntry {
+  if (sector === null) return erased;
+  const [sequence, stateWord, sure] = sector;
+  const entry = makeEntry(sequence, stateWord);
+  return sure === "torn" ? { ...entry, crc: ~entry.crc >>> 0 } : entry;
 }
 
-function fromPair(pair: OtadataPair): Durable["otadata"] {
-  const [first, second] = pair.map((one): readonly [number, number] | null =>
-    one.sequence === 0xffffffff ? null : [one.sequence, one.stateWord],
+export function pairOf({ otadata }: Durable): OtadataPair {
+  return [entryOf(otadata[0]), entryOf(otadata[1])];
+}
+
+/** Every way in which the torn entries of the boot record may read this time. */
+export function readings(durable: Durable): Durable[] {
+  const of = (sector: Sector | null): (Sector | null)[] =>
+    sector === null || sector[2] === "firm"
+      ? [sector]
+      : [
+          [sector[0], sector[1], "reads"],
+          [sector[0], sector[1], "torn"],
+        ];
+  const [first, second] = durable.otadata;
+  if (of(first).length + of(second).length === 2) return [durable];
+  return of(first).flatMap((one) =>
+    of(second).map((other): Durable => ({ ...durable, otadata: [one, other] })),
   );
-  return smallest(first, second);
+}
+
+/** How a torn entry read is not what is in flash: both readings are one state. */
+export function settledReading(durable: Durable): Durable {
+  const of = (sector: Sector | null): Sector | null =>
+    sector === null || sector[2] !== "torn" ? sector : [sector[0], sector[1], "reads"];
+  const [first, second] = durable.otadata;
+  return { ...durable, otadata: [of(first), of(second)] };
 }
 
 /** The same slots and the same order in the smallest numbers: else the graph would never end. */
-function smallest(
-  first: readonly [number, number] | null,
-  second: readonly [number, number] | null,
-): Durable["otadata"] {
-  const least = (one: readonly [number, number]): readonly [number, number] => [
-    ((one[0] - 1) % 2) + 1,
-    one[1],
-  ];
+function smallest(first: Sector | null, second: Sector | null): Durable["otadata"] {
+  const least = (one: Sector): Sector => [((one[0] - 1) % 2) + 1, one[1], one[2]];
   if (first === null || second === null) {
     return [first === null ? null : least(first), second === null ? null : least(second)];
   }
@@ -130,17 +165,71 @@ function smallest(
   let sequence = ((high[0] - 1) % 2) + 1;
   while (sequence < low[0]) sequence += 2;
   if (first[0] !== second[0] && sequence === low[0]) sequence += 2;
-  const raised: readonly [number, number] = [sequence, high[1]];
+  const raised: Sector = [sequence, high[1], high[2]];
   return first[0] <= second[0] ? [low, raised] : [raised, low];
 }
 
-/** A sector erased, then written: the two durable steps of every change of the boot record. */
+/** The boot record with another sector. */
+function withSector(durable: Durable, sector: 0 | 1, value: Sector | null): Durable {
+  const [first, second] = durable.otadata;
+  return {
+    ...durable,
+    otadata: sector === 0 ? smallest(value, second) : smallest(first, value),
+  };
+}
+
+/** What may be left of a sector's erase: all of it, unsure, or nothing. */
+export function eraseSector(durable: Durable, sector: 0 | 1): Durable[] {
+  const old = durable.otadata[sector];
+  const blank = withSector(durable, sector, null);
+  if (old === null) return [blank];
+  return [withSector(durable, sector, [old[0], old[1], "reads"]), blank];
+}
+
+/**
+ * A sector erased, then written: what every change of the boot record may leave behind, in order.
+ * Torn operations leave an entry that reads now and then; the last step is the whole one.
+ */
 export function rewrite(durable: Durable, sector: 0 | 1, entry: OtadataEntry): Durable[] {
-  const pair = pairOf(durable);
+  const { sequence, stateWord } = entry;
+  const erasing = eraseSector(durable, sector);
+  // The bootloader keeps the crc of what it rewrites, also a wrong one: such an entry is none.
+  if (!crcMatches(entry)) return erasing;
   return [
-    { ...durable, otadata: fromPair(replaced(pair, sector, erased)) },
-    { ...durable, otadata: fromPair(replaced(pair, sector, entry)) },
+    ...erasing,
+    withSector(durable, sector, [sequence, stateWord, "reads"]),
+    withSector(durable, sector, [sequence, stateWord, "firm"]),
   ];
+}
+
+/** BootControl.secure, likewise. */
+export function secure(durable: Durable, slot: 0 | 1): Durable[] {
+  const pair = pairOf(durable);
+  const own = ([0, 1] as const).find(
+    (sector) => entryValid(pair[sector]) && slotOfSequence(pair[sector].sequence, 2) === slot,
+  );
+  if (own === undefined) return [];
+  const other = own === 0 ? 1 : 0;
+  const isOlder = crcMatches(pair[other]) && pair[other].sequence < pair[own].sequence;
+  return isOlder ? [] : eraseSector(durable, other);
+}
+
+/** BootControl.forget: every step of it, from one reading of the record. */
+export function forget(durable: Durable, slot: 0 | 1): Durable[] {
+  const pair = pairOf(durable);
+  const active = activeEntry(pair);
+  const speaks = (entry: OtadataEntry): boolean =>
+    crcMatches(entry) && slotOfSequence(entry.sequence, 2) === slot;
+  const steps: Durable[] = [];
+  for (const sector of [0, 1] as const) {
+    const entry = pair[sector];
+    const other = pair[sector === 0 ? 1 : 0];
+    if (entry.sequence === sequenceErased) continue;
+    if (sector === active && (!entryValid(other) || speaks(other))) continue;
+    if (crcMatches(entry) && !speaks(entry)) continue;
+    steps.push(...eraseSector(steps[steps.length - 1] ?? durable, sector));
+  }
+  return steps;
 }
 
 export const boots = (durable: Durable, slot: number): boolean =>
@@ -184,8 +273,11 @@ export function activeSlot(durable: Durable): number {
 }
 
 export function slotState(durable: Durable, slot: number): SlotState {
+  const active = activeEntry(pairOf(durable));
+  const own = active === -1 ? null : durable.otadata[active];
+  if (own !== null && slotOfSequence(own[0], 2) === slot) return stateName(own[1]);
   const found = durable.otadata
-    .filter((one) => one !== null && slotOfSequence(one[0], 2) === slot)
+    .filter((one) => one !== null && one[2] !== "torn" && slotOfSequence(one[0], 2) === slot)
     .sort((a, b) => (b?.[0] ?? 0) - (a?.[0] ?? 0));
   const [newest] = found;
   return newest === undefined || newest === null ? "none" : stateName(newest[1]);
@@ -217,8 +309,11 @@ function runningOf({ attempt, confirmed }: Durable, slot: number): Running {
   if (attempt !== null && attempt.phase !== phases.writing && slot === 1) return "candidate";
   if (confirmed === "none") return "unknown";
   if ((confirmed === "A") === (slot === 0)) return "confirmed";
-  return confirmed === "B" ? "previous" : "unknown";
+  return confirmed === "B" ? "previous" : "rejected";
 }
+
+/** A counter of the model as the real one: none, or used up. */
+const counterOf = (count: number | undefined, max: number): number => (count ? max : 0);
 
 /** Agent.start: reconciliation, its counters, and the first event. */
 export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReason): ModelState {
@@ -231,8 +326,10 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
     resetReason,
     targetRuns: attempt !== null && slot === 1,
     imageWritten: attempt !== null && durable.progress === "whole",
-    powerTrials: attempt?.powerTrials ?? 0,
-    restages: attempt?.restages ?? 0,
+    powerTrials: counterOf(attempt?.powerTrials, powerTrialsMax - 1),
+    restages: counterOf(attempt?.restages, restagesMax),
+    returns: counterOf(attempt?.returns, returnsMax),
+    hasConfirmed: durable.confirmed !== "none",
     unguarded: attempt?.unguarded ?? false,
   };
   const { state, event, counts, adopt, reason } = reconcile(facts);
@@ -243,16 +340,17 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
   }
   const kept = after.attempt;
   if (kept !== null && counts !== "") {
-    const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: kept[counts] + 1 };
+    const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: bounds.counter };
     after = { ...after, attempt: { ...kept, ...raised } };
   }
   const isKnownGood = facts.running === "confirmed" || adopt === "confirmed";
+  const isSettled = state !== "staged" && state !== "updated";
   return {
     durable: after,
     volatile: {
       runningSlot: slot,
       state,
-      todo: isKnownGood && event === "pollDue" ? ["repairBootRecord"] : [],
+      todo: isKnownGood && isSettled ? ["repairBootRecord"] : [],
       event,
       wait: "nothing",
       isVerified: false,
@@ -272,7 +370,9 @@ export const newAttempt: ModelAttempt = {
   damages: 0,
   powerTrials: 0,
   restages: 0,
+  returns: 0,
   unguarded: false,
+  kept: false,
   told: "",
 };
 
@@ -293,6 +393,7 @@ export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partia
     case "report":
       return [
         ["reportFailed", {}],
+        ["reportUnanswered", {}],
         ["reportDelivered", {}],
       ];
     case "offer":
@@ -317,7 +418,9 @@ export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partia
 
 function offerEvents(durable: Durable, volatile: Volatile): [AgentEvent, Partial<Durable>][] {
   const failed: [AgentEvent, Partial<Durable>] = ["serverFailed", {}];
-  if (volatile.state === "trial") return [failed, ["serverReached", {}]];
+  if (volatile.state !== "ready" && volatile.state !== "writing") {
+    return [failed, ["serverReached", {}]];
+  }
   const isOld = durable.isBad || durable.confirmed === "B";
   if (volatile.state === "writing") {
     return isOld

@@ -99,7 +99,7 @@ const states: readonly SlotState[] = Object.freeze([
   "none",
 ] as const);
 const resets: readonly ResetReason[] = Object.freeze(["power-on", "software", "panic"] as const);
-const runs = Object.freeze(["confirmed", "candidate", "previous", "unknown"] as const);
+const runs = Object.freeze(["confirmed", "candidate", "previous", "rejected", "unknown"] as const);
 
 /** Crc of the answers to every combination of facts, so that one number compares them all. */
 function reconcileAll(): string {
@@ -122,6 +122,8 @@ function reconcileAll(): string {
                 unguarded: phase === 2 && resetReason === "panic",
                 powerTrials: 1,
                 restages: 1,
+                returns: phase,
+                hasConfirmed: phase !== 1,
               }),
             );
             for (let i = 0; i < text.length; i++) bytes[i % 64] = text.charCodeAt(i);
