@@ -211,7 +211,7 @@ test("the lock of a server that is gone is taken over, an unclear one is not", a
   }
 });
 
-test("of two servers that find one stale lock at the same instant, one gets it", async (context) => {
+test("of two servers that find one stale lock at once, one gets it", async (context) => {
   const lock = new URL("../../hosts/node/serve-lock.js", import.meta.url).href;
   const code = `import { lockDirectory } from ${JSON.stringify(lock)};
     process.on("message", (atMs) => {
