@@ -3,6 +3,7 @@
 import { type BootReport, renderBoot } from "./commands/boot.js";
 import type { InspectResult } from "./commands/inspect.js";
 import type { PackResult } from "./commands/pack.js";
+import type { ServeResult } from "./commands/serve.js";
 import type { SimulateResult } from "./commands/simulate.js";
 import type { VerifyResult } from "./commands/verify.js";
 import type { CliError } from "./errors.js";
@@ -100,6 +101,15 @@ export function renderVerify(result: VerifyResult): string {
     `authentic: release ${result.manifestDigest}, sequence ${result.sequenceNumber}, ` +
     `version ${result.versionText}${image}`
   );
+}
+
+export function renderServe({ dir, url, offers }: ServeResult): string {
+  const lines = offers.map(
+    ({ file, classId, sequenceNumber, versionText }) =>
+      `  offers ${file}: class id ${classId}, sequence ${sequenceNumber}, version ${versionText ?? "unnamed"}`,
+  );
+  if (lines.length === 0) lines.push("  offers nothing yet: there is no release with its payload");
+  return [`serving ${dir} at ${url} (status: ${url}/status); Ctrl-C ends it`, ...lines].join("\n");
 }
 
 export function renderSimulation(result: SimulateResult): string {

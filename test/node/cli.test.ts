@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeDigest, nodeMd5 } from "../../hosts/node/digest.js";
+import { renderServe } from "../../hosts/node/render.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
 
@@ -216,8 +217,12 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
       child.stdout.once("data", (chunk) => resolve(String(chunk)));
       child.once("exit", () => reject(new Error("serve ended early")));
     });
-    const { ok, url, port } = JSON.parse(line);
+    const { ok, url, port, offers } = JSON.parse(line);
     assert.is(ok, true);
+    const [{ classId, ...first }, ...others] = offers;
+    assert.equal(first, { file: "app.suit", sequenceNumber: 12, versionText: "1.4.0" });
+    assert.match(classId, /^[0-9a-f]{32}$/);
+    assert.equal(others, []);
     const offer = await fetch(`${url}/example.com/lamp-v2/latest.suit`);
     const envelope = readFileSync(join(dir, "app.suit"));
     assert.ok(Buffer.from(await offer.arrayBuffer()).equals(envelope));
@@ -231,11 +236,23 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
     const taken = daruma(dir, "serve", "--dir", "empty", "--port", String(port), "--json");
     refusal(taken, "port-unusable");
     assert.equal(readdirSync(join(dir, "empty")), [], "no lock is left behind");
+    const host = ["--port", "0", "--host", "no-such-host.invalid", "--json"];
+    const nowhere = daruma(dir, "serve", "--dir", "empty", ...host);
+    refusal(nowhere, "host-unusable");
+    assert.match(nowhere.out, "--host no-such-host.invalid is no address of this machine");
   } finally {
     child.kill("SIGTERM");
   }
   assert.is(await ended, 0);
   assert.not(readdirSync(dir).includes("serve.lock"));
+});
+
+test("serve lists what it offers, and says when that is nothing", () => {
+  const one = { file: "a.suit", classId: "ab", sequenceNumber: 7, versionText: "1.0.0" };
+  const served = { dir: "r", url: "http://h:1", port: 1 };
+  const listed = renderServe({ ...served, offers: [one] });
+  assert.match(listed, "\n  offers a.suit: class id ab, sequence 7, version 1.0.0");
+  assert.match(renderServe({ ...served, offers: [] }), "\n  offers nothing yet");
 });
 
 test("serve says at start what devices would not get", ({ dir }) => {
