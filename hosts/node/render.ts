@@ -104,10 +104,10 @@ export function renderVerify(result: VerifyResult): string {
 }
 
 export function renderServe({ dir, url, offers }: ServeResult): string {
-  const lines = offers.map(
-    ({ file, classId, sequenceNumber, versionText }) =>
-      `  offers ${file}: class id ${classId}, sequence ${sequenceNumber}, version ${versionText ?? "unnamed"}`,
-  );
+  const lines = offers.map(({ file, classId, sequenceNumber, versionText }) => {
+    const version = versionText ?? "unnamed";
+    return `  offers ${file}: class id ${classId}, sequence ${sequenceNumber}, version ${version}`;
+  });
   if (lines.length === 0) lines.push("  offers nothing yet: there is no release with its payload");
   return [`serving ${dir} at ${url} (status: ${url}/status); Ctrl-C ends it`, ...lines].join("\n");
 }

@@ -199,6 +199,14 @@ test("boot tells what the bootloader does", ({ dir }) => {
   assert.is(lines.length, 2);
   assert.is(JSON.parse(lines[0]).file, "flash.bin");
   assert.match(daruma(dir, "boot", "flash.bin").out, "flash.bin:");
+  writeFileSync(join(dir, "dead.bin"), new Uint8Array(0x9000));
+  const dead = daruma(dir, "boot", "flash.bin", "dead.bin", "--json");
+  assert.is(dead.code, 1);
+  const oks = dead.out.trim().split("\n");
+  assert.equal(
+    oks.map((line) => JSON.parse(line).ok),
+    [true, false],
+  );
   refusal(daruma(dir, "boot", "absent.bin", "--json"), "file-unreadable");
   refusal(daruma(dir, "boot", "flash.bin", "--chip", "z80", "--json"), "unknown-chip", 2);
 });
