@@ -122,6 +122,8 @@ export function renderSimulation(result: SimulateResult): string {
   }
   lines.push(
     "",
+    `simulated: ${result.flashBytes / 1024} KB of flash, two slots of ${result.slotBytes} bytes`,
+    ...misfit(result),
     `firmware ${result.firmware}, seed ${result.seed}: ${result.result} (${result.reason}), the ` +
       `${result.newImageRuns ? "new" : "old"} image runs`,
     `${result.boots} boots, ${result.payloadBytes} bytes of payload, ${result.keyValueWrites} ` +
@@ -129,4 +131,11 @@ export function renderSimulation(result: SimulateResult): string {
     result.passed ? "passed" : "FAILED",
   );
   return lines.join("\n");
+}
+
+/** One line when the larger image is too big for the published table of 4 MB. */
+function misfit({ imageBytes, fitsTables }: SimulateResult): string[] {
+  if (fitsTables.includes("4mb.csv")) return [];
+  const larger = fitsTables.length > 0 ? "it fits 8mb.csv" : "nor 8mb.csv";
+  return [`an image of ${imageBytes} bytes does not fit manifests/partitions/4mb.csv; ${larger}`];
 }
