@@ -88,8 +88,8 @@ function lostPins(
     if (names.has(name) || messages.has(name)) continue;
     messages.set(
       name,
-      `devices.json pins ${deviceId} to ${name}, but there is no such envelope: devices pinned to ` +
-        "it are offered nothing; name it by its path below the folder",
+      `devices.json pins ${deviceId} to ${name}, but there is no such envelope: who is pinned to ` +
+        "it is offered nothing; name an envelope by its path below the folder",
     );
   }
   return messages.values();

@@ -1,5 +1,6 @@
 /** Everything the command line prints: results as text or as one line of JSON, and errors. */
 
+import type { ReleaseDescription } from "../../src/author/describe.js";
 import { type BootReport, renderBoot } from "./commands/boot.js";
 import type { InspectResult } from "./commands/inspect.js";
 import type { PackResult } from "./commands/pack.js";
@@ -60,8 +61,14 @@ export function renderPack(result: PackResult): string {
     `  release   ${result.manifestDigest}`,
     `  sequence  ${result.sequenceNumber}, version ${result.versionText}`,
     `  image     ${result.imageSizeBytes} bytes for ${result.chip}, SHA-256 ${result.imageDigest}`,
-    `  serve it  put ${result.uri} beside the envelope, at /${result.vendor}/${result.className}/`,
+    `  serve it  ${whereToServe(result)}`,
   ].join("\n");
+}
+
+function whereToServe({ uri, vendor, className }: PackResult): string {
+  const folder = `/${vendor}/${className}/`;
+  if (/^https?:\/\//.test(uri)) return `put the image at ${uri}, the envelope at ${folder}`;
+  return `put ${uri} beside the envelope, at ${folder}`;
 }
 
 export function renderInspect(result: InspectResult): string {
@@ -83,6 +90,7 @@ export function renderInspect(result: InspectResult): string {
       `vendor id   ${release.vendorId}`,
       `class id    ${release.classId}`,
       `image       ${release.imageSizeBytes} bytes, SHA-256 ${release.imageDigest}`,
+      `chip        ${chipText(release)}`,
       `uri         ${release.uri}`,
     );
   }
@@ -93,6 +101,11 @@ export function renderInspect(result: InspectResult): string {
     );
   }
   return lines.join("\n");
+}
+
+function chipText({ chip, chipId }: ReleaseDescription): string {
+  if (chipId === null) return "not said";
+  return chip ?? `unknown, id ${chipId}`;
 }
 
 export function renderVerify(result: VerifyResult): string {

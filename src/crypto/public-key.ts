@@ -23,14 +23,14 @@ export function trustAnchorOf(pem: string): Uint8Array {
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;
-    if (length === bytes.length)
-      throw new RangeError("the trust anchor is not an Ed25519 public key: too long");
+    if (length === bytes.length) {
+      throw new RangeError("trustAnchor is no Ed25519 public key: too long");
+    }
     bytes[length++] = held >> bits;
   }
   let isEd25519 = length === bytes.length;
   for (let i = 0; i < spkiPrefix.length; i++) isEd25519 = isEd25519 && bytes[i] === spkiPrefix[i];
-  if (!isEd25519)
-    throw new RangeError("the trust anchor is not an Ed25519 public key in SPKI form");
+  if (!isEd25519) throw new RangeError("trustAnchor is no Ed25519 public key in SPKI form");
   return bytes.slice(spkiPrefix.length);
 }
 

@@ -15,7 +15,9 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeDigest, nodeMd5 } from "../../hosts/node/digest.js";
+import { loadSigner } from "../../hosts/node/keys.js";
 import { renderServe } from "../../hosts/node/render.js";
+import { signEnvelope } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
 
@@ -66,7 +68,9 @@ test("help has examples, everywhere", ({ dir }) => {
     assert.match(run.out, `Examples:\n  $ daruma ${command}`);
     assert.match(run.out, command === "" ? "Commands:" : "--json");
   }
-  assert.match(daruma(dir, "--daruma-version").out, /^\d+\.\d+\.\d+\n$/);
+  for (const option of ["--version", "-V"]) {
+    assert.match(daruma(dir, option).out, /^\d+\.\d+\.\d+\n$/);
+  }
 });
 
 test("wrong usage exits 2", ({ dir }) => {
@@ -80,12 +84,17 @@ test("wrong usage exits 2", ({ dir }) => {
     ["boot"],
     [...packArgs, "--sequence", "0"],
     [...packArgs, "--sequence", "1.5"],
+    [...packArgs, "--uri", "../app.bin"],
+    [...packArgs, "--out", "."],
   ];
   for (const args of wrong) refusal(daruma(dir, ...args, "--json"), "usage", 2);
   const told = daruma(dir, "keygen", "--bogus");
   assert.is(told.code, 2);
   assert.is(told.out, "");
-  assert.match(told.err, /^daruma: /);
+  assert.match(told.err, /^daruma: .*; see daruma keygen --help\n$/);
+  const sequence = daruma(dir, ...packArgs, "--sequence", "0");
+  assert.match(sequence.err, /; see daruma pack --help\n$/);
+  assert.match(daruma(dir, "bogus").err, /; see daruma --help\n$/);
   assert.is(daruma(dir).code, 2);
 });
 
@@ -114,6 +123,30 @@ test("keygen, pack, inspect, verify", ({ dir }) => {
   assert.match(daruma(dir, "verify", "app.suit", ...trust).out, /^authentic: /);
 });
 
+test("inspect shows the chip; it and verify check the names that are given", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  daruma(dir, ...packArgs);
+  const right = ["--vendor", "example.com", "--class", "lamp-v2"];
+  const { release } = JSON.parse(
+    daruma(dir, "inspect", "app.suit", ...right, "--json").out,
+  ).manifest;
+  assert.is(release.chip, "esp32");
+  assert.is(release.chipId, 0);
+  assert.match(daruma(dir, "inspect", "app.suit").out, "chip        esp32\n");
+  assert.is(daruma(dir, "verify", "app.suit", ...trust, ...right).code, 0);
+  assert.is(daruma(dir, "verify", "app.suit", ...trust, "--class", "lamp-v2").code, 0);
+  for (const command of [["inspect"], ["verify", ...trust]]) {
+    const run = (...names: string[]): Run =>
+      daruma(dir, ...command, "app.suit", ...names, "--json");
+    refusal(run("--vendor", "example.org"), "vendor-mismatch");
+    refusal(run("--vendor", "example.com", "--class", "lamp-v1"), "class-mismatch");
+  }
+  const signer = loadSigner(join(dir, "release.key.pem"));
+  writeFileSync(join(dir, "odd.suit"), signEnvelope(new Uint8Array([0xa0]), [signer], nodeDigest));
+  assert.is(daruma(dir, "inspect", "odd.suit").code, 0);
+  refusal(daruma(dir, "inspect", "odd.suit", ...right, "--json"), "manifest-malformed");
+});
+
 test("the version comes from the image when none is given", ({ dir }) => {
   daruma(dir, "keygen", "--out", ".");
   const args = packArgs.filter((arg) => arg !== "--version" && arg !== "1.4.0");
@@ -131,7 +164,10 @@ test("refusals of verify have the reason's code", ({ dir }) => {
   const image = imageOf("ok");
   const strange = ["--trust", "other/release.pub.pem"];
   refusal(verify("app.suit", ...strange), "signature-untrusted");
-  assert.is(verify("app.suit", ...strange, "release.pub.pem").code, 0);
+  assert.is(verify("app.suit", ...strange, ...trust).code, 0);
+  assert.is(verify(...trust, "app.suit").code, 0, "the envelope may follow the key");
+  const told = daruma(dir, "verify", "app.suit", ...strange).err;
+  assert.match(told, "; name the public key of whoever signed it");
   refusal(verify("app.suit", "--trust", "release.key.pem"), "key-private");
   refusal(verify("absent.suit", ...trust), "file-unreadable");
   refusal(verify("app.bin", ...trust), "envelope-malformed");
@@ -155,13 +191,23 @@ test("pack refuses what would not boot, and keys that cannot sign", ({ dir }) =>
     writeFileSync(join(dir, "app.bin"), imageOf(kind));
     refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
   }
+  writeFileSync(join(dir, "app.bin"), imageOf("ok").subarray(0, 1000));
+  assert.match(daruma(dir, ...packArgs).err, "it ends before its last segment or hash");
   const trailing = new Uint8Array(imageOf("ok").length + 16);
   trailing.set(imageOf("ok"));
   writeFileSync(join(dir, "app.bin"), trailing);
   refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
   writeFileSync(join(dir, "app.bin"), imageOf("ok"));
   refusal(daruma(dir, ...packArgs, "--key", "release.pub.pem", "--json"), "key-public");
-  refusal(daruma(dir, ...packArgs, "--vendor", "No Domain", "--json"), "pack-vendor");
+  for (const [option, value] of [
+    ["--vendor", "No Domain"],
+    ["--class", "a/b"],
+    ["--version", "one"],
+  ]) {
+    const wrong = daruma(dir, ...packArgs, option, value, "--json");
+    refusal(wrong, "usage", 2);
+    assert.match(JSON.parse(wrong.out).message, new RegExp(`^${option}: .*daruma pack --help$`));
+  }
   refusal(daruma(dir, ...packArgs, "--out", "app.bin/a.suit", "--json"), "file-unwritable");
   chmodSync(join(dir, "release.key.pem"), 0o644);
   const warned = daruma(dir, ...packArgs, "--json");
@@ -187,7 +233,17 @@ test("pack makes the folder it writes to, and refuses a URI that no device fetch
   const made = packArgs.slice(0, -1).concat("releases/new/app.suit", "--json");
   assert.is(daruma(dir, ...made).code, 0);
   const climbing = packArgs.map((one, at) => (packArgs[at - 1] === "--uri" ? "../app.bin" : one));
-  refusal(daruma(dir, ...climbing, "--json"), "uri-unsupported");
+  const climbed = daruma(dir, ...climbing, "--json");
+  refusal(climbed, "usage", 2);
+  assert.match(JSON.parse(climbed.out).message, "a path relative to the envelope without");
+  mkdirSync(join(dir, "folder"));
+  const folder = daruma(dir, ...packArgs.slice(0, -1), "folder");
+  assert.match(folder.err, `name the envelope to write, like ${join("folder", "app.suit")}`);
+  const absolute = [...packArgs, "--uri", "https://cdn.example.com/app.bin"];
+  assert.match(
+    daruma(dir, ...absolute).out,
+    "put the image at https://cdn.example.com/app.bin, the envelope at /example.com/lamp-v2/",
+  );
 });
 
 test("boot tells what the bootloader does", ({ dir }) => {
