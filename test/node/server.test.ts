@@ -275,7 +275,7 @@ test("an absolute URI is not looked for in the directory", async (context) => {
   assert.is(server.offers()[0].name, "r/c.suit");
 });
 
-test("two releases with one sequence number are told at start and when they appear", async (context) => {
+test("two releases with one sequence number are told, at start and later", async (context) => {
   const warnings: string[] = [];
   const onWarning = (text: string): void => void warnings.push(text);
   const server = await startServer({ dir: context.dir, onWarning });

@@ -9,7 +9,7 @@ import { explainBoot } from "../../simulator/explain-boot.js";
 import { blockBytes, Flash, FlashMisuse } from "../../simulator/flash.js";
 import { Power } from "../../simulator/power.js";
 import { nodeDigest, nodeMd5 } from "../digest.js";
-import { chipOfImages } from "./flash-chip.js";
+import { chipOfImages } from "../flash-chip.js";
 
 /** What a person did wrong; stable codes. */
 export type BootErrorCode =

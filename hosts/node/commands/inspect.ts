@@ -3,8 +3,8 @@ import { describeEnvelope, type EnvelopeDescription } from "../../../src/author/
 import { nodeDigest } from "../digest.js";
 import { CliError } from "../errors.js";
 import { readBounded } from "../files.js";
+import { checkNames, type ReleaseNames } from "../release-names.js";
 import { printResult, renderInspect } from "../render.js";
-import { checkNames, type ReleaseNames } from "./release-names.js";
 
 export type InspectResult = EnvelopeDescription;
 

@@ -77,6 +77,7 @@ Examples:
   $ curl http://127.0.0.1:8080/status
   $ daruma serve --dir releases --host 0.0.0.0     (reachable from the network)
 
+Envelopes and images can be added while it runs; one is offered once its image is there.
 Write {"device-id": "file.suit"} into releases/devices.json to hold a device at one release.
 Reports are kept in releases/reports.jsonl.
 `,

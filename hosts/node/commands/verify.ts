@@ -11,8 +11,8 @@ import { nodeDigest } from "../digest.js";
 import { CliError } from "../errors.js";
 import { readBounded } from "../files.js";
 import { loadPublicKey } from "../keys.js";
+import { checkNames, type ReleaseNames } from "../release-names.js";
 import { printResult, renderVerify } from "../render.js";
-import { checkNames, type ReleaseNames } from "./release-names.js";
 
 export interface VerifyResult {
   readonly manifestDigest: string;

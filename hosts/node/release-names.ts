@@ -1,8 +1,8 @@
 /** A release carries UUIDs made of names: whether they are those of names that a person knows. */
-import { hex } from "../../../src/bytes.js";
-import { classIdOf, vendorIdOf } from "../../../src/suit/uuid5.js";
-import { nodeDigest } from "../digest.js";
-import { CliError } from "../errors.js";
+import { hex } from "../../src/bytes.js";
+import { classIdOf, vendorIdOf } from "../../src/suit/uuid5.js";
+import { nodeDigest } from "./digest.js";
+import { CliError } from "./errors.js";
 
 export interface ReleaseNames {
   readonly vendor?: string;

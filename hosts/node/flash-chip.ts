@@ -1,13 +1,13 @@
 /** Which chip the application images in a flash were built for. */
-import { type Chip, chipById } from "../../../src/boot/chips.js";
-import { parseImageHeader } from "../../../src/boot/image.js";
+import { type Chip, chipById } from "../../src/boot/chips.js";
+import { parseImageHeader } from "../../src/boot/image.js";
 import {
   bootLayout,
   parsePartitions,
   partitionTableAddress,
   partitionTableBytesMax,
-} from "../../../src/boot/partitions.js";
-import { nodeMd5 } from "../digest.js";
+} from "../../src/boot/partitions.js";
+import { nodeMd5 } from "./digest.js";
 
 const headerBytes = 24;
 
