@@ -43,6 +43,9 @@ export function checkImage(path: string): AppImage {
     nodeDigest,
     { work: new Uint8Array(4096) },
   );
+  // The limit is the file's own size here, so "too-long" says that the file is too short.
+  const isCutOff = !result.ok && result.code === "too-long";
+  if (isCutOff) throw unbootable(path, "it ends before its last segment or hash: cut off");
   if (!result.ok) throw unbootable(path, result.code);
   if (result.imageBytes !== bytes.length) {
     throw unbootable(path, `${bytes.length - result.imageBytes} bytes follow the image`);

@@ -17,7 +17,9 @@ import { printError } from "./render.js";
 export function buildProgram(): Command {
   const program = new Command("daruma")
     .description("signed over-the-air updates for Moddable XS on ESP32")
-    .version(packageVersion(), "-V, --daruma-version", "print the version of this program")
+    .version(packageVersion(), "-V, --version", "print the version of this program")
+    // After a command, --version is the command's own: that of a release.
+    .enablePositionalOptions()
     .exitOverride()
     // Errors are printed in one place, so that --json holds for them too.
     .configureOutput({ outputError: () => {} })
@@ -48,27 +50,34 @@ function packageVersion(): string {
   return data.version ?? "0.0.0";
 }
 
+/** Where to read on after a wrong usage. */
+function helpOf(program: Command, first: string | undefined): string {
+  const command = program.commands.find((one) => one.name() === first);
+  return command === undefined ? "daruma --help" : `daruma ${command.name()} --help`;
+}
+
 /** Turns whatever was thrown into an exit code, printing it if need be. */
-function finish(error: unknown, json: boolean): number {
+function finish(error: unknown, json: boolean, help: string): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     // Commander has shown the help already when no command was named.
-    if (error.code !== "commander.help") {
-      const text = error.message.replace(/^error: /, "");
-      printError(new CliError("usage", `${text}; see daruma --help`, 2), json);
-    }
-    return 2;
+    if (error.code === "commander.help") return 2;
+    const text = error.message.replace(/^error: /, "");
+    return finish(new CliError("usage", text, 2), json, help);
   }
   if (error instanceof CliError) {
-    printError(error, json);
+    const text = error.exitCode === 2 ? `${error.message}; see ${help}` : error.message;
+    printError(new CliError(error.code, text, error.exitCode), json);
     return error.exitCode;
   }
   printError(new CliError("internal", `this is a fault of daruma itself: ${error}`), json);
   return 1;
 }
 
+const program = buildProgram();
 try {
-  await buildProgram().parseAsync();
+  await program.parseAsync();
 } catch (error) {
-  process.exitCode = finish(error, process.argv.includes("--json"));
+  const help = helpOf(program, process.argv[2]);
+  process.exitCode = finish(error, process.argv.includes("--json"), help);
 }

@@ -203,8 +203,10 @@ async function play(images: Images, root: string): Promise<void> {
     // The envelope names the trust anchor's key, so that only the signature itself gives it away.
     const forger = { publicKey: signer.publicKey, sign: throwAwaySigner().sign };
     const forged = demo.release(4, "4.0.0", variantOf(images.second, "4.0.0"), "healthy", forger);
-    const refused = await demo.act("Act 3: release 4 is signed by somebody else", forged);
-    expect(refused.reason === "signature-invalid", "the forged release is refused");
+    const title = "Act 3: release 4 is signed by somebody else, who copied the vendor's key id";
+    const refused = await demo.act(title, forged);
+    const found = "the forged release is refused: the key id is known, the signature is not by it";
+    expect(refused.reason === "signature-invalid", found);
     expect(demo.flashOperations === before.bytes, "not one flash operation was spent on it");
     const spent = demo.receivedBytes - before.received;
     expect(spent < 8192, `no payload was fetched (${spent} bytes of offers)`);

@@ -1,8 +1,10 @@
 /** Everything the command line prints: results as text or as one line of JSON, and errors. */
 
+import type { ReleaseDescription } from "../../src/author/describe.js";
 import { type BootReport, renderBoot } from "./commands/boot.js";
 import type { InspectResult } from "./commands/inspect.js";
 import type { PackResult } from "./commands/pack.js";
+import type { ServeResult } from "./commands/serve.js";
 import type { SimulateResult } from "./commands/simulate.js";
 import type { VerifyResult } from "./commands/verify.js";
 import type { CliError } from "./errors.js";
@@ -59,8 +61,14 @@ export function renderPack(result: PackResult): string {
     `  release   ${result.manifestDigest}`,
     `  sequence  ${result.sequenceNumber}, version ${result.versionText}`,
     `  image     ${result.imageSizeBytes} bytes for ${result.chip}, SHA-256 ${result.imageDigest}`,
-    `  serve it  put ${result.uri} beside the envelope, at /${result.vendor}/${result.className}/`,
+    `  serve it  ${whereToServe(result)}`,
   ].join("\n");
+}
+
+function whereToServe({ uri, vendor, className }: PackResult): string {
+  const folder = `/${vendor}/${className}/`;
+  if (/^https?:\/\//.test(uri)) return `put the image at ${uri}, the envelope at ${folder}`;
+  return `put ${uri} beside the envelope, at ${folder}`;
 }
 
 export function renderInspect(result: InspectResult): string {
@@ -82,6 +90,7 @@ export function renderInspect(result: InspectResult): string {
       `vendor id   ${release.vendorId}`,
       `class id    ${release.classId}`,
       `image       ${release.imageSizeBytes} bytes, SHA-256 ${release.imageDigest}`,
+      `chip        ${chipText(release)}`,
       `uri         ${release.uri}`,
     );
   }
@@ -94,12 +103,26 @@ export function renderInspect(result: InspectResult): string {
   return lines.join("\n");
 }
 
+function chipText({ chip, chipId }: ReleaseDescription): string {
+  if (chipId === null) return "not said";
+  return chip ?? `unknown, id ${chipId}`;
+}
+
 export function renderVerify(result: VerifyResult): string {
   const image = result.imageChecked ? "; the image is the signed one" : "";
   return (
     `authentic: release ${result.manifestDigest}, sequence ${result.sequenceNumber}, ` +
     `version ${result.versionText}${image}`
   );
+}
+
+export function renderServe({ dir, url, offers }: ServeResult): string {
+  const lines = offers.map(({ file, classId, sequenceNumber, versionText }) => {
+    const version = versionText ?? "unnamed";
+    return `  offers ${file}: class id ${classId}, sequence ${sequenceNumber}, version ${version}`;
+  });
+  if (lines.length === 0) lines.push("  offers nothing yet: there is no release with its payload");
+  return [`serving ${dir} at ${url} (status: ${url}/status); Ctrl-C ends it`, ...lines].join("\n");
 }
 
 export function renderSimulation(result: SimulateResult): string {
@@ -112,6 +135,8 @@ export function renderSimulation(result: SimulateResult): string {
   }
   lines.push(
     "",
+    `simulated: ${result.flashBytes / 1024} KB of flash, two slots of ${result.slotBytes} bytes`,
+    ...misfit(result),
     `firmware ${result.firmware}, seed ${result.seed}: ${result.result} (${result.reason}), the ` +
       `${result.newImageRuns ? "new" : "old"} image runs`,
     `${result.boots} boots, ${result.payloadBytes} bytes of payload, ${result.keyValueWrites} ` +
@@ -119,4 +144,11 @@ export function renderSimulation(result: SimulateResult): string {
     result.passed ? "passed" : "FAILED",
   );
   return lines.join("\n");
+}
+
+/** One line when the larger image is too big for the published table of 4 MB. */
+function misfit({ imageBytes, fitsTables }: SimulateResult): string[] {
+  if (fitsTables.includes("4mb.csv")) return [];
+  const larger = fitsTables.length > 0 ? "it fits 8mb.csv" : "nor 8mb.csv";
+  return [`an image of ${imageBytes} bytes does not fit manifests/partitions/4mb.csv; ${larger}`];
 }

@@ -3,12 +3,14 @@
 import { createServer, type IncomingMessage, type ServerResponse as Reply } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { bytesBody } from "../../src/server/body.js";
+import { newestOfEachClass, type StoredRelease } from "../../src/server/catalog.js";
 import { type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { decodeReport, reportBytesMax, type StoredReport } from "../../src/server/report.js";
 import { checkPayloads } from "./check-payloads.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
 import { FileStore } from "./file-store.js";
+import { ReadyStore } from "./ready-store.js";
 import { lockDirectory } from "./serve-lock.js";
 
 /** Bounds on what one client may take. Times in milliseconds, sizes in bytes. */
@@ -33,7 +35,7 @@ export interface StartServerOptions {
   readonly checksPayloads?: boolean;
   /** One line per answered request, without headers. */
   onRequest?(line: string): void;
-  /** A file that could not be used, or a fault while answering. */
+  /** A release that devices do not get, a file that is not used, or a fault while answering. */
   onWarning?(message: string): void;
 }
 
@@ -42,6 +44,8 @@ export interface RunningServer {
   readonly port: number;
   /** Ends all connections; resolves when the port is free. */
   close(): Promise<void>;
+  /** The newest release of every class whose payload is there. */
+  offers(): readonly StoredRelease[];
   /** All reports stored so far, oldest first. */
   reports(): readonly StoredReport[];
 }
@@ -73,13 +77,16 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
 function serve(options: StartServerOptions, unlock: () => void): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const warn = (message: string): void => options.onWarning?.(message);
-  const store = new FileStore({
+  const files = new FileStore({
     dir: options.dir,
     digest: nodeDigest,
     describe: describeForServer,
     onWarning: warn,
   });
-  if (options.checksPayloads === true) checkPayloads(store);
+  if (options.checksPayloads === true) checkPayloads(files);
+  const store = new ReadyStore(files, warn);
+  // What is amiss is told now, not at the first request.
+  store.releases();
   const server = new UpdateServer(store, nodeDigest, { nowMs: Date.now, decodeReport });
   const http = createServer(
     {
@@ -114,6 +121,7 @@ function serve(options: StartServerOptions, unlock: () => void): Promise<Running
         url: `http://${host}:${port}`,
         port,
         reports: () => store.reports(),
+        offers: () => newestOfEachClass(store),
         close: () => closeServer(http).then(unlock),
       });
     });

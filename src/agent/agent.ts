@@ -33,7 +33,7 @@ export class Agent implements AgentContext {
   readonly options: AgentOptions;
   readonly journal: Journal;
   readonly server: HttpTarget;
-  readonly buffer = new Uint8Array(workBufferBytes);
+  readonly buffer: Uint8Array = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;

@@ -11,14 +11,15 @@ export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTar
   checkBootOptions(options);
   checkDuration("pollIntervalMs", options.pollIntervalMs ?? defaults.pollIntervalMs, 1000);
   checkDuration("stallTimeoutMs", options.stallTimeoutMs ?? defaults.stallTimeoutMs, 1);
-  checkName("vendor", options.vendor);
-  checkName("deviceClass", options.deviceClass);
-  const anchors = options.trustAnchors;
+  // JavaScript and a build's configuration may leave out what the types demand.
+  checkName("vendor", options.vendor ?? "");
+  checkName("deviceClass", options.deviceClass ?? "");
+  const anchors = options.trustAnchors ?? [];
   const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
-  if (!isUsable || anchors.some((key) => key.length !== 32)) {
+  if (!isUsable || anchors.some((key) => key?.length !== 32)) {
     throw new RangeError("trustAnchors must be 1 to 8 raw Ed25519 public keys of 32 bytes");
   }
-  const { serverUrl } = options;
+  const serverUrl = options.serverUrl ?? "";
   const base = serverUrl.endsWith("/") ? serverUrl : `${serverUrl}/`;
   const server = parseHttpUrl(`${base}${options.vendor}/${options.deviceClass}/`, scheme);
   if (server === null || serverUrl.indexOf("?") >= 0 || serverUrl.indexOf("#") >= 0) {

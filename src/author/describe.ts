@@ -1,5 +1,6 @@
 /** What an envelope says, for people and tools. Needs no key, and so proves nothing. */
 
+import { chipById } from "../boot/chips.js";
 import { equalBytes, hex } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
 import { envelopeBytesMax } from "../limits.js";
@@ -34,6 +35,10 @@ export interface ReleaseDescription {
   readonly classId: string;
   readonly imageDigest: string;
   readonly imageSizeBytes: number;
+  /** Chip id of the image header; null when the release does not say. */
+  readonly chipId: number | null;
+  /** Its name, "esp32c3"; null also for an id that is not known here. */
+  readonly chip: string | null;
   readonly uri: string;
 }
 
@@ -81,6 +86,8 @@ export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): Enve
               classId: hex(release.classId),
               imageDigest: hex(release.imageDigest),
               imageSizeBytes: release.imageSizeBytes,
+              chipId: release.chipId < 0 ? null : release.chipId,
+              chip: chipById(release.chipId)?.name ?? null,
               uri: release.uri,
             },
     },

@@ -8,7 +8,9 @@ const publicKeyBytes = 32;
  * The raw 32 bytes of an Ed25519 public key, from the text of a PEM file ("release.pub.pem") or
  * from the one base64 line in it. Throws RangeError for anything else.
  */
-export function trustAnchorOf(text: string): Uint8Array {
+export function trustAnchorOf(pem: string): Uint8Array {
+  // A build's configuration may leave it out, whatever the types say.
+  const text = typeof pem === "string" ? pem : "";
   const bytes = new Uint8Array(spkiPrefix.length + publicKeyBytes);
   let length = 0;
   let bits = 0;
@@ -21,12 +23,14 @@ export function trustAnchorOf(text: string): Uint8Array {
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;
-    if (length === bytes.length) throw new RangeError("not an Ed25519 public key: too long");
+    if (length === bytes.length) {
+      throw new RangeError("trustAnchor is no Ed25519 public key: too long");
+    }
     bytes[length++] = held >> bits;
   }
   let isEd25519 = length === bytes.length;
   for (let i = 0; i < spkiPrefix.length; i++) isEd25519 = isEd25519 && bytes[i] === spkiPrefix[i];
-  if (!isEd25519) throw new RangeError("not an Ed25519 public key in SPKI form");
+  if (!isEd25519) throw new RangeError("trustAnchor is no Ed25519 public key in SPKI form");
   return bytes.slice(spkiPrefix.length);
 }
 

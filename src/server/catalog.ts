@@ -1,6 +1,6 @@
 /** The releases of a server, and which of them a device is offered. */
 
-import { equalBytes } from "../bytes.js";
+import { equalBytes, hex } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import type { Body } from "./body.js";
@@ -98,7 +98,22 @@ export function payloadOwner(
   return null;
 }
 
-/** Releases of a class, highest sequence number first; equal numbers in order of their names. */
+/** The newest release of every class: what a device without a pin is offered. */
+export function newestOfEachClass(store: ReleaseStore): StoredRelease[] {
+  const newest = new Map<string, StoredRelease>();
+  for (const release of [...store.releases()].sort(inOrderOfOffer)) {
+    const key = hex(release.info.vendorId) + hex(release.info.classId);
+    if (!newest.has(key)) newest.set(key, release);
+  }
+  return [...newest.values()];
+}
+
+/** Compares releases: highest sequence number first; equal numbers in order of their names. */
+export function inOrderOfOffer(a: StoredRelease, b: StoredRelease): number {
+  return b.info.sequenceNumber - a.info.sequenceNumber || (a.name < b.name ? -1 : 1);
+}
+
+/** Releases of a class in order of offer. */
 function releasesOf(store: ReleaseStore, ids: ClassIds): StoredRelease[] {
   return store
     .releases()
@@ -106,5 +121,5 @@ function releasesOf(store: ReleaseStore, ids: ClassIds): StoredRelease[] {
       ({ info }) =>
         equalBytes(info.vendorId, ids.vendorId) && equalBytes(info.classId, ids.classId),
     )
-    .sort((a, b) => b.info.sequenceNumber - a.info.sequenceNumber || (a.name < b.name ? -1 : 1));
+    .sort(inOrderOfOffer);
 }

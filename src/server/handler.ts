@@ -73,7 +73,15 @@ export class UpdateServer {
       deviceId,
     );
     if (deviceId !== null) this.#note(deviceId, request.headers, route, release?.name ?? null);
-    if (release === null) return textResponse(404, "no release for this vendor and class");
+    if (release === null) {
+      const isPinned = deviceId !== null && this.#store.pins().has(deviceId);
+      return textResponse(
+        404,
+        isPinned
+          ? "this device is pinned to a release that is not offered for this vendor and class"
+          : "no release for this vendor and class",
+      );
+    }
     const headers = new Map([
       ["content-type", "application/suit-envelope+cose"],
       ["cache-control", "no-cache"],

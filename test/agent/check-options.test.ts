@@ -56,6 +56,19 @@ test("each option out of range is refused by name", () => {
   }
 });
 
+test("each option left out, as JavaScript can, is refused by name", () => {
+  for (const name of ["vendor", "deviceClass", "trustAnchors", "serverUrl"] as const) {
+    for (const absent of [undefined, null]) {
+      const isNamed = (error: unknown): boolean =>
+        error instanceof RangeError && error.message.startsWith(name);
+      const options = { ...good, [name]: absent } as unknown as AgentOptions;
+      assert.throws(() => checkOptions(options, "http"), isNamed, `${name} ${absent}`);
+    }
+  }
+  const options = { ...good, trustAnchors: [undefined] } as unknown as AgentOptions;
+  assert.throws(() => checkOptions(options, "http"), /trustAnchors must/);
+});
+
 test("the boot-time check alone takes its own options only", () => {
   checkBootOptions({});
   checkBootOptions({ trialDwellMs: 0, trialTimeoutMs: 1000 });

@@ -180,6 +180,18 @@ test("refuses bad signers, bad ids and too much", () => {
   assert.is(caught(() => buildManifest(goodInput({ classId: noId }))).code, "class");
 });
 
+test("describes the chip: its id, and its name where that is known", () => {
+  for (const [chipId, chip] of [
+    [5, "esp32c3"],
+    [0xffff, null],
+  ] as const) {
+    const envelope = packRelease({ ...input, chipId }, [releaseKey], nodeDigest);
+    const release = describeEnvelope(envelope, nodeDigest).manifest?.release;
+    assert.is(release?.chipId, chipId);
+    assert.is(release?.chip, chip);
+  }
+});
+
 test("describes without keys", () => {
   const description = describeEnvelope(goodRelease(), nodeDigest);
   const { sequenceNumber, versionText, imageSizeBytes, uri, ...bytes } = goodInput();
@@ -191,6 +203,8 @@ test("describes without keys", () => {
     classId: hex(bytes.classId),
     imageDigest: hex(bytes.imageDigest),
     imageSizeBytes,
+    chipId: null,
+    chip: null,
     uri,
   });
   assert.is(description.manifest?.digestMatches, true);

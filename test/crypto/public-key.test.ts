@@ -36,4 +36,12 @@ test("everything else is refused: another algorithm, cut, longer, placeholders, 
   for (const text of bad) assert.throws(() => trustAnchorOf(text), /Ed25519 public key/, text);
 });
 
+test("a trust anchor that was left out is refused by name, without a TypeError", () => {
+  for (const text of [undefined, null, 7] as unknown as string[]) {
+    const isNamed = (error: unknown): boolean =>
+      error instanceof RangeError && error.message.startsWith("trustAnchor");
+    assert.throws(() => trustAnchorOf(text), isNamed, String(text));
+  }
+});
+
 test.run();

@@ -80,6 +80,14 @@ test("the package has code, declarations, manifests and C, and nothing else", (c
   for (const path of wanted) assert.ok(context.files.includes(path), path);
 });
 
+test("no published declaration needs a TypeScript with generic typed arrays (5.7)", (context) => {
+  const declarations = context.files.filter((path) => path.endsWith(".d.ts"));
+  assert.ok(declarations.length > 100);
+  for (const path of declarations) {
+    assert.not.match(readFileSync(join(root, path), "utf8"), /\bUint8Array</, path);
+  }
+});
+
 test("no tool of this repository is in it: an entry reaches every compiled file", (context) => {
   const pack = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const pending = Object.values<string>(pack.bin);

@@ -15,6 +15,9 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeDigest, nodeMd5 } from "../../hosts/node/digest.js";
+import { loadSigner } from "../../hosts/node/keys.js";
+import { renderServe } from "../../hosts/node/render.js";
+import { signEnvelope } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
 
@@ -65,7 +68,9 @@ test("help has examples, everywhere", ({ dir }) => {
     assert.match(run.out, `Examples:\n  $ daruma ${command}`);
     assert.match(run.out, command === "" ? "Commands:" : "--json");
   }
-  assert.match(daruma(dir, "--daruma-version").out, /^\d+\.\d+\.\d+\n$/);
+  for (const option of ["--version", "-V"]) {
+    assert.match(daruma(dir, option).out, /^\d+\.\d+\.\d+\n$/);
+  }
 });
 
 test("wrong usage exits 2", ({ dir }) => {
@@ -79,12 +84,17 @@ test("wrong usage exits 2", ({ dir }) => {
     ["boot"],
     [...packArgs, "--sequence", "0"],
     [...packArgs, "--sequence", "1.5"],
+    [...packArgs, "--uri", "../app.bin"],
+    [...packArgs, "--out", "."],
   ];
   for (const args of wrong) refusal(daruma(dir, ...args, "--json"), "usage", 2);
   const told = daruma(dir, "keygen", "--bogus");
   assert.is(told.code, 2);
   assert.is(told.out, "");
-  assert.match(told.err, /^daruma: /);
+  assert.match(told.err, /^daruma: .*; see daruma keygen --help\n$/);
+  const sequence = daruma(dir, ...packArgs, "--sequence", "0");
+  assert.match(sequence.err, /; see daruma pack --help\n$/);
+  assert.match(daruma(dir, "bogus").err, /; see daruma --help\n$/);
   assert.is(daruma(dir).code, 2);
 });
 
@@ -113,6 +123,30 @@ test("keygen, pack, inspect, verify", ({ dir }) => {
   assert.match(daruma(dir, "verify", "app.suit", ...trust).out, /^authentic: /);
 });
 
+test("inspect shows the chip; it and verify check the names that are given", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  daruma(dir, ...packArgs);
+  const right = ["--vendor", "example.com", "--class", "lamp-v2"];
+  const { release } = JSON.parse(
+    daruma(dir, "inspect", "app.suit", ...right, "--json").out,
+  ).manifest;
+  assert.is(release.chip, "esp32");
+  assert.is(release.chipId, 0);
+  assert.match(daruma(dir, "inspect", "app.suit").out, "chip        esp32\n");
+  assert.is(daruma(dir, "verify", "app.suit", ...trust, ...right).code, 0);
+  assert.is(daruma(dir, "verify", "app.suit", ...trust, "--class", "lamp-v2").code, 0);
+  for (const command of [["inspect"], ["verify", ...trust]]) {
+    const run = (...names: string[]): Run =>
+      daruma(dir, ...command, "app.suit", ...names, "--json");
+    refusal(run("--vendor", "example.org"), "vendor-mismatch");
+    refusal(run("--vendor", "example.com", "--class", "lamp-v1"), "class-mismatch");
+  }
+  const signer = loadSigner(join(dir, "release.key.pem"));
+  writeFileSync(join(dir, "odd.suit"), signEnvelope(new Uint8Array([0xa0]), [signer], nodeDigest));
+  assert.is(daruma(dir, "inspect", "odd.suit").code, 0);
+  refusal(daruma(dir, "inspect", "odd.suit", ...right, "--json"), "manifest-malformed");
+});
+
 test("the version comes from the image when none is given", ({ dir }) => {
   daruma(dir, "keygen", "--out", ".");
   const args = packArgs.filter((arg) => arg !== "--version" && arg !== "1.4.0");
@@ -130,7 +164,10 @@ test("refusals of verify have the reason's code", ({ dir }) => {
   const image = imageOf("ok");
   const strange = ["--trust", "other/release.pub.pem"];
   refusal(verify("app.suit", ...strange), "signature-untrusted");
-  assert.is(verify("app.suit", ...strange, "release.pub.pem").code, 0);
+  assert.is(verify("app.suit", ...strange, ...trust).code, 0);
+  assert.is(verify(...trust, "app.suit").code, 0, "the envelope may follow the key");
+  const told = daruma(dir, "verify", "app.suit", ...strange).err;
+  assert.match(told, "; name the public key of whoever signed it");
   refusal(verify("app.suit", "--trust", "release.key.pem"), "key-private");
   refusal(verify("absent.suit", ...trust), "file-unreadable");
   refusal(verify("app.bin", ...trust), "envelope-malformed");
@@ -154,13 +191,23 @@ test("pack refuses what would not boot, and keys that cannot sign", ({ dir }) =>
     writeFileSync(join(dir, "app.bin"), imageOf(kind));
     refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
   }
+  writeFileSync(join(dir, "app.bin"), imageOf("ok").subarray(0, 1000));
+  assert.match(daruma(dir, ...packArgs).err, "it ends before its last segment or hash");
   const trailing = new Uint8Array(imageOf("ok").length + 16);
   trailing.set(imageOf("ok"));
   writeFileSync(join(dir, "app.bin"), trailing);
   refusal(daruma(dir, ...packArgs, "--json"), "image-unbootable");
   writeFileSync(join(dir, "app.bin"), imageOf("ok"));
   refusal(daruma(dir, ...packArgs, "--key", "release.pub.pem", "--json"), "key-public");
-  refusal(daruma(dir, ...packArgs, "--vendor", "No Domain", "--json"), "pack-vendor");
+  for (const [option, value] of [
+    ["--vendor", "No Domain"],
+    ["--class", "a/b"],
+    ["--version", "one"],
+  ]) {
+    const wrong = daruma(dir, ...packArgs, option, value, "--json");
+    refusal(wrong, "usage", 2);
+    assert.match(JSON.parse(wrong.out).message, new RegExp(`^${option}: .*daruma pack --help$`));
+  }
   refusal(daruma(dir, ...packArgs, "--out", "app.bin/a.suit", "--json"), "file-unwritable");
   chmodSync(join(dir, "release.key.pem"), 0o644);
   const warned = daruma(dir, ...packArgs, "--json");
@@ -186,7 +233,17 @@ test("pack makes the folder it writes to, and refuses a URI that no device fetch
   const made = packArgs.slice(0, -1).concat("releases/new/app.suit", "--json");
   assert.is(daruma(dir, ...made).code, 0);
   const climbing = packArgs.map((one, at) => (packArgs[at - 1] === "--uri" ? "../app.bin" : one));
-  refusal(daruma(dir, ...climbing, "--json"), "uri-unsupported");
+  const climbed = daruma(dir, ...climbing, "--json");
+  refusal(climbed, "usage", 2);
+  assert.match(JSON.parse(climbed.out).message, "a path relative to the envelope without");
+  mkdirSync(join(dir, "folder"));
+  const folder = daruma(dir, ...packArgs.slice(0, -1), "folder");
+  assert.match(folder.err, `name the envelope to write, like ${join("folder", "app.suit")}`);
+  const absolute = [...packArgs, "--uri", "https://cdn.example.com/app.bin"];
+  assert.match(
+    daruma(dir, ...absolute).out,
+    "put the image at https://cdn.example.com/app.bin, the envelope at /example.com/lamp-v2/",
+  );
 });
 
 test("boot tells what the bootloader does", ({ dir }) => {
@@ -198,6 +255,14 @@ test("boot tells what the bootloader does", ({ dir }) => {
   assert.is(lines.length, 2);
   assert.is(JSON.parse(lines[0]).file, "flash.bin");
   assert.match(daruma(dir, "boot", "flash.bin").out, "flash.bin:");
+  writeFileSync(join(dir, "dead.bin"), new Uint8Array(0x9000));
+  const dead = daruma(dir, "boot", "flash.bin", "dead.bin", "--json");
+  assert.is(dead.code, 1);
+  const oks = dead.out.trim().split("\n");
+  assert.equal(
+    oks.map((line) => JSON.parse(line).ok),
+    [true, false],
+  );
   refusal(daruma(dir, "boot", "absent.bin", "--json"), "file-unreadable");
   refusal(daruma(dir, "boot", "flash.bin", "--chip", "z80", "--json"), "unknown-chip", 2);
 });
@@ -216,8 +281,12 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
       child.stdout.once("data", (chunk) => resolve(String(chunk)));
       child.once("exit", () => reject(new Error("serve ended early")));
     });
-    const { ok, url, port } = JSON.parse(line);
+    const { ok, url, port, offers } = JSON.parse(line);
     assert.is(ok, true);
+    const [{ classId, ...first }, ...others] = offers;
+    assert.equal(first, { file: "app.suit", sequenceNumber: 12, versionText: "1.4.0" });
+    assert.match(classId, /^[0-9a-f]{32}$/);
+    assert.equal(others, []);
     const offer = await fetch(`${url}/example.com/lamp-v2/latest.suit`);
     const envelope = readFileSync(join(dir, "app.suit"));
     assert.ok(Buffer.from(await offer.arrayBuffer()).equals(envelope));
@@ -231,11 +300,23 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
     const taken = daruma(dir, "serve", "--dir", "empty", "--port", String(port), "--json");
     refusal(taken, "port-unusable");
     assert.equal(readdirSync(join(dir, "empty")), [], "no lock is left behind");
+    const host = ["--port", "0", "--host", "no-such-host.invalid", "--json"];
+    const nowhere = daruma(dir, "serve", "--dir", "empty", ...host);
+    refusal(nowhere, "host-unusable");
+    assert.match(nowhere.out, "--host no-such-host.invalid is no address of this machine");
   } finally {
     child.kill("SIGTERM");
   }
   assert.is(await ended, 0);
   assert.not(readdirSync(dir).includes("serve.lock"));
+});
+
+test("serve lists what it offers, and says when that is nothing", () => {
+  const one = { file: "a.suit", classId: "ab", sequenceNumber: 7, versionText: "1.0.0" };
+  const served = { dir: "r", url: "http://h:1", port: 1 };
+  const listed = renderServe({ ...served, offers: [one] });
+  assert.match(listed, "\n  offers a.suit: class id ab, sequence 7, version 1.0.0");
+  assert.match(renderServe({ ...served, offers: [] }), "\n  offers nothing yet");
 });
 
 test("serve says at start what devices would not get", ({ dir }) => {

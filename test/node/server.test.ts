@@ -255,6 +255,92 @@ test("a payload that is missing or another one is found when it is asked for", a
   assert.is((await fetch(`${url}${base}/app.bin`)).status, 404);
 });
 
+/** Writes a release of 300 KB that names `uri`, without its payload. */
+function writeRelease(dir: string, name: string, sequenceNumber: number, uri = "app.bin"): void {
+  const signer = loadSigner(join(dir, "r/release.key.pem"));
+  const release = {
+    sequenceNumber,
+    versionText: "1.5.0",
+    vendor: "example.com",
+    className: "lamp-v2",
+    imageDigest: digestOf(nodeDigest, "SHA256", payload),
+    imageSizeBytes: payload.length,
+    uri,
+  };
+  writeFileSync(join(dir, name), packRelease(release, [signer], nodeDigest));
+}
+
+test("a release is held back until its payload is there and whole", async (context) => {
+  const warnings: string[] = [];
+  const server = await startServer({ dir: context.dir, onWarning: (text) => warnings.push(text) });
+  context.servers.push(server);
+  const offered = async (): Promise<string | null> =>
+    (await fetch(`${server.url}${base}/latest.suit`)).headers.get("etag");
+  const old = await offered();
+  assert.equal(
+    server.offers().map((one) => one.name),
+    ["r/b.suit"],
+  );
+  writeRelease(context.dir, "r/c.suit", 13, "c.bin");
+  for (let i = 0; i < 3; i++) assert.is(await offered(), old);
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0], "r/c.suit is not offered: r/c.suit names c.bin, but there is no file");
+  writeFileSync(join(context.dir, "r/c.bin"), payload.subarray(1));
+  for (let i = 0; i < 3; i++) assert.is(await offered(), old);
+  assert.is(warnings.length, 2);
+  assert.match(warnings[1], "r/c.bin is not the image that r/c.suit was signed for");
+  writeFileSync(join(context.dir, "r/c.bin"), payload);
+  assert.is.not(await offered(), old);
+  assert.equal(
+    server.offers().map((one) => one.name),
+    ["r/c.suit"],
+  );
+  rmSync(join(context.dir, "r/c.bin"));
+  assert.is(await offered(), old);
+  assert.is(warnings.length, 3, "what breaks again is told again");
+});
+
+test("an absolute URI is not looked for in the directory", async (context) => {
+  writeRelease(context.dir, "r/c.suit", 13, "http://cdn.example.com/c.bin");
+  const server = await start(context);
+  assert.is(server.offers()[0].name, "r/c.suit");
+});
+
+test("two releases with one sequence number are told, at start and later", async (context) => {
+  const warnings: string[] = [];
+  const onWarning = (text: string): void => void warnings.push(text);
+  const server = await startServer({ dir: context.dir, onWarning });
+  assert.equal(warnings, []);
+  writeRelease(context.dir, "r/again.suit", 12);
+  writeFileSync(join(context.dir, "r/copy.suit"), readFileSync(join(context.dir, "r/b.suit")));
+  for (let i = 0; i < 2; i++) await fetch(`${server.url}${base}/latest.suit`);
+  assert.is(server.offers()[0].name, "r/again.suit", "the first by name");
+  await server.close();
+  context.servers.push(await startServer({ dir: context.dir, onWarning }));
+  assert.is(warnings.length, 4, warnings.join("\n"));
+  for (const one of warnings) assert.match(one, /^r\/again\.suit and r\/(b|copy)\.suit are two/);
+});
+
+test("a pin to an envelope that is not there is told, also to the device", async (context) => {
+  const warnings: string[] = [];
+  const onWarning = (text: string): void => void warnings.push(text);
+  writeFileSync(join(context.dir, "devices.json"), '{"d1": "r/a.suit", "d2": "gone.suit"}');
+  const server = await startServer({ dir: context.dir, onWarning });
+  context.servers.push(server);
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0], "devices.json pins d2 to gone.suit, but there is no such envelope");
+  const ask = (device: string): Promise<Response> =>
+    fetch(`${server.url}${base}/latest.suit`, { headers: { "daruma-device": device } });
+  assert.is((await ask("d1")).status, 200);
+  const refused = await ask("d2");
+  assert.is(refused.status, 404);
+  assert.match(await refused.text(), "this device is pinned to a release that is not offered");
+  rmSync(join(context.dir, "r/a.suit"));
+  assert.is((await ask("d1")).status, 404);
+  assert.is(warnings.length, 2);
+  assert.match(warnings[1], "pins d1 to r/a.suit");
+});
+
 async function assertRejects(outcome: Promise<unknown>, code: string): Promise<void> {
   const [{ status, ...rest }] = await Promise.allSettled([outcome]);
   assert.is(status, "rejected");

@@ -94,7 +94,9 @@ test("a pin decides alone", () => {
   store.pin("d3", "other.suit");
   const old = ask("GET", path, { "daruma-device": "d1" });
   assert.equal(old.bytes, asciiBytes("v.com lamp 3 app.bin"));
-  assert.is(ask("GET", path, { "daruma-device": "d2" }).status, 404);
+  const gone = ask("GET", path, { "daruma-device": "d2" });
+  assert.is(gone.status, 404);
+  assert.match(asciiText(gone.bytes, 0, gone.bytes.length), "pinned to a release that is not");
   assert.is(ask("GET", path, { "daruma-device": "d3" }).status, 404);
   assert.is(ask("GET", path, { "daruma-device": "d4" }).status, 200);
   const payloadPath = "/v.com/lamp/app.bin";

@@ -9,6 +9,7 @@ import { explainBoot } from "../../simulator/explain-boot.js";
 import { blockBytes, Flash, FlashMisuse } from "../../simulator/flash.js";
 import { Power } from "../../simulator/power.js";
 import { nodeDigest, nodeMd5 } from "../digest.js";
+import { chipOfImages } from "../flash-chip.js";
 
 /** What a person did wrong; stable codes. */
 export type BootErrorCode =
@@ -45,6 +46,8 @@ export class BootReport {
   readonly slot: string | null;
   readonly reset: boolean;
   readonly reason: BootReason;
+  /** The chip that it was booted on: the one named, else the one that the images are for. */
+  readonly chip: string;
   /** The entries after the boot; empty when the bootloader reads none. */
   readonly otadata: readonly EntryReport[];
   /** Addresses of the sectors written, or that would be. */
@@ -52,30 +55,41 @@ export class BootReport {
   /** Whole sentences that say why; for people, so not in the JSON. */
   readonly explanation: readonly string[];
 
-  constructor(file: string, result: BootResult) {
+  constructor(file: string, result: BootResult, chip: Chip, imageChip: Chip | null) {
     this.file = file;
+    this.chip = chip.name;
     this.slot = result.slot;
     this.reset = result.reset;
     this.reason = result.reason;
     this.otadata = (result.otadataAfter ?? []).map(entryReport);
     const sectors = new Set(result.writes.map((address) => `0x${address.toString(16)}`));
     this.written = [...sectors];
-    this.explanation = explainBoot(result);
+    this.explanation = [...explainBoot(result), ...advice(result, chip, imageChip)];
   }
 
   toJSON() {
-    const { file, slot, reset, reason, otadata, written } = this;
-    return { file, slot, reset, reason, otadata, written };
+    const { file, slot, reset, reason, chip, otadata, written } = this;
+    return { ok: !reset, file, slot, reset, reason, chip, otadata, written };
   }
 }
 
+/** What the person may have done otherwise than meant. */
+function advice(result: BootResult, chip: Chip, imageChip: Chip | null): string[] {
+  if (result.tableError === "partition-outside-flash") {
+    return ["The file is shorter than its partition table: dump the whole flash."];
+  }
+  if (imageChip === null || imageChip === chip) return [];
+  return [`Its images are for ${imageChip.name}, not ${chip.name}: name --chip ${imageChip.name}.`];
+}
+
 export interface BootCommandOptions {
-  /** "esp32", "esp32c3", ... */
-  readonly chip: string;
+  /** "esp32", "esp32c3", ...; without it the chip of the images, or esp32 where they name none. */
+  readonly chip?: string;
   /** Applies to the file what the bootloader writes. */
   readonly write: boolean;
 }
 
+const defaultChip = "esp32";
 const flashBytesMin = 0x9000;
 const flashBytesMax = 0x8000000;
 
@@ -84,16 +98,20 @@ const flashBytesMax = 0x8000000;
  * Throws BootCommandError; files before the one at fault may have been written.
  */
 export function bootFiles(files: string[], options: BootCommandOptions): BootReport[] {
-  const chip = chipByName(options.chip);
-  if (chip === null) {
+  const named = chipByName(options.chip ?? defaultChip);
+  if (named === null) {
     const names = chipNames().join(", ");
     throw new BootCommandError("unknown-chip", `unknown chip "${options.chip}"; one of: ${names}`);
   }
-  return files.map((file) => new BootReport(file, bootFile(file, chip, options.write)));
+  return files.map((file) => {
+    const content = readFlash(file);
+    const imageChip = chipOfImages(content);
+    const chip = options.chip === undefined ? (imageChip ?? named) : named;
+    return new BootReport(file, bootFile(file, content, chip, options.write), chip, imageChip);
+  });
 }
 
-function bootFile(file: string, chip: Chip, write: boolean): BootResult {
-  const content = readFlash(file);
+function bootFile(file: string, content: Uint8Array, chip: Chip, write: boolean): BootResult {
   const flash = new Flash({
     power: new Power(),
     sizeBytes: Math.ceil(content.length / blockBytes) * blockBytes,
@@ -121,7 +139,7 @@ function bootFile(file: string, chip: Chip, write: boolean): BootResult {
 /** Words for a report of `bootFiles`, without a newline at the end. */
 export function renderBoot(report: BootReport): string {
   const outcome = report.slot === null ? "the chip resets for ever" : `${report.slot} boots`;
-  const lines = [`${report.file}: ${outcome} (${report.reason})`];
+  const lines = [`${report.file}: ${outcome} (${report.reason}) on ${report.chip}`];
   for (const sentence of report.explanation) lines.push(`  ${sentence}`);
   report.otadata.forEach((entry, sector) => {
     const crc = entry.crcOk ? "crc ok" : "crc wrong";

@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { resolveUri } from "../../../src/agent/url.js";
-import { PackError, packRelease } from "../../../src/author/envelope.js";
+import { PackError, type PackErrorCode, packRelease } from "../../../src/author/envelope.js";
 import { chipByName, chipNames } from "../../../src/boot/chips.js";
 import { hex } from "../../../src/bytes.js";
 import { digestOf } from "../../../src/crypto/digest.js";
 import type { HttpScheme } from "../../../src/hal.js";
-import { envelopeBytesMax } from "../../../src/limits.js";
+import { envelopeBytesMax, uriBytesMax } from "../../../src/limits.js";
 import { readEnvelope } from "../../../src/suit/envelope.js";
 import { checkImage } from "../app-image.js";
 import { nodeDigest } from "../digest.js";
@@ -44,6 +44,13 @@ export interface PackResult {
   readonly uri: string;
 }
 
+/** Options whose value packRelease alone can judge. */
+const optionOf: Readonly<Partial<Record<PackErrorCode, string>>> = {
+  vendor: "--vendor",
+  class: "--class",
+  version: "--version",
+};
+
 /** Packs and signs a release. Throws CliError. */
 export function packFile(options: PackOptions, warn: (message: string) => void): PackResult {
   for (const input of [options.image, options.key]) {
@@ -51,11 +58,22 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
       throw new CliError("out-is-input", `--out ${options.out} would overwrite ${input}`, 2);
     }
   }
+  if (existsSync(options.out) && statSync(options.out).isDirectory()) {
+    const example = join(options.out, "app.suit");
+    const text = `--out ${options.out} is a folder; name the envelope to write, like ${example}`;
+    throw new CliError("usage", text, 2);
+  }
   if (!isEnvelopeOrAbsent(options.out)) {
     throw new CliError("out-exists", `${options.out} is no envelope and is not replaced`);
   }
   if (!["http", "https"].some((scheme) => isFetchable(scheme as HttpScheme, options.uri))) {
-    throw new CliError("uri-unsupported", `no device would fetch "${options.uri}"; see the README`);
+    throw new CliError(
+      "usage",
+      `--uri ${options.uri} is nothing that a device would fetch: it is a path relative to the ` +
+        'envelope without "." and ".." in it, or an http:// or https:// URL, of at most ' +
+        `${uriBytesMax} printable ASCII characters`,
+      2,
+    );
   }
   const image = checkImage(options.image);
   if (options.chip !== undefined && options.chip !== image.chip) {
@@ -102,8 +120,10 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
     try {
       return packRelease(input, [signer], nodeDigest);
     } catch (error) {
-      if (error instanceof PackError) throw new CliError(`pack-${error.code}`, error.message);
-      throw error;
+      if (!(error instanceof PackError)) throw error;
+      const option = optionOf[error.code];
+      if (option === undefined) throw new CliError(`pack-${error.code}`, error.message);
+      throw new CliError("usage", `${option}: ${error.message}`, 2);
     }
   }
 }
@@ -131,7 +151,10 @@ export function registerPack(program: Command): void {
     .requiredOption("--vendor <domain>", "vendor's domain name")
     .requiredOption("--class <name>", "device class")
     .option("--chip <name>", "refuse an image for another chip", chipOf)
-    .requiredOption("--uri <path>", "where devices fetch the image, relative to the envelope")
+    .requiredOption(
+      "--uri <path>",
+      "where devices fetch the image: relative to the envelope, or a URL",
+    )
     .requiredOption("--out <file>", "envelope to write")
     .option("--json", "print JSON")
     .addHelpText(

@@ -1,7 +1,21 @@
 import type { Command } from "commander";
+import { hex } from "../../../src/bytes.js";
 import { CliError, systemCode } from "../errors.js";
-import { printResult, printWarning } from "../render.js";
+import { printResult, printWarning, renderServe } from "../render.js";
 import { type RunningServer, startServer } from "../server.js";
+
+export interface ServeResult {
+  readonly dir: string;
+  readonly url: string;
+  readonly port: number;
+  /** The newest release of each class; others are offered to devices that are pinned to them. */
+  readonly offers: readonly {
+    readonly file: string;
+    readonly classId: string;
+    readonly sequenceNumber: number;
+    readonly versionText: string | null;
+  }[];
+}
 
 export interface ServeOptions {
   readonly dir: string;
@@ -12,7 +26,7 @@ export interface ServeOptions {
 
 /**
  * Starts the update server. Throws CliError "dir-unusable", "dir-locked", "payload-missing",
- * "payload-mismatch" or "port-unusable".
+ * "payload-mismatch", "host-unusable" or "port-unusable".
  */
 export async function serveDirectory(options: ServeOptions): Promise<RunningServer> {
   try {
@@ -27,7 +41,14 @@ export async function serveDirectory(options: ServeOptions): Promise<RunningServ
   } catch (error) {
     if (error instanceof CliError) throw error;
     const code = systemCode(error);
-    if (["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND"].includes(code)) {
+    if (["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "EINVAL"].includes(code)) {
+      throw new CliError(
+        "host-unusable",
+        `--host ${options.host} is no address of this machine (${code}); name one, for example ` +
+          "127.0.0.1, or 0.0.0.0 for all of them",
+      );
+    }
+    if (["EADDRINUSE", "EACCES"].includes(code)) {
       throw new CliError(
         "port-unusable",
         `could not listen on ${options.host}:${options.port} (${code}); choose another --port`,
@@ -56,17 +77,21 @@ Examples:
   $ curl http://127.0.0.1:8080/status
   $ daruma serve --dir releases --host 0.0.0.0     (reachable from the network)
 
+Envelopes and images can be added while it runs; one is offered once its image is there.
 Write {"device-id": "file.suit"} into releases/devices.json to hold a device at one release.
 Reports are kept in releases/reports.jsonl.
 `,
     )
     .action(async (options: ServeOptions) => {
       const server = await serveDirectory(options);
-      printResult(
-        { url: server.url, port: server.port },
-        options.json === true,
-        ({ url }) => `serving ${options.dir} at ${url} (status: ${url}/status); Ctrl-C ends it`,
-      );
+      const offers = server.offers().map(({ name, info }) => ({
+        file: name,
+        classId: hex(info.classId),
+        sequenceNumber: info.sequenceNumber,
+        versionText: info.versionText,
+      }));
+      const result = { dir: options.dir, url: server.url, port: server.port, offers };
+      printResult(result, options.json === true, renderServe);
       const stop = (): void => void server.close();
       process.once("SIGINT", stop);
       process.once("SIGTERM", stop);

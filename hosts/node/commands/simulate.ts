@@ -1,6 +1,8 @@
 /** `daruma simulate`: one whole update on the simulated board, judged by the promises. */
 import { existsSync, statSync } from "node:fs";
 import type { Command } from "commander";
+import { isOtaPartition } from "../../../src/boot/partitions.js";
+import type { Layout } from "../../simulator/layout.js";
 import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
 import { checkImage } from "../app-image.js";
 import { replay } from "../bench.js";
@@ -23,6 +25,12 @@ export interface SimulateResult {
   readonly passed: boolean;
   readonly firmware: string;
   readonly seed: number;
+  /** The flash that was simulated, and each of its two slots. */
+  readonly flashBytes: number;
+  readonly slotBytes: number;
+  readonly imageBytes: number;
+  /** Tables of manifests/partitions whose slots hold both images. */
+  readonly fitsTables: readonly string[];
   readonly result: string;
   readonly reason: string;
   readonly newImageRuns: boolean;
@@ -32,6 +40,21 @@ export interface SimulateResult {
   readonly keyValueWrites: number;
   readonly promises: readonly { promise: string; held: boolean; text: string }[];
   readonly timeline: readonly TimelineLine[];
+}
+
+/** The tables of manifests/partitions; a test compares them. */
+const publishedTables: readonly { readonly name: string; readonly slotBytes: number }[] = [
+  { name: "4mb.csv", slotBytes: 0x1e0000 },
+  { name: "8mb.csv", slotBytes: 0x3c0000 },
+];
+
+/** Names of the published tables whose slots hold an image of that size. */
+export function tablesFor(imageBytes: number): string[] {
+  return publishedTables.filter((one) => one.slotBytes >= imageBytes).map((one) => one.name);
+}
+
+function slotBytesOf(layout: Layout): number {
+  return layout.partitions.find(isOtaPartition)?.sizeBytes ?? 0;
 }
 
 /** Runs it. Throws CliError for images that cannot be used. */
@@ -63,10 +86,15 @@ export function simulate(options: SimulateOptions): SimulateResult {
     }
     writeWhole(options.flashOut, bytes);
   }
+  const imageBytes = Math.max(oldImage.bytes.length, newImage.bytes.length);
   return {
     passed: run.passed,
     firmware: behaviour,
     seed: options.seed,
+    flashBytes: run.simulation.layout.flashBytes,
+    slotBytes: slotBytesOf(run.simulation.layout),
+    imageBytes,
+    fitsTables: tablesFor(imageBytes),
     result: run.result,
     reason: run.reason,
     newImageRuns: run.newImageRuns,

@@ -53,7 +53,8 @@ test("the JSON line has exactly the documented members", () => {
   const [report] = bootFiles([file], { chip: "esp32", write: false });
   assert.is(
     JSON.stringify(report),
-    `{"file":${JSON.stringify(file)},"slot":"ota_0","reset":false,"reason":"initial",` +
+    `{"ok":true,"file":${JSON.stringify(file)},"slot":"ota_0","reset":false,` +
+      `"reason":"initial","chip":"esp32",` +
       `"otadata":[{"sequence":1,"state":"valid","crcOk":true},` +
       `{"sequence":4294967295,"state":"undefined","crcOk":false}],"written":["0xd000"]}`,
   );
@@ -101,10 +102,36 @@ test("a flash that begins with its bootloader, as newer chips have it, is one", 
   assert.is(report.slot, "ota_0");
 });
 
+test("the chip is that of the images unless it is named; then a misfit is told", () => {
+  const flash = caseFlash(bootCases()[0]);
+  for (const offset of [0x10000, 0x190000]) flash.set(imageOf("chip"), offset);
+  const file = save("c3.bin", flash);
+  const [guessed] = bootFiles([file], { write: false });
+  assert.is(guessed.slot, "ota_0");
+  assert.is(guessed.chip, "esp32c3");
+  assert.match(renderBoot(guessed), "ota_0 boots (initial) on esp32c3");
+  const [named] = bootFiles([file], { chip: "esp32", write: false });
+  assert.is(named.slot, null);
+  assert.match(JSON.stringify(named), /^{"ok":false,/);
+  assert.match(renderBoot(named), "Its images are for esp32c3, not esp32: name --chip esp32c3.");
+  const [fitting] = bootFiles([file], { chip: "esp32c3", write: false });
+  assert.not.match(renderBoot(fitting), "--chip");
+});
+
+test("images for two chips, or none, leave the default", () => {
+  const flash = caseFlash(bootCases()[0]);
+  flash.set(imageOf("chip"), 0x190000);
+  const [two] = bootFiles([save("two.bin", flash)], { write: false });
+  assert.is(two.chip, "esp32");
+  const [none] = bootFiles([save("none.bin", new Uint8Array(0x9000))], { write: false });
+  assert.is(none.chip, "esp32");
+});
+
 test("a file of any size is a chip of that size: a slot past its end spoils the table", () => {
   const file = save("short.bin", caseFlash(bootCases()[0]).subarray(0, 0x200000));
   const [report] = bootFiles([file], { chip: "esp32", write: true });
   assert.is(report.reason, "partition-table-invalid");
+  assert.match(renderBoot(report), "The file is shorter than its partition table");
 });
 
 test.run();
