@@ -17,10 +17,12 @@ export interface DeviceFacts {
   /** Digest of the confirmed image. */
   readonly confirmedImage: Uint8Array;
   readonly knownBad: KnownBad;
+  /** True when the slot to be written holds the confirmed image: another runs in its place. */
+  readonly targetIsConfirmed: boolean;
 }
 
-/** Outcome for an authentic release: take it, it runs already, or why not. */
-export type Judgement = "accept" | "nothing-new" | "installed" | Reason;
+/** Outcome for an authentic release: take it, it runs already, not before a repair, or why not. */
+export type Judgement = "accept" | "nothing-new" | "installed" | "repair-first" | Reason;
 
 /** Smallest ESP32 image: header, one segment header, checksum, appended SHA-256. */
 const imageBytesMin = 24 + 8 + 16 + 32;
@@ -42,6 +44,8 @@ export function judge(release: Release, facts: DeviceFacts): Judgement {
     if (!isZero(facts.confirmedManifest)) return "sequence-reused";
   }
   if (isKnownBad(release, facts.knownBad)) return "known-bad";
+  // P2: an update would be written over the last confirmed image.
+  if (facts.targetIsConfirmed) return "repair-first";
   if (equalBytes(release.imageDigest, facts.confirmedImage)) return "installed";
   return "accept";
 }

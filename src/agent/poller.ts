@@ -100,6 +100,7 @@ export class Poller implements OfferListener {
       confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
       confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
       knownBad: journal.bad,
+      targetIsConfirmed: confirmed !== null && confirmed.slot === device.targetSlot,
     });
     if (judgement !== "accept") return judgement;
     // Not while one is under way: what was begun under other facts is finished, not left half-way.
@@ -122,6 +123,9 @@ export class Poller implements OfferListener {
       case "nothing-new":
       case "known-bad":
         return attempt === null ? context.post("nothingNew") : this.absent();
+      case "repair-first":
+        // Nothing is written meanwhile; a download under way is judged anew by the next boot.
+        return context.post(attempt === null ? "knownGoodLost" : "serverFailed");
       case "installed":
         if (attempt !== null) return context.post("offerReplaced", "superseded");
         this.keepInstalled(release);

@@ -89,6 +89,8 @@ export function reconcile(facts: Facts): Outcome {
     case null:
       return outcome("ready", isKnownGoodLost(facts) ? "knownGoodLost" : "pollDue");
     case phases.writing:
+      // Its download would go on in the slot that runs, or over the confirmed image.
+      if (isKnownGoodLost(facts)) return outcome("ready", "knownGoodLost");
       // A finished download needs no server: the bytes are checked against the journalled digest.
       return outcome("writing", facts.imageWritten ? "imageWritten" : "pollDue");
     case phases.staging:

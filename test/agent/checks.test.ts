@@ -14,6 +14,7 @@ const facts: DeviceFacts = {
   confirmedManifest: filled(32, 3),
   confirmedImage: filled(32, 4),
   knownBad: { sequenceBelow: 0, digests: [] },
+  targetIsConfirmed: false,
 };
 const good = {
   vendorId: filled(16, 1),
@@ -58,6 +59,18 @@ const rows: [string, Judgement, Partial<Release>, Partial<DeviceFacts>][] = [
     "known-bad",
     {},
     { knownBad: { sequenceBelow: 0, digests: [digestPrefix(filled(32, 9))] } },
+  ],
+  [
+    "a good release while the confirmed image lies in the other slot",
+    "repair-first",
+    {},
+    { targetIsConfirmed: true },
+  ],
+  [
+    "the confirmed image in a newer release while another image runs",
+    "repair-first",
+    { imageDigest: filled(32, 4) },
+    { targetIsConfirmed: true },
   ],
   ["older than all that failed", "known-bad", {}, { knownBad: { sequenceBelow: 9, digests: [] } }],
 ];

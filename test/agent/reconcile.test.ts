@@ -187,6 +187,11 @@ const rows: [string, Partial<Facts>, string][] = [
     "trial trialPassed",
   ],
   ["a confirm that was lost", { phase: phases.updated, running: "previous" }, "updated stageLost"],
+  [
+    "the confirmed image lost during a download",
+    { phase: phases.writing, running: "rejected", targetRuns: true },
+    "ready knownGoodLost",
+  ],
   ["the confirmed image lost later", { running: "previous" }, "ready knownGoodLost"],
   ["an image flashed by cable", { running: "unknown" }, "ready pollDue confirmed"],
   [
