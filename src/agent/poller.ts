@@ -90,6 +90,7 @@ export class Poller implements OfferListener {
   private judge(release: Release): Judgement {
     const { hal, device, journal, options, server } = this.context;
     const confirmed = journal.confirmed;
+    const isNew = this.context.state === "ready";
     const vendorId = vendorIdOf(options.vendor, hal.digest);
     const judgement = judge(release, {
       vendorId,
@@ -100,11 +101,11 @@ export class Poller implements OfferListener {
       confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
       confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
       knownBad: journal.bad,
-      targetIsConfirmed: confirmed !== null && confirmed.slot === device.targetSlot,
+      // An attempt that is under way has its own slot, and its end.
+      targetIsConfirmed: isNew && confirmed !== null && confirmed.slot === device.targetSlot,
     });
     if (judgement !== "accept") return judgement;
     // Not while one is under way: what was begun under other facts is finished, not left half-way.
-    const isNew = this.context.state === "ready";
     if (isNew && !this.context.mayInstall) return "rollback-unavailable";
     if (resolveUri(server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
@@ -115,6 +116,8 @@ export class Poller implements OfferListener {
     const attempt = context.state === "writing" ? context.journal.attempt : null;
     const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
     switch (judgement) {
+      case "repair-first":
+        return context.post("knownGoodLost");
       case "accept":
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
         context.release = release;
@@ -123,9 +126,6 @@ export class Poller implements OfferListener {
       case "nothing-new":
       case "known-bad":
         return attempt === null ? context.post("nothingNew") : this.absent();
-      case "repair-first":
-        // Nothing is written meanwhile; a download under way is judged anew by the next boot.
-        return context.post(attempt === null ? "knownGoodLost" : "serverFailed");
       case "installed":
         if (attempt !== null) return context.post("offerReplaced", "superseded");
         this.keepInstalled(release);
