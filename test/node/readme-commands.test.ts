@@ -26,7 +26,7 @@ function commandsOf(heading: string): string[] {
   assert.ok(start >= 0, heading);
   const section = readme.slice(start, readme.indexOf("\n## ", start + 4));
   const text = section.replace(/ \\\n\s+/g, " ");
-  return [...text.matchAll(/(?:^ {4,}|`)((?:npx daruma|cp) [^`\n]+)/gm)].map((match) =>
+  return [...text.matchAll(/(?:^ {4,}|`)((?:npx daruma|cp|mkdir) [^`\n]+)/gm)].map((match) =>
     match[1].trim(),
   );
 }
@@ -34,8 +34,8 @@ function commandsOf(heading: string): string[] {
 function run(dir: string, command: string): void {
   const [program, ...args] = command.replace(/^npx daruma/, "daruma").split(/\s+/);
   const done =
-    program === "cp"
-      ? spawnSync("cp", args, { cwd: dir, encoding: "utf8" })
+    program !== "daruma"
+      ? spawnSync(program, args, { cwd: dir, encoding: "utf8" })
       : spawnSync(process.execPath, [cli, ...args], { cwd: dir, encoding: "utf8" });
   assert.is(done.status, 0, `${command}: ${done.stdout}${done.stderr}`);
 }
