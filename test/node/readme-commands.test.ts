@@ -70,7 +70,7 @@ for (const [heading, image, payload] of [
 ] as const) {
   test(`the commands of "${heading}" lead to an offer and its payload`, async ({ dir }) => {
     const commands = commandsOf(heading).filter((one) =>
-      /daruma (keygen|pack|verify|serve)|^cp/.test(one),
+      /daruma (keygen|pack|verify|serve)|^(cp|mkdir) /.test(one),
     );
     assert.ok(commands.length >= 4, commands.join("\n"));
     const last = commands.pop() ?? "";
