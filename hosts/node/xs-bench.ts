@@ -18,7 +18,7 @@ import { xsProgram } from "./xs-process.js";
 const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
 const repeats = 3;
-/** The agent may cost this much of the loop for each block (issue budget). */
+/** The agent may cost this much of the loop, as one usually writes it, for each block. */
 const ratioMax = 2;
 /**
  * CoreMark under callgrind against CoreMark on one ESP32 core of 240 MHz gives 166 to 172 million
@@ -78,8 +78,9 @@ function main(): void {
   console.log(`XS 13.3, ${xsProgram().bits} bit; instructions without digest, flash and sockets`);
   const smallUpdate = sameThreeTimes();
   const largeUpdate = need(measureUpdate(largeBytes, true), "the update");
-  const smallLoop = need(measureLoop(smallBytes, true), "the loop");
-  const largeLoop = need(measureLoop(largeBytes, true), "the loop");
+  const loopOf = (bytes: number, kind: "plain-loop" | "lean-loop"): Phase[] =>
+    need(measureLoop(bytes, true, kind), "the loop");
+  const largeLoop = loopOf(largeBytes, "plain-loop");
   printPhases(largeUpdate);
 
   const blocks = (largeBytes - smallBytes) / blockBytes;
@@ -91,13 +92,16 @@ function main(): void {
     small: readonly Phase[],
     takes: (phase: Phase) => boolean,
   ): number => (sum(large, "instructions", takes) - sum(small, "instructions", takes)) / blocks;
-  const loop = perBlock(largeLoop, smallLoop, isLoop);
+  const loop = perBlock(largeLoop, loopOf(smallBytes, "plain-loop"), isLoop);
+  const largeLean = loopOf(largeBytes, "lean-loop");
+  const lean = perBlock(largeLean, loopOf(smallBytes, "lean-loop"), isLoop);
   const download = perBlock(largeUpdate, smallUpdate, isDownload);
   const readBack = perBlock(largeUpdate, smallUpdate, isReadBack);
   const whole = perBlock(largeUpdate, smallUpdate, growsWithImage);
   console.log("\nper further block of 4 KB         instructions   ratio  ESP32, estimate");
   for (const [what, count] of [
     ["plain loop", loop],
+    ["the same at its leanest", lean],
     ["agent: download and write", download],
     ["agent: read-back, twice", readBack],
     ["agent: and a digest at boot", whole],
@@ -115,6 +119,7 @@ function main(): void {
       `${number(wholeUpdate / kilobytes)} (${(wholeUpdate / wholeLoop).toFixed(1)}x: signatures ` +
       "are verified per offer, whatever the size of the image)",
   );
+  console.log(`download and write per block: ${(download / lean).toFixed(2)}x the leanest loop`);
   const isMet = download / loop <= ratioMax;
   console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);
   if (!isMet) process.exitCode = 1;

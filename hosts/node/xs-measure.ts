@@ -83,8 +83,12 @@ export function measureUpdate(
 }
 
 /** The plain loop over the same image and network. */
-export function measureLoop(sizeBytes: number, counted: boolean): Phase[] | null {
-  return measured(counted, { module: () => "dist/hosts/xs/plain-loop.js" }, (cpu) => {
+export function measureLoop(
+  sizeBytes: number,
+  counted: boolean,
+  kind: "plain-loop" | "lean-loop",
+): Phase[] | null {
+  return measured(counted, { module: () => `dist/hosts/xs/${kind}.js` }, (cpu) => {
     const { oldImage, newImage } = images(sizeBytes);
     const signer = throwAwaySigner("bench");
     const common = { signer, vendor: "example.com", deviceClass: "lamp-v2" };
