@@ -2,8 +2,10 @@
  * Guards around the SDK's network classes. An exception that escapes a callback called from C
  * aborts XS, which on ESP32 restarts the chip. The SDK's clients let several escape: on a garbage
  * status line, on every TLS failure, and when a name resolves after `close`. Here each becomes
- * `onError` on that connection, or is dropped when the connection is closed.
+ * `onError` on that connection, or is dropped when the connection is closed. And its HTTP client
+ * keeps status line and headers in RAM, however long they are; here a head has its limit.
  */
+import { headBytesMax } from "../../src/limits.js";
 import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
@@ -16,6 +18,8 @@ export interface SocketOptions {
   readonly onError?: SocketCallback;
   /** Where a TLS socket over this one finds it. */
   readonly link?: TlsLink;
+  /** Of the HTTP client over this socket. */
+  readonly gate?: Gate | undefined;
 }
 
 /** The TCP socket below a TLS socket, which keeps there how many bytes wait; see tls.ts. */
@@ -52,7 +56,7 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
           // The owner was told; there is nobody above it.
         }
       };
-      const onReadable = guard(options.onReadable);
+      const onReadable = guard(withinHead(options.onReadable, options.gate));
       super({
         ...options,
         onReadable,
@@ -76,6 +80,21 @@ export interface NetModule {
 /** Closed with its client: what is resolved later is dropped. */
 export interface Gate {
   open: boolean;
+  /** Bytes of the answer that came before its headers were whole; -1 once they are. */
+  headBytes: number;
+}
+
+/**
+ * `onReadable` of an HTTP client, which takes all of a head that has come. Throws when another
+ * window comes after `headBytesMax` bytes of it: a head takes that and one window at most.
+ */
+export function withinHead(onReadable: SocketCallback, gate: Gate | undefined): SocketCallback {
+  if (onReadable === undefined || gate === undefined) return onReadable;
+  return function (this: unknown, count: unknown): void {
+    if (gate.headBytes >= headBytesMax) throw new Error("the head of the answer is too long");
+    if (gate.headBytes >= 0) gate.headBytes += Number(count);
+    onReadable.call(this, count);
+  };
 }
 
 export interface ResolveOptions {
@@ -133,7 +152,7 @@ export function guardedClient(
   Resolver: ResolverClass,
 ): HttpClientClass {
   return class GuardedClient implements HttpClientInstance {
-    readonly guardGate: Gate = { open: true };
+    readonly guardGate: Gate = { open: true, headBytes: 0 };
     readonly client: HttpClientInstance;
 
     constructor(options: {
@@ -141,11 +160,23 @@ export function guardedClient(
       readonly port: number;
       onError?(error: unknown): void;
     }) {
-      this.client = new Client({ ...options, socket, dns: { io: Resolver, gate: this.guardGate } });
+      const gate = this.guardGate;
+      this.client = new Client({
+        ...options,
+        socket: { ...socket, gate },
+        dns: { io: Resolver, gate },
+      });
     }
 
     request(options: Parameters<HttpClientInstance["request"]>[0]) {
-      return this.client.request(options);
+      const gate = this.guardGate;
+      return this.client.request({
+        ...options,
+        onHeaders: (status, headers) => {
+          gate.headBytes = -1;
+          options.onHeaders(status, headers);
+        },
+      });
     }
 
     close(): void {

@@ -4,7 +4,7 @@
  * damaged record's exception aborts XS. Here no bytes wait while it reads, and the guarded callback
  * of the TCP socket takes the next record.
  */
-import type { SocketOptions, TlsLink } from "./guards.js";
+import { type SocketOptions, type TlsLink, withinHead } from "./guards.js";
 import type { TimerModule } from "./platform.js";
 
 export interface TlsOptions extends SocketOptions {
@@ -24,7 +24,9 @@ export function guardedTls(Tls: TlsClass): TlsClass {
 
     constructor(options: TlsOptions) {
       const link: TlsLink = { tcp: {}, onReadable: undefined, timer: null };
-      super({ ...options, link });
+      const onReadable = withinHead(options.onReadable, options.gate);
+      // The TCP socket below gets these options too, and carries more than the head.
+      super({ ...options, onReadable, link, gate: undefined });
       this.guardLink = link;
       this.guardTimer = options.timer;
     }

@@ -56,6 +56,8 @@ export class ModdableHabits {
   readonly #options: HabitOptions;
   /** Sockets that are open now. */
   openSockets = 0;
+  /** The most bytes that were read from one TCP socket. */
+  takenBytesMost = 0;
   #lookUps = 0;
 
   constructor(options: HabitOptions) {
@@ -137,6 +139,7 @@ export class ModdableHabits {
         const end = Math.min(this.#taken + count, this.#arrived);
         const bytes = this.#received.subarray(this.#taken, end);
         this.#taken = end;
+        habits.takenBytesMost = Math.max(habits.takenBytesMost, end);
         if (this.#taken === this.#arrived) this.#arrive();
         return bytes;
       }

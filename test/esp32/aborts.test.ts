@@ -67,7 +67,7 @@ for (const guarded of [false, true]) {
     const { simulation, habits } = wired({ guarded: true });
     simulation.run(() => false, 1000);
     const { net, timer, plainResolver } = habits();
-    const gate = { open: true };
+    const gate = { open: true, headBytes: 0 };
     const Resolver = guarded ? guardedResolver(net, timer) : plainResolver;
     new Resolver({ gate }).resolve({
       host: "updates.example.com",

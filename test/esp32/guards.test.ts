@@ -9,6 +9,7 @@ import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
+import { headBytesMax } from "../../src/limits.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { digest } from "../helpers/digest.js";
 import { release, simulated } from "../helpers/simulated.js";
@@ -170,6 +171,46 @@ for (const [name, path, answer] of endless) {
     assert.is(aborts(simulation), 0);
     assert.equal(simulation.violations(), []);
   });
+}
+
+/** A head that goes on for 200 KB and has no end. */
+const longHead = (line: string) => (): WireAnswer => ({
+  bytes: asciiBytes(line + "x-cache: yes\r\n".repeat(14_000)),
+  closes: false,
+});
+const longLine = (): WireAnswer => ({ bytes: asciiBytes("H".repeat(200_000)), closes: false });
+
+test("a head without an end is kept whole by the SDK's client", () => {
+  const answer = atFirst("latest", 99, longHead("HTTP/1.1 200 OK\r\n"));
+  const { simulation, habits } = wired({ guarded: true, mangle: answer });
+  simulation.run(() => false, 1000);
+  simulation.publish(release(2));
+  habits().takenBytesMost = 0;
+  ask(habits(), "latest.suit", {});
+  simulation.run(() => false, 60_000);
+  assert.ok(habits().takenBytesMost > 190_000);
+});
+
+for (const tls of [false, true]) {
+  for (const [name, answer] of [
+    ["headers", longHead("HTTP/1.1 200 OK\r\n")],
+    ["a status line", longLine],
+  ] as const) {
+    test(`${name} without an end ${tls ? "over TLS " : ""}cost the agent little RAM`, () => {
+      const { simulation, habits } = wired({
+        guarded: true,
+        tls,
+        mangle: atFirst("latest", 9, answer),
+      });
+      simulation.publish(release(2));
+      simulation.run(() => false, 20_000);
+      const taken = habits().takenBytesMost;
+      assert.ok(taken > 4000 && taken <= headBytesMax + 2 * 5744, `${taken} bytes`);
+      assert.ok(installs(simulation));
+      assert.is(aborts(simulation), 0);
+      assert.equal(simulation.violations(), []);
+    });
+  }
 }
 
 test("a server that goes silent is given up by the agent, and the download resumes", () => {
