@@ -2,9 +2,8 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
-import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
-import { type Attempt, phases } from "../journal/records.js";
+import type { Attempt } from "../journal/records.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
@@ -13,7 +12,8 @@ import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
 import type { AgentContext } from "./context.js";
 import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
-import { setTimer, tryLog } from "./host.js";
+import { isUnconfirmed } from "./facts.js";
+import { randomU32, setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
 import {
@@ -157,7 +157,8 @@ export class Agent implements AgentContext {
       this.giveUpTimers();
     }
     // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    if (!this.started && this.starts >= startsMax && this.isUnconfirmed()) this.tryRestart();
+    if (!this.started && this.starts >= startsMax && isUnconfirmed(this.hal, this.journal))
+      this.tryRestart();
   }
 
   /**
@@ -179,19 +180,6 @@ export class Agent implements AgentContext {
       this.hal.restart();
     } catch {
       // The next start is tried, and then this again.
-    }
-  }
-
-  /** By the boot record, or by the journal where that cannot be read. */
-  private isUnconfirmed(): boolean {
-    const { boot } = this.hal;
-    let runningSlot = -1;
-    try {
-      runningSlot = boot.runningSlot();
-      return boot.slotState(runningSlot) === "pending-verify";
-    } catch {
-      const attempt = this.journal.attempt;
-      return attempt?.phase === phases.staging && attempt.slot === runningSlot;
     }
   }
 
@@ -321,19 +309,8 @@ export class Agent implements AgentContext {
     this.timer = setTimer(this.hal, due, delayMs);
   }
 
-  /** Four random bytes; the middle of their range when the host has none: it is a pause only. */
-  private random(): number {
-    const bytes = Uint8Array.of(0, 0, 0, 0x80);
-    try {
-      this.hal.entropy(bytes);
-    } catch {
-      // What pauses have no entropy are not spread.
-    }
-    return readU32(bytes, 0);
-  }
-
   private pollMs(): number {
-    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.random());
+    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, randomU32(this.hal));
   }
 
   /**
@@ -345,7 +322,7 @@ export class Agent implements AgentContext {
     const asked = this.current === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
     this.failures++;
-    return Math.max(retryDelayMs(this.failures, this.random(), capMs), asked);
+    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);
   }
 }
 
