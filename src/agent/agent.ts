@@ -3,17 +3,21 @@
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
 import type { Hal, TimerHandle } from "../hal.js";
-import type { Attempt } from "../journal/records.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
-import type { AgentContext } from "./context.js";
-import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
-import { isUnconfirmed } from "./facts.js";
-import { randomU32, setTimer, tryLog } from "./host.js";
+import { type AgentContext, randomU32 } from "./context.js";
+import {
+  adoptRunning,
+  type Device,
+  isUnconfirmed,
+  readDevice,
+  repairBootRecord,
+} from "./device.js";
+import { setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
 import {
@@ -24,7 +28,7 @@ import {
   startsMax,
 } from "./options.js";
 import { Poller } from "./poller.js";
-import type { Outcome } from "./reconcile.js";
+import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
@@ -157,8 +161,12 @@ export class Agent implements AgentContext {
       this.giveUpTimers();
     }
     // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    if (!this.started && this.starts >= startsMax && isUnconfirmed(this.hal, this.journal))
-      this.tryRestart();
+    const isLost = !this.started && this.starts >= startsMax;
+    try {
+      if (isLost && isUnconfirmed(this.hal, this.journal)) this.hal.restart();
+    } catch {
+      // At the next start again.
+    }
   }
 
   /**
@@ -172,14 +180,6 @@ export class Agent implements AgentContext {
       this.hal.watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
     } catch {
       // Nothing of the host is left.
-    }
-  }
-
-  private tryRestart(): void {
-    try {
-      this.hal.restart();
-    } catch {
-      // The next start is tried, and then this again.
     }
   }
 
@@ -336,10 +336,4 @@ function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalRepair") return "repairUnrecorded";
   if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmDelayed";
   return "journalFailed";
-}
-
-/** The attempt with what reconciliation makes it remember. */
-function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
-  if (counts === "unguarded") return { ...attempt, unguarded: true };
-  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

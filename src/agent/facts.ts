@@ -70,15 +70,3 @@ function isRejected(slot: SlotFlash, journal: Journal, runningSlot: number): boo
     hasIdentity(slot, last.imageSizeBytes, last.identity)
   );
 }
-
-/** True while the image that runs is on trial: by the boot record, or by the journal without it. */
-export function isUnconfirmed({ boot }: Hal, journal: Journal): boolean {
-  let runningSlot = -1;
-  try {
-    runningSlot = boot.runningSlot();
-    return boot.slotState(runningSlot) === "pending-verify";
-  } catch {
-    const attempt = journal.attempt;
-    return attempt?.phase === phases.staging && attempt.slot === runningSlot;
-  }
-}

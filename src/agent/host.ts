@@ -1,5 +1,4 @@
 /** Calls of a host that may fail once, where one failure must not be the end. */
-import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
 
 /** Logs, if that is possible: no line is worth an update. */
@@ -27,15 +26,4 @@ export function tryFeed(hal: Hal): void {
   } catch {
     // The next turn feeds it, or none does.
   }
-}
-
-/** A random number for a pause; the middle one when the host has none: pauses are not spread then. */
-export function randomU32(hal: Hal): number {
-  const bytes = Uint8Array.of(0, 0, 0, 0x80);
-  try {
-    hal.entropy(bytes);
-  } catch {
-    // As it is.
-  }
-  return readU32(bytes, 0);
 }
