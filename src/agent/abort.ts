@@ -5,6 +5,7 @@
  */
 import type { Hal, KeyValue } from "../hal.js";
 import { abortCharsMax } from "../limits.js";
+import { tryLog } from "./host.js";
 
 const abortKey = "abort";
 /** In the first byte: the application was told. Free, for the line is ASCII. */
@@ -21,23 +22,28 @@ export function recordAbort(keyValue: KeyValue, text: string): void {
 }
 
 /**
- * The line of the boot before; "" when there is none or it was told before. It is forgotten then,
- * or kept for `reportedAbort`. Told twice after a power cut at the wrong moment, never not at all.
+ * The line of the boot before; "" when there is none or it was told before. It is logged, then
+ * forgotten, or kept for `reportedAbort`. What cannot be read or written now is told by the next
+ * boot: perhaps twice, never not at all.
  */
 export function takeAbort(hal: Hal, keeps: boolean): string {
   const bytes = new Uint8Array(abortCharsMax);
-  const length = hal.keyValue.read(abortKey, bytes);
-  if (length < 0) return "";
-  const isTold = (bytes[0] & toldBit) !== 0;
-  const text = isTold ? "" : lineOf(bytes, length);
-  if (!keeps) forgetAbort(hal);
-  else if (!isTold) {
-    bytes[0] |= toldBit;
-    try {
-      hal.keyValue.write(abortKey, bytes, length);
-    } catch {
-      hal.log("boot: an abort will be told again");
+  let text = "";
+  try {
+    const length = hal.keyValue.read(abortKey, bytes);
+    if (length < 0) return "";
+    const isTold = (bytes[0] & toldBit) !== 0;
+    if (!isTold) {
+      text = lineOf(bytes, length);
+      tryLog(hal, `boot: the boot before ended with an abort: ${text}`);
     }
+    if (!keeps) forgetAbort(hal);
+    else if (!isTold) {
+      bytes[0] |= toldBit;
+      hal.keyValue.write(abortKey, bytes, length);
+    }
+  } catch {
+    tryLog(hal, "boot: an abort will be told again");
   }
   return text;
 }
@@ -55,7 +61,7 @@ export function forgetAbort(hal: Hal): void {
       hal.keyValue.delete(abortKey);
     }
   } catch {
-    hal.log("the record of an abort could not be removed");
+    tryLog(hal, "the record of an abort could not be removed");
   }
 }
 

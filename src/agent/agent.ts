@@ -2,22 +2,33 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
-import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
-import { type Attempt, phases } from "../journal/records.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
-import type { AgentContext } from "./context.js";
-import { adoptRunning, type Device, readDevice, repairBootRecord } from "./device.js";
+import { type AgentContext, randomU32 } from "./context.js";
+import {
+  adoptRunning,
+  type Device,
+  isUnconfirmed,
+  readDevice,
+  repairBootRecord,
+} from "./device.js";
+import { setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
-import { type AgentOptions, defaults, type Progress, startsMax } from "./options.js";
+import {
+  type AgentOptions,
+  confirmTriesMax,
+  defaults,
+  type Progress,
+  startsMax,
+} from "./options.js";
 import { Poller } from "./poller.js";
-import type { Outcome } from "./reconcile.js";
+import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
 import { Updater } from "./updater.js";
@@ -133,41 +144,42 @@ export class Agent implements AgentContext {
     }
   }
 
-  /** A fault of the agent or its host is told and tried again later; a trial has its deadline. */
+  /**
+   * A fault of the agent or its host is told, and tried again later. Nothing is done before
+   * reconciliation: without it an image on trial would pass for a confirmed one, and the next offer
+   * would be written over the only good image.
+   */
   private fault(error: unknown): void {
+    tryLog(this.hal, `fault: ${error instanceof Error ? error.message : "unknown"}`);
+    if (this.timer !== null) return;
+    const event = resumption[this.current];
+    const delayMs = this.retryMs();
     try {
-      this.hal.log(`fault: ${error instanceof Error ? error.message : "unknown"}`);
-      if (this.timer !== null) return;
-      if (!this.started) return this.beginLater();
-      const event = resumption[this.current];
-      this.after(event, this.retryMs(), event === "stageFailed" ? "stage-failed" : "");
+      if (!this.started) this.later(() => this.begin(), delayMs);
+      else this.after(event, delayMs, event === "stageFailed" ? "stage-failed" : "");
     } catch {
-      // The host itself is down; the watchdog and the next boot take over.
+      this.giveUpTimers();
+    }
+    // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
+    const isLost = !this.started && this.starts >= startsMax;
+    try {
+      if (isLost && isUnconfirmed(this.hal, this.journal)) this.hal.restart();
+    } catch {
+      // At the next start again.
     }
   }
 
   /**
-   * Nothing is done before reconciliation: without it an image on trial would pass for
-   * a confirmed one, and the next offer would be written over the only good image.
+   * Without a timer there is no later in this boot. The watchdog, which nothing feeds now, is the
+   * pause before the next boot: a restart at once could come again as fast as the device boots. In
+   * a trial it is armed already, and what feeds it, if anything, ends with the deadline; where
+   * there is no watchdog the next boot is the user's.
    */
-  private beginLater(): void {
-    this.timer = this.hal.timers.set(() => {
-      this.timer = null;
-      this.enter(() => this.begin());
-    }, this.retryMs());
-    // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    if (this.starts >= startsMax && this.isUnconfirmed()) this.hal.restart();
-  }
-
-  /** By the boot record, or by the journal where that cannot be read. */
-  private isUnconfirmed(): boolean {
-    const { boot } = this.hal;
-    const runningSlot = boot.runningSlot();
+  private giveUpTimers(): void {
     try {
-      return boot.slotState(runningSlot) === "pending-verify";
+      this.hal.watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
     } catch {
-      const attempt = this.journal.attempt;
-      return attempt?.phase === phases.staging && attempt.slot === runningSlot;
+      // Nothing of the host is left.
     }
   }
 
@@ -199,7 +211,7 @@ export class Agent implements AgentContext {
       } catch (error) {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act: without its record the act must not follow.
-        this.hal.log(`journal: ${actions[i]} failed`);
+        tryLog(this.hal, `journal: ${actions[i]} failed`);
         // The reason of a result is kept: a crashed release must stay remembered as one.
         const event = unrecorded(actions[i], this.failures);
         this.post(event, hasResult(this.current) ? "" : "journal-failed");
@@ -278,27 +290,27 @@ export class Agent implements AgentContext {
       const reason = this.lastReason;
       this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
     } catch {
-      this.hal.log("onProgress threw; the update goes on");
+      tryLog(this.hal, "onProgress threw; the update goes on");
     }
   }
 
   private after(event: AgentEvent, delayMs: number, reason: Reason | "" = ""): void {
-    const { timers } = this.hal;
-    if (this.timer !== null) timers.clear(this.timer);
-    this.timer = timers.set(() => {
-      this.timer = null;
-      this.enter(() => this.post(event, reason));
-    }, delayMs);
+    this.later(() => this.post(event, reason), delayMs);
   }
 
-  private random(): number {
-    const bytes = new Uint8Array(4);
-    this.hal.entropy(bytes);
-    return readU32(bytes, 0);
+  private later(run: () => void, delayMs: number): void {
+    const timer = this.timer;
+    this.timer = null;
+    if (timer !== null) this.hal.timers.clear(timer);
+    const due = (): void => {
+      this.timer = null;
+      this.enter(run);
+    };
+    this.timer = setTimer(this.hal, due, delayMs);
   }
 
   private pollMs(): number {
-    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, this.random());
+    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, randomU32(this.hal));
   }
 
   /**
@@ -310,7 +322,7 @@ export class Agent implements AgentContext {
     const asked = this.current === "trial" ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
     this.failures++;
-    return Math.max(retryDelayMs(this.failures, this.random(), capMs), asked);
+    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);
   }
 }
 
@@ -319,18 +331,9 @@ function hasResult(state: AgentState): boolean {
   return state === "rejected" || state === "failed" || state === "updated";
 }
 
-/** Tries to record a confirm before the trial is given up: some 30 s in all. */
-const confirmTriesMax = 6;
-
 /** Which event it is that the record of `action` failed. */
 function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalRepair") return "repairUnrecorded";
-  if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmUnrecorded";
+  if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmDelayed";
   return "journalFailed";
-}
-
-/** The attempt with what reconciliation makes it remember. */
-function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
-  if (counts === "unguarded") return { ...attempt, unguarded: true };
-  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

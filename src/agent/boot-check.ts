@@ -11,6 +11,7 @@ import { takeAbort } from "./abort.js";
 import { CapabilityProbe } from "./capabilities.js";
 import { checkBootOptions } from "./check-boot-options.js";
 import { gatherFacts } from "./facts.js";
+import { tryLog } from "./host.js";
 import { Journal } from "./journal.js";
 import { type BootOptions, defaults, type SelfTest } from "./options.js";
 import { type Outcome, type Running, reconcile } from "./reconcile.js";
@@ -75,7 +76,7 @@ export class BootCheck implements TrialListener {
     try {
       this.check();
     } catch (error) {
-      this.log(`boot check: ${error instanceof Error ? error.message : "unknown"}`);
+      tryLog(this.hal, `boot check: ${error instanceof Error ? error.message : "unknown"}`);
     }
     return this.findings;
   }
@@ -111,21 +112,20 @@ export class BootCheck implements TrialListener {
     const isSure = resetReason === "software" || runningState !== "new";
     if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
     if (outcome.adopt === "confirmed") probe.flashedByCable();
-    // With an attempt under way the line is also its report's.
-    this.lastAbort = takeAbort(hal, journal.attempt !== null);
     const version = hal.engineVersion();
-    hal.log(
-      `boot: XS ${version >> 8}.${version & 0xff}, ${hal.freeHeapBytes()} bytes of heap free`,
-    );
-    hal.log(
+    const heap = hal.freeHeapBytes();
+    tryLog(hal, `boot: XS ${version >> 8}.${version & 0xff}, ${heap} bytes of heap free`);
+    tryLog(
+      hal,
       `boot: slot ${runningSlot} runs ${running} image, entry ${runningState}, ` +
         `reset ${resetReason}: ${outcome.state}, ${outcome.event}`,
     );
-    if (this.lastAbort !== "")
-      hal.log(`boot: the boot before ended with an abort: ${this.lastAbort}`);
-    if (!probe.canRevert) hal.log("boot: the bootloader is not known to revert a bad update");
+    if (!probe.canRevert) tryLog(hal, "boot: the bootloader is not known to revert a bad update");
     const state = { running, resetReason, outcome, runningSlot };
     this.state = state;
+    // Last, when nothing can fail any more that would keep it from the application. With an attempt
+    // under way the line is also its report's.
+    this.lastAbort = takeAbort(hal, journal.attempt !== null);
     return state;
   }
 
@@ -168,7 +168,7 @@ export class BootCheck implements TrialListener {
   /** The deadline passed and no agent ever took over: back to the old image. */
   private giveUp(reason: Reason): void {
     const hal = this.hal;
-    this.log(`boot check: no agent took over: ${reason}`);
+    tryLog(hal, `boot check: no agent took over: ${reason}`);
     try {
       const attempt = this.journal.attempt;
       const phase: Phase = phases.rejecting;
@@ -177,16 +177,8 @@ export class BootCheck implements TrialListener {
       // The platform marks its active entry; another image's must not be marked.
       if (hal.boot.activeSlot() === hal.boot.runningSlot()) hal.boot.reject();
     } catch {
-      this.log("boot check: the boot record could not be changed");
+      tryLog(hal, "boot check: the boot record could not be changed");
     }
     hal.restart();
-  }
-
-  private log(line: string): void {
-    try {
-      this.hal.log(line);
-    } catch {
-      // A host that cannot log must not keep the device from going back.
-    }
   }
 }

@@ -8,6 +8,7 @@
  * remembered in key "no-rollback", whose presence is all that counts.
  */
 import type { Hal, SlotState } from "../hal.js";
+import { tryLog } from "./host.js";
 
 /** Bits of a report's capability field. */
 export const capabilities = Object.freeze({
@@ -93,7 +94,7 @@ export class CapabilityProbe {
       if (missing) this.hal.keyValue.write(missingKey, Uint8Array.of(1), 1);
       else this.hal.keyValue.delete(missingKey);
     } catch {
-      this.hal.log("bootloader: what was seen of it could not be recorded");
+      tryLog(this.hal, "bootloader: what was seen of it could not be recorded");
     }
   }
 }

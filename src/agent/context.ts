@@ -1,5 +1,5 @@
 /** What the parts of the agent share during one boot. */
-import { equalBytes } from "../bytes.js";
+import { equalBytes, readU32 } from "../bytes.js";
 import type { Hal } from "../hal.js";
 import type { Attempt, Phase } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
@@ -66,4 +66,15 @@ export function newReportId(hal: Hal): Uint8Array {
   const reportId = new Uint8Array(8);
   hal.entropy(reportId);
   return reportId;
+}
+
+/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
+export function randomU32(hal: Hal): number {
+  const bytes = Uint8Array.of(0, 0, 0, 0x80);
+  try {
+    hal.entropy(bytes);
+  } catch {
+    // As it is.
+  }
+  return readU32(bytes, 0);
 }

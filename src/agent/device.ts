@@ -1,6 +1,6 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
 import type { Hal } from "../hal.js";
-import type { Confirmed } from "../journal/records.js";
+import { type Confirmed, phases } from "../journal/records.js";
 import type { Journal } from "./journal.js";
 import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
 
@@ -75,4 +75,16 @@ export function repairBootRecord(hal: Hal, runningSlot: number): void {
   }
   const state = boot.slotState(runningSlot);
   if (state === "new" || state === "pending-verify") boot.confirm();
+}
+
+/** True while the image that runs is on trial: by the boot record, or by the journal without it. */
+export function isUnconfirmed({ boot }: Hal, journal: Journal): boolean {
+  let runningSlot = -1;
+  try {
+    runningSlot = boot.runningSlot();
+    return boot.slotState(runningSlot) === "pending-verify";
+  } catch {
+    const attempt = journal.attempt;
+    return attempt?.phase === phases.staging && attempt.slot === runningSlot;
+  }
 }

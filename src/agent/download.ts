@@ -13,6 +13,7 @@ import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { tryFeed } from "./host.js";
 import { defaults } from "./options.js";
 import { decimal, type HttpTarget } from "./url.js";
 
@@ -161,7 +162,7 @@ export class Download implements ExchangeHandler {
       return this.end("damaged", "flash-failed");
     }
     this.offset = start + length;
-    this.hal.watchdog.feed();
+    tryFeed(this.hal);
     this.nextBlock();
     if (this.blockBytes === 0 || this.offset % progressBytes === 0) this.saveProgress();
   }

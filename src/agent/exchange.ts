@@ -37,6 +37,9 @@ export class Exchange implements HttpReceiver {
   private timer: TimerHandle | null = null;
   private activeMs: number;
   private redirects = 0;
+  /** Ended or closed. */
+  private over = false;
+  /** Nothing is told any more. */
   private closed = false;
 
   constructor(hal: Hal, request: ExchangeRequest, handler: ExchangeHandler) {
@@ -53,22 +56,43 @@ export class Exchange implements HttpReceiver {
    * Failure to open arrives as `ended(true)`, never as an exception.
    */
   start(): void {
-    this.timer = this.hal.timers.set(() => {
-      this.timer = null;
-      if (this.closed) return;
+    this.wait(0, () => {
       this.arm(Math.min(this.request.stallTimeoutMs, this.request.totalTimeoutMs));
       this.open();
-    }, 0);
+    });
   }
 
   /** Ends the exchange without a callback. */
   close(): void {
-    // Also the timer of an end that was not told yet.
-    if (this.timer !== null) this.hal.timers.clear(this.timer);
-    this.timer = null;
-    if (this.closed) return;
     this.closed = true;
+    this.stop();
+  }
+
+  private stop(): void {
+    // First: a timer that cannot be cleared finds it over.
+    this.over = true;
+    const timer = this.timer;
+    this.timer = null;
     this.drop();
+    try {
+      // Also the timer of an end that was not told yet.
+      if (timer !== null) this.hal.timers.clear(timer);
+    } catch {
+      // It fires for nothing.
+    }
+  }
+
+  /** Runs `then` from a timer; what it throws ends the exchange. */
+  private wait(delayMs: number, then: () => void): void {
+    this.timer = this.hal.timers.set(() => {
+      this.timer = null;
+      if (this.over) return;
+      try {
+        then();
+      } catch {
+        this.end(true);
+      }
+    }, delayMs);
   }
 
   private drop(): void {
@@ -95,8 +119,8 @@ export class Exchange implements HttpReceiver {
   headersReceived(request: HttpRequest, status: number, headers: HttpHeaders): void {
     // Late callbacks of one that was closed or redirected away are ignored.
     if (request !== this.http) return;
-    this.activeMs = this.hal.timers.nowMs();
     try {
+      this.activeMs = this.hal.timers.nowMs();
       const isRedirect = status >= 301 && status <= 308 && status !== 304;
       if (isRedirect && this.request.method === "GET") this.redirect(headers);
       else this.handler.headersReceived(status, headers);
@@ -116,8 +140,8 @@ export class Exchange implements HttpReceiver {
 
   dataReadable(request: HttpRequest, countBytes: number): void {
     if (request !== this.http) return;
-    this.activeMs = this.hal.timers.nowMs();
     try {
+      this.activeMs = this.hal.timers.nowMs();
       this.handler.dataReadable(request, countBytes);
     } catch {
       this.end(true);
@@ -129,32 +153,32 @@ export class Exchange implements HttpReceiver {
   }
 
   /**
-   * Tells the end from a timer: what follows (signatures, flash, the next exchange) then has the
-   * stack to itself and not what the HTTP client's own calls left of it.
+   * Ends the exchange, and tells it from a timer: what follows (signatures, flash, the next
+   * exchange) then has the stack to itself and not what the HTTP client's own calls left of it.
    */
-  private end(failed: boolean): void {
-    if (this.closed) return;
+  end(failed: boolean): void {
+    if (this.over) return;
+    this.stop();
+    const tell = (): void => {
+      this.timer = null;
+      if (!this.closed) this.handler.ended(failed);
+    };
     try {
-      this.close();
-      this.timer = this.hal.timers.set(() => {
-        this.timer = null;
-        this.handler.ended(failed);
-      }, 0);
+      this.timer = this.hal.timers.set(tell, 0);
     } catch {
       // Without a timer it is told at once: the handler must hear of it.
-      this.handler.ended(failed);
+      tell();
     }
   }
 
   private arm(delayMs: number): void {
-    this.timer = this.hal.timers.set(() => {
-      if (this.closed) return;
+    this.wait(delayMs, () => {
       const nowMs = this.hal.timers.nowMs();
       const stallMs = this.activeMs + this.request.stallTimeoutMs - nowMs;
       const totalMs = this.startedMs + this.request.totalTimeoutMs - nowMs;
       if (stallMs <= 0 || totalMs <= 0) this.end(true);
       // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
       else this.arm(Math.ceil(Math.min(stallMs, totalMs)));
-    }, delayMs);
+    });
   }
 }

@@ -23,12 +23,13 @@ export class Installer {
 
   /**
    * Reads the slot back and compares; `head` stands for the first 16 bytes while they are held
-   * back. `done` gets the image's identity, or null when the bytes are not the signed ones.
+   * back. `done` gets the image's identity, or null when the bytes are not the signed ones; and
+   * whether they could be read at all.
    */
   verify(
     image: ExpectedImage,
     head: Uint8Array | null,
-    done: (identity: Uint8Array | null) => void,
+    done: (identity: Uint8Array | null, wasRead: boolean) => void,
   ): void {
     const context = this.context;
     const slot = context.hal.boot.openSlot(image.slot);
@@ -37,24 +38,17 @@ export class Installer {
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
     new SlotDigest(hal, slot, total, held, buffer).start(told, (digest) => {
-      done(this.identity(image, slot, digest));
+      if (digest === null) return done(null, false);
+      if (!equalBytes(digest, image.imageDigest)) return done(null, true);
+      let identity: Uint8Array | null = null;
+      try {
+        identity = identityOf(slot, total);
+        this.verified = digest;
+      } catch {
+        // Told as not read.
+      }
+      done(identity, identity !== null);
     });
-  }
-
-  /** Identity of a slot whose digest is right; null when it is not, or cannot be read. */
-  private identity(
-    image: ExpectedImage,
-    slot: SlotFlash,
-    digest: Uint8Array | null,
-  ): Uint8Array | null {
-    if (digest === null || !equalBytes(digest, image.imageDigest)) return null;
-    try {
-      const identity = identityOf(slot, image.imageSizeBytes);
-      this.verified = digest;
-      return identity;
-    } catch {
-      return null;
-    }
   }
 
   isVerified(image: ExpectedImage): boolean {

@@ -52,10 +52,11 @@ export type AgentEvent =
   // From the trial.
   | "trialPassed"
   | "trialFailed"
-  // The journal could not be written before an act; or before a repair, or a confirm.
+  // The journal could not be written before an act; or before a repair.
   | "journalFailed"
   | "repairUnrecorded"
-  | "confirmUnrecorded";
+  // An image is good, but that could not be recorded, or the platform did not confirm it.
+  | "confirmDelayed";
 
 export type AgentAction =
   | "fetchOffer"
@@ -142,14 +143,15 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
   }),
   trial: Object.freeze({
     pollDue: go("trial", "fetchOffer"),
+    // After a fault of the host: what of the trial was not begun is, while its deadline runs.
+    trialBooted: go("trial", "beginTrial"),
     serverReached: go("trial", "checkTrial"),
     serverFailed: go("trial", "scheduleRetry"),
     trialPassed: go("trial", "journalConfirming", "confirm"),
     confirmDone: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
     confirmFailed: go("rejected", "journalRejecting", "reject"),
     trialFailed: go("rejected", "journalRejecting", "reject"),
-    // The image is good; only its record failed, and is tried again.
-    confirmUnrecorded: go("trial", "scheduleConfirm"),
+    confirmDelayed: go("trial", "scheduleConfirm"),
     journalFailed: go("rejected", "reject"),
   }),
   rejected: Object.freeze({
@@ -192,7 +194,7 @@ export const resumption: { readonly [state in AgentState]: AgentEvent } = Object
   writing: "pollDue",
   candidate: "stageFailed",
   staged: "stageDone",
-  trial: "pollDue",
+  trial: "trialBooted",
   // Restarts: a second rejection would speak of the other image's entry (ESP-IDF esp_ota_ops.c).
   rejected: "rejectDone",
   failed: "reportDue",

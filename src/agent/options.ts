@@ -88,6 +88,8 @@ export const defaults = Object.freeze({
 
 /** Failed starts of the agent in one boot before an image on trial is given up. */
 export const startsMax = 5;
+/** Tries to confirm an image, or to record that, before the trial is given up: some 30 s in all. */
+export const confirmTriesMax = 6;
 /** Downloads that may end early without progress before the attempt ends. */
 export const triesMax = 16;
 /** Times that a complete image may turn out damaged before the attempt ends. */

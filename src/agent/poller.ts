@@ -115,10 +115,13 @@ export class Poller implements OfferListener {
     const context = this.context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
     const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
+    // It may be a replay of one that was good yesterday.
+    const isOlder = attempt !== null && release.sequenceNumber < attempt.sequenceNumber;
     switch (judgement) {
       case "repair-first":
         return context.post("knownGoodLost");
       case "accept":
+        if (isOlder) return this.absent();
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
         context.release = release;
         this.absences = 0;
@@ -127,6 +130,7 @@ export class Poller implements OfferListener {
       case "known-bad":
         return attempt === null ? context.post("nothingNew") : this.absent();
       case "installed":
+        if (isOlder) return this.absent();
         if (attempt !== null) return context.post("offerReplaced", "superseded");
         this.keepInstalled(release);
         return context.post("offerInstalled", "already-installed");

@@ -3,7 +3,7 @@
  * before anything else. Total: every combination of facts has one outcome, and the reason is told.
  */
 import type { ResetReason, SlotState } from "../hal.js";
-import { type Phase, phases } from "../journal/records.js";
+import { type Attempt, type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { AgentEvent, AgentState } from "./machine.js";
 
@@ -215,4 +215,10 @@ function isCrash(reason: ResetReason): boolean {
 
 function crashReason(reason: ResetReason): Reason {
   return reason === "software" || reason === "panic" ? "crashed" : "watchdog-reset";
+}
+
+/** The attempt with what reconciliation makes it remember. */
+export function counting(attempt: Attempt, counts: Exclude<Outcome["counts"], "">): Attempt {
+  if (counts === "unguarded") return { ...attempt, unguarded: true };
+  return { ...attempt, [counts]: attempt[counts] + 1 };
 }

@@ -134,8 +134,7 @@ export class ReportDelivery implements ExchangeHandler {
 
   dataReadable(): void {
     // The body of an answer to a report says nothing; the status was all that counts.
-    this.exchange.close();
-    this.ended(false);
+    this.exchange.end(false);
   }
 
   ended(failed: boolean): void {

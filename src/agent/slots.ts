@@ -9,6 +9,7 @@ import { equalBytes, readU32 } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
 import type { Hal, SlotFlash } from "../hal.js";
 import { heldHeadBytes, workBufferBytes } from "../limits.js";
+import { setTimer, tryFeed } from "./host.js";
 
 /** Bytes of the identity: the appended SHA-256 at the end of an ESP32 image. */
 export const identityBytes = 32;
@@ -90,22 +91,24 @@ export class SlotDigest {
   }
 
   /**
-   * Calls `told` with the bytes read so far, and `done` with the digest, or null when the flash
-   * failed; from a timer, never at once.
+   * Calls `told` with the bytes read so far, and `done` with the digest, or null when flash or
+   * host failed; from a timer, never at once.
    */
   start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
-    this.hal.timers.set(() => {
-      let digest: Uint8Array | null = null;
-      try {
-        const isLast = this.turn();
-        told(this.offset);
-        if (!isLast) return this.start(told, done);
-        digest = this.close();
-      } catch {
-        digest = null;
-      }
-      done(digest);
-    }, 0);
+    setTimer(this.hal, () => this.step(told, done), 0);
+  }
+
+  private step(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
+    let digest: Uint8Array | null = null;
+    try {
+      const isLast = this.turn();
+      told(this.offset);
+      if (!isLast) return this.start(told, done);
+      digest = this.close();
+    } catch {
+      digest = null;
+    }
+    done(digest);
   }
 
   /** The digest in one go, for the boot-time check. Throws what the flash throws. */
@@ -129,7 +132,7 @@ export class SlotDigest {
       offset += block.length;
     }
     this.offset = offset;
-    this.hal.watchdog.feed();
+    tryFeed(this.hal);
     return offset >= sizeBytes;
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Hal, TimerHandle } from "../hal.js";
 import type { Reason } from "../reasons.js";
+import { setTimer, tryFeed } from "./host.js";
 import type { SelfTest } from "./options.js";
 
 export interface TrialListener {
@@ -101,11 +102,12 @@ export class Trial {
   }
 
   private stop(): void {
+    // First: a timer that cannot be cleared finds the trial over.
+    this.hal.watchdog.disarm();
     if (this.deadline !== null) this.hal.timers.clear(this.deadline);
     if (this.feeder !== null) this.hal.timers.clear(this.feeder);
     if (this.dwell !== null) this.hal.timers.clear(this.dwell);
     this.deadline = this.feeder = this.dwell = null;
-    this.hal.watchdog.disarm();
   }
 
   private conclude(): void {
@@ -116,10 +118,11 @@ export class Trial {
 
   /** Feeds from a timer: proof that the event loop of the new image turns. */
   private feed(): void {
+    if (this.over) return;
+    tryFeed(this.hal);
     try {
-      this.hal.watchdog.feed();
       const pauseMs = Math.floor(this.watchdogTimeoutMs / 4);
-      this.feeder = this.hal.timers.set(() => this.feed(), pauseMs);
+      this.feeder = setTimer(this.hal, () => this.feed(), pauseMs);
     } catch {
       // Not fed any more: the watchdog ends the trial, as it must when the host fails.
     }

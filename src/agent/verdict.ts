@@ -5,12 +5,16 @@ import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
 import { Installer } from "./installer.js";
+import { confirmTriesMax } from "./options.js";
 import type { Trial, TrialListener } from "./trial.js";
 
 export class Verdict implements TrialListener {
   private readonly context: AgentContext;
   private readonly installer: Installer;
   private trial: Trial | null = null;
+  /** How far it is: a fault of the host may interrupt it anywhere. */
+  private hasBegun = false;
+  private hasPassed = false;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -23,6 +27,9 @@ export class Verdict implements TrialListener {
   }
 
   passed(): void {
+    this.hasPassed = true;
+    // The tries to confirm are counted from here.
+    this.context.failures = 0;
     this.context.enter(() => this.context.post("trialPassed"));
   }
 
@@ -30,14 +37,21 @@ export class Verdict implements TrialListener {
     this.context.enter(() => this.context.post("trialFailed", reason));
   }
 
-  /** Checks the running bytes once more (SUIT validate), then tests and polls. */
+  /**
+   * Checks the running bytes once more (SUIT validate), then tests and polls. After a fault of the
+   * host it goes on where that was.
+   */
   beginTrial(): void {
     const context = this.context;
     const trial = this.trial;
+    if (this.hasPassed) return context.post("trialPassed");
+    if (this.hasBegun) return context.post("pollDue");
     if (trial === null) throw new Error("the boot-time check found no trial");
-    this.installer.verify(attemptOf(context), null, (identity) => {
+    this.installer.verify(attemptOf(context), null, (identity, wasRead) => {
       context.enter(() => {
+        if (!wasRead) throw new Error("the image on trial could not be read");
         if (identity === null) return trial.fail("image-digest-mismatch");
+        this.hasBegun = true;
         // It has shown before that its way to the server works; the server may be down today.
         if (isConfirmed(context, attemptOf(context))) trial.serverReached();
         // The poll takes the work buffer over now that the read-back is done with it.
@@ -54,6 +68,8 @@ export class Verdict implements TrialListener {
 
   journalConfirming(): void {
     const { journal } = this.context;
+    // Also what an earlier boot found.
+    this.hasPassed = true;
     const attempt = attemptOf(this.context);
     // From here on the image is good: what its stage has cost must not count against it.
     if (attempt.phase === phases.confirming) return;
@@ -72,6 +88,7 @@ export class Verdict implements TrialListener {
       if (!isFirm || hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
       hal.boot.confirm();
     } catch {
+      if (context.failures < confirmTriesMax) return context.post("confirmDelayed");
       return context.post("confirmFailed", "confirm-failed");
     }
     context.post("confirmDone");

@@ -188,6 +188,14 @@ test("bytes beyond the signed size end it, and so do bytes before a status", () 
   assert.equal([early.ends, early.erased], [["interrupted payload-size-mismatch"], []]);
 });
 
+test("a whole answer of another length is refused before the first erase", () => {
+  for (const length of [4999, 5001]) {
+    const rig = new Rig(imageBytes(5000), null);
+    rig.answer(200, [["content-length", `${length}`]], 0, [5000]);
+    assert.equal([rig.ends, rig.erased], [["interrupted payload-size-mismatch"], []]);
+  }
+});
+
 test("a first block that is no image for this chip is refused before the first erase", () => {
   for (const [at, value] of [
     [0, 0xe8],

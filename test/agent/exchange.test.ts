@@ -204,4 +204,95 @@ test("an exception of the host or of the receiver ends the exchange as failed", 
   assert.equal(receiver.log, ["ended true"]);
 });
 
+/** Timers that the test runs, and that fail when it says so. */
+class FailingTimers {
+  fails: "" | "set" | "clear" | "nowMs" = "";
+  readonly due: (() => void)[] = [];
+  readonly log: string[] = [];
+  receiver: HttpReceiver | null = null;
+  readonly request: HttpRequest = { read: () => 0, close: () => void this.log.push("closed") };
+  readonly exchange: Exchange;
+
+  constructor() {
+    const call = (name: string): void => {
+      if (name === this.fails) throw new Error(`${name} fails`);
+    };
+    const hal = {
+      http: {
+        request: (_: unknown, receiver: HttpReceiver) => {
+          this.receiver = receiver;
+          return this.request;
+        },
+      },
+      timers: {
+        nowMs: () => {
+          call("nowMs");
+          return 0;
+        },
+        set: (callback: () => void) => {
+          call("set");
+          return this.due.push(callback);
+        },
+        clear: () => call("clear"),
+      },
+    } as unknown as Hal;
+    const target = { scheme: "http", hostname: "a.example", port: 80, path: "/" } as const;
+    const limits = { stallTimeoutMs: 30_000, totalTimeoutMs: 60_000 };
+    this.exchange = new Exchange(
+      hal,
+      { target, method: "GET", headers: new Map(), ...limits },
+      {
+        headersReceived: () => {},
+        dataReadable: () => {},
+        ended: (failed) => this.log.push(`ended ${failed}`),
+      },
+    );
+    this.exchange.start();
+  }
+
+  runNext(): void {
+    this.due.shift()?.();
+  }
+}
+
+test("no timer that fails gets an exception out of an exchange; it ends as failed", () => {
+  const opening = new FailingTimers();
+  opening.fails = "set";
+  opening.runNext();
+  assert.equal(opening.log, ["ended true"]);
+  for (const fails of ["set", "nowMs"] as const) {
+    const waiting = new FailingTimers();
+    waiting.runNext();
+    waiting.fails = fails;
+    waiting.runNext();
+    waiting.runNext();
+    assert.equal(waiting.log, ["closed", "ended true"], fails);
+  }
+  const receiving = new FailingTimers();
+  receiving.runNext();
+  receiving.fails = "nowMs";
+  receiving.receiver?.dataReadable(receiving.request, 1);
+  receiving.runNext();
+  receiving.runNext();
+  assert.equal(receiving.log, ["closed", "ended true"]);
+});
+
+test("a timer that cannot be cleared tells nothing of an exchange that was closed", () => {
+  const told = new FailingTimers();
+  told.runNext();
+  told.fails = "clear";
+  told.receiver?.ended(told.request, false);
+  told.runNext();
+  told.runNext();
+  assert.equal(told.log, ["closed", "ended false"], "an end is told all the same");
+  const closed = new FailingTimers();
+  closed.runNext();
+  closed.receiver?.ended(closed.request, false);
+  closed.fails = "clear";
+  closed.exchange.close();
+  closed.runNext();
+  closed.runNext();
+  assert.equal(closed.log, ["closed"]);
+});
+
 test.run();

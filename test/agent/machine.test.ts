@@ -74,7 +74,7 @@ const allEvents: Record<AgentEvent, true> = {
   trialFailed: true,
   journalFailed: true,
   repairUnrecorded: true,
-  confirmUnrecorded: true,
+  confirmDelayed: true,
 };
 const actions = Object.keys(allActions) as AgentAction[];
 const events = Object.keys(allEvents) as AgentEvent[];

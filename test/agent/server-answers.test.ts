@@ -131,6 +131,39 @@ test("an offer that is away for a moment does not end a download that is under w
   }
 });
 
+test("one older release that is replayed does not end a download that is under way", () => {
+  const third = benchRelease({ sequenceNumber: 3, image: benchImage(3, 140_000) });
+  const bench = started([networkFault("break", { value: 100_000 })], third);
+  bench.until(() => (bench.attempt?.tries ?? 0) > 0, "the interruption");
+  // Newer than what is installed, and good yesterday: a proxy has it still.
+  const offers = requests(bench, "latest.suit").length;
+  bench.simulation.withdraw(third.name);
+  bench.simulation.publish(large);
+  bench.until(() => requests(bench, "latest.suit").length > offers, "the older offer");
+  bench.simulation.publish(third);
+  bench.untilTold(third);
+  assert.equal(bench.told(third), ["updated: confirmed"]);
+  assert.equal(bench.told(large), []);
+  bench.assertPromises();
+});
+
+test("an offer that breaks off is asked for again and not judged", () => {
+  const bench = started([networkFault("break", { target: "offer", value: 50 })]);
+  bench.untilTold(second);
+  const refused = bench.simulation.reports().filter(({ result }) => result === "refused");
+  assert.equal(refused, []);
+});
+
+test("204 means that there is no offer: it is asked again at the usual time", () => {
+  const none = networkFault("status", { target: "offer", value: 204, count: 1000 });
+  const bench = started([none]);
+  const before = requests(bench, "latest.suit").length;
+  // A poll each minute; tries that failed would be further and further apart.
+  bench.pass(240);
+  const polls = requests(bench, "latest.suit").length - before;
+  assert.ok(polls >= 215 && polls <= 267, `${polls} polls in four hours`);
+});
+
 test("a release that is withdrawn during its download ends as withdrawn", () => {
   const bench = started([networkFault("break", { value: 100_000 })], large);
   bench.until(() => (bench.attempt?.tries ?? 0) > 0, "the interruption");

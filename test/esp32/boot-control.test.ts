@@ -89,6 +89,14 @@ test("an older entry of the running slot does not hide that it is on trial", () 
   assert.equal(modesOf(otadata, 1), ["r"]);
 });
 
+test("nor does a newer entry of it, where ESP-IDF reads the older one", () => {
+  const otadata = new Uint8Array(2 * otadataSectorBytes).fill(0xff);
+  otadata.set(encodeEntry(makeEntry(2, statePendingVerify)), 0);
+  otadata.set(encodeEntry(makeEntry(4, stateValid)), otadataSectorBytes);
+  assert.is(stateOf(otadata, 1), 1);
+  assert.equal(modesOf(otadata, 1), ["r"]);
+});
+
 test("the other slot can be written once the trial is over", () => {
   assert.equal(modesOf(otadataOf(1), 0), ["r+"]);
 });
