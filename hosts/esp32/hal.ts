@@ -135,7 +135,13 @@ class Esp32Hal implements Hal {
   constructor(platform: Platform) {
     this.boot = createBootControl(platform);
     const keyValue = new NvsKeyValue(platform.keyValue);
-    platform.onAbort((reason, exception) => recordAbort(keyValue, abortText(reason, exception)));
+    let aborting = false;
+    platform.onAbort((reason, exception) => {
+      // With its memory full the machine aborts again in here, and again (SDK, xsPlatform.c).
+      if (aborting) return;
+      aborting = true;
+      recordAbort(keyValue, abortText(reason, exception));
+    });
     this.keyValue = keyValue;
     this.http = new ClientHttp(platform.http, platform.httpScheme ?? "http");
     this.timers = new EspTimers(platform);

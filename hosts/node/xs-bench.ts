@@ -78,9 +78,9 @@ function main(): void {
   console.log(`XS 13.3, ${xsProgram().bits} bit; instructions without digest, flash and sockets`);
   const smallUpdate = sameThreeTimes();
   const largeUpdate = need(measureUpdate(largeBytes, true), "the update");
-  const loopOf = (bytes: number, kind: "plain-loop" | "lean-loop"): Phase[] =>
+  const loopOf = (bytes: number, kind: "plain" | "lean"): Phase[] =>
     need(measureLoop(bytes, true, kind), "the loop");
-  const largeLoop = loopOf(largeBytes, "plain-loop");
+  const largeLoop = loopOf(largeBytes, "plain");
   printPhases(largeUpdate);
 
   const blocks = (largeBytes - smallBytes) / blockBytes;
@@ -92,9 +92,9 @@ function main(): void {
     small: readonly Phase[],
     takes: (phase: Phase) => boolean,
   ): number => (sum(large, "instructions", takes) - sum(small, "instructions", takes)) / blocks;
-  const loop = perBlock(largeLoop, loopOf(smallBytes, "plain-loop"), isLoop);
-  const largeLean = loopOf(largeBytes, "lean-loop");
-  const lean = perBlock(largeLean, loopOf(smallBytes, "lean-loop"), isLoop);
+  const loop = perBlock(largeLoop, loopOf(smallBytes, "plain"), isLoop);
+  const largeLean = loopOf(largeBytes, "lean");
+  const lean = perBlock(largeLean, loopOf(smallBytes, "lean"), isLoop);
   const download = perBlock(largeUpdate, smallUpdate, isDownload);
   const readBack = perBlock(largeUpdate, smallUpdate, isReadBack);
   const whole = perBlock(largeUpdate, smallUpdate, growsWithImage);

@@ -82,13 +82,19 @@ export function measureUpdate(
   });
 }
 
-/** The plain loop over the same image and network. */
+/** Modules of the loops that the agent is measured against. */
+const loops = {
+  plain: "dist/hosts/xs/plain-loop.js",
+  lean: "dist/hosts/xs/lean-loop.js",
+} as const;
+
+/** A loop over the same image and network. */
 export function measureLoop(
   sizeBytes: number,
   counted: boolean,
-  kind: "plain-loop" | "lean-loop",
+  kind: keyof typeof loops,
 ): Phase[] | null {
-  return measured(counted, { module: () => `dist/hosts/xs/${kind}.js` }, (cpu) => {
+  return measured(counted, { module: () => loops[kind] }, (cpu) => {
     const { oldImage, newImage } = images(sizeBytes);
     const signer = throwAwaySigner("bench");
     const common = { signer, vendor: "example.com", deviceClass: "lamp-v2" };

@@ -12,6 +12,7 @@ import {
 } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
 import { ClientHttp } from "../../hosts/esp32/http.js";
+import type { AbortHook, Platform } from "../../hosts/esp32/platform.js";
 import type { ModdableHabits } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
 import { Agent } from "../../src/agent/agent.js";
@@ -20,6 +21,28 @@ import { release, simulated, update } from "../helpers/simulated.js";
 import { aborts, ask, installs, wired } from "../helpers/wired.js";
 
 const test = suite("esp32/aborts");
+
+test("an abort within the hook of an abort is not recorded again, so that the machine ends", () => {
+  let hook: AbortHook = () => {};
+  let writes = 0;
+  const domain = {
+    read: () => undefined,
+    write: () => {
+      writes++;
+      // As the SDK does when memory is full: an allocation in here aborts once more.
+      if (writes < 50) hook("memory full", undefined);
+    },
+    delete: () => {},
+  };
+  createHal({
+    keyValue: { open: () => domain },
+    onAbort: (given: AbortHook) => {
+      hook = given;
+    },
+  } as unknown as Platform);
+  hook("memory full", undefined);
+  assert.is(writes, 1);
+});
 
 test("an exception in onReadable aborts XS without the guard", () => {
   const { simulation, habits } = wired({ guarded: true });
