@@ -105,7 +105,7 @@ test("module bodies of src keep no state: no let, var, typed array or collection
   }
 });
 
-test("lines have at most 100 columns, files about 300 lines, functions about 70", () => {
+test("lines have at most 100 columns; code: files 340 lines, functions 80; tests: 500", () => {
   for (const path of [...sources, ...tests]) {
     const lines = read(path).split("\n");
     // Test data and long tables of cases may be longer than code.

@@ -46,7 +46,13 @@ class ClientExchange implements HttpRequest {
       onDone: (error) => this.done(error !== null && error !== undefined),
     };
     if (body !== undefined) request.onWritable = this.sender(body);
-    this.request = this.client.request(request);
+    try {
+      this.request = this.client.request(request);
+    } catch (error) {
+      // Nobody else holds the client: its connection would stay open for ever.
+      this.close();
+      throw error;
+    }
   }
 
   read(into: Uint8Array): number {

@@ -156,6 +156,25 @@ test("a read after the end gives nothing over our client, after onDone and after
   assert.is(aborts(simulation), 0);
 });
 
+test("a client that takes no request is closed, and the error goes to who asked", () => {
+  let closed = 0;
+  const http = new ClientHttp(
+    class {
+      request(): never {
+        throw new Error("out of sockets");
+      }
+      close(): void {
+        closed++;
+      }
+    },
+    "http",
+  );
+  const asks = { hostname: "h", port: 80, method: "GET", path: "/", headers: new Map() } as const;
+  const receiver = { headersReceived: () => {}, dataReadable: () => {}, ended: () => {} };
+  assert.throws(() => http.request(asks, receiver), "out of sockets");
+  assert.is(closed, 1);
+});
+
 test("a rejection that nobody handles aborts a new image; the old one tells the server why", () => {
   const simulation = simulated({
     application: (device, options) => {
