@@ -19,7 +19,12 @@ export interface BootListener {
   aborted(text: string): void;
   /** A phase of the measurement ended. */
   marked(text: string): void;
+  /** The head of the answer to `path` on its way: what arrives instead, if anything. */
+  readonly onHead: ((path: string, head: string) => string | null) | undefined;
 }
+
+/** The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). */
+const windowBytes = 5744;
 
 const nothing = new Uint8Array(0);
 /** Names of `functions`, by number. */
@@ -225,8 +230,12 @@ export class XsBoot {
       path,
       headers,
       onHeaders: (status, received) => {
-        const text = [...received].map(([name, value]) => `${name}: ${value}`).join("\n");
-        this.#deliver(events.headers, id, status, text);
+        const lines = [...received].map(([name, value]) => `${name}: ${value}\r\n`);
+        const sent = `HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n`;
+        const head = this.#listener.onHead?.(path, sent) ?? sent;
+        for (let at = 0; at < head.length; at += windowBytes) {
+          this.#deliver(events.head, id, 0, head.slice(at, at + windowBytes));
+        }
       },
       onReadable: (countBytes) => this.#deliver(events.readable, id, countBytes),
       onWritable: (countBytes) => this.#deliver(events.writable, id, countBytes),

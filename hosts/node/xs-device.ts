@@ -43,6 +43,8 @@ export interface XsCpuOptions {
   readonly quiet?: boolean;
   /** Gives up after an abort: boots that follow crash at once. */
   readonly stopAtAbort?: boolean;
+  /** Changes the heads of answers on their way. */
+  readonly onHead?: BootListener["onHead"];
   /** Command in front of the host, for example valgrind, given the number of the boot. */
   readonly prefix?: (boot: number) => readonly string[];
 }
@@ -53,11 +55,13 @@ export class XsCpu implements BootListener {
   /** Aborts of the machine that ended a boot: "memory full", or what was thrown. */
   readonly aborts: string[] = [];
   boots = 0;
+  readonly onHead: BootListener["onHead"];
   readonly #options: XsCpuOptions;
   #process: XsProcess | null = null;
 
   constructor(options: XsCpuOptions = {}) {
     this.#options = options;
+    this.onHead = options.onHead;
   }
 
   /** For SimulationOptions.firmware. */

@@ -127,13 +127,18 @@ export class XsProcess {
     };
   }
 
+  /** An answer that nobody takes is no error: `next` then tells that the process has ended. */
   answer(status: number, value: number, body: Uint8Array): void {
     const frame = Buffer.alloc(13 + body.length);
     frame[0] = status;
     frame.writeDoubleLE(value, 1);
     frame.writeUInt32LE(body.length, 9);
     frame.set(body, 13);
-    for (let done = 0; done < frame.length; ) done += writeSync(this.#write, frame, done);
+    try {
+      for (let done = 0; done < frame.length; ) done += writeSync(this.#write, frame, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    }
   }
 
   /** Ends the process at once, as a power cut ends a chip. */

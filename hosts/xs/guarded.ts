@@ -7,15 +7,13 @@ import {
   type SdkHttpClientClass,
 } from "../esp32/guards.js";
 import type { HttpClientClass, TimerModule } from "../esp32/platform.js";
+import { HeadSocket } from "./http.js";
 
-/** Sockets and names are the board's: the guards get what is never called. */
-class NoSocket {
-  close(): void {}
-}
+/** Names are the board's: the guard gets what is never called. */
 const noNet: NetModule = Object.freeze({ resolve: () => undefined });
 
 /** For `createBoardPlatform`. */
 export function guarded(Client: HttpClientClass, timer: TimerModule): HttpClientClass {
-  const socket = { io: guardedSocket(NoSocket, timer) };
+  const socket = { io: guardedSocket(HeadSocket, timer) };
   return guardedClient(Client as SdkHttpClientClass, socket, guardedResolver(noNet, timer));
 }

@@ -1,4 +1,8 @@
-/** The ECMA-419 HTTP client over the board: sockets and bodies lie outside this machine. */
+/**
+ * The ECMA-419 HTTP client over the board: bodies lie outside this machine. The head of an answer
+ * comes through a socket and grows byte by byte in this heap, as in the SDK's client.
+ */
+import type { SocketClass, SocketOptions } from "../esp32/guards.js";
 import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
 import { operations } from "./operations.js";
 
@@ -8,20 +12,57 @@ export type OpenRequests = Map<number, BoardClient>;
 export interface ClientOptions {
   readonly host: string;
   readonly port: number;
+  /** What the guards make of `HeadSocket`; itself when there are none. */
+  readonly socket?: { readonly io: SocketClass };
   onError?(error: unknown): void;
+}
+
+/** A connection, as far as the head of the answer. */
+export class HeadSocket {
+  readonly #options: SocketOptions;
+  #window = "";
+  #taken = 0;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+  }
+
+  /** A window of bytes arrived. */
+  arrived(text: string): void {
+    this.#window = text;
+    this.#taken = 0;
+    this.#options.onReadable?.call(this, text.length);
+  }
+
+  read(): number {
+    return this.#window.charCodeAt(this.#taken++);
+  }
+
+  close(): void {}
 }
 
 export class BoardClient implements HttpClientInstance, ClientRequest {
   readonly #id: number;
   readonly #open: OpenRequests;
   readonly #onError: ((error: unknown) => void) | undefined;
+  readonly #socket: HeadSocket;
   #options: ClientRequestOptions | null = null;
+  #line = "";
+  #status = -1;
+  #headers = new Map<string, string>();
+  #hasHead = false;
 
   constructor(open: OpenRequests, options: ClientOptions) {
     this.#open = open;
     this.#onError = options.onError;
     this.#id = boardCall(operations.httpOpen, options.port, 0, options.host);
     open.set(this.#id, this);
+    const Socket = options.socket?.io ?? HeadSocket;
+    this.#socket = new Socket({
+      ...options.socket,
+      onReadable: (count) => this.#readHead(count as number),
+      onError: () => this.failed(),
+    }) as HeadSocket;
   }
 
   request(options: ClientRequestOptions): ClientRequest {
@@ -46,28 +87,45 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
     boardCall(operations.httpClose, this.#id, 0);
   }
 
-  headersReceived(status: number, text: string): void {
-    const headers = new Map<string, string>();
-    let start = 0;
-    while (start < text.length) {
-      let end = text.indexOf("\n", start);
-      if (end < 0) end = text.length;
-      const colon = text.indexOf(": ", start);
-      headers.set(text.slice(start, colon), text.slice(colon + 2, end));
-      start = end + 1;
+  /** The board sends a part of the head. */
+  headArrived(text: string): void {
+    this.#socket.arrived(text);
+  }
+
+  #readHead(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const code = this.#socket.read();
+      this.#line += String.fromCharCode(code);
+      if (code === 10) this.#endLine();
     }
-    this.#options?.onHeaders(status, headers);
+  }
+
+  #endLine(): void {
+    const line = this.#line;
+    this.#line = "";
+    if (this.#status < 0) {
+      const start = line.indexOf(" ") + 1;
+      this.#status = Number.parseInt(line.slice(start, line.indexOf(" ", start)), 10);
+    } else if (line === "\r\n") {
+      this.#hasHead = true;
+      this.#options?.onHeaders(this.#status, this.#headers);
+    } else {
+      const colon = line.indexOf(":");
+      this.#headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    }
   }
 
   readable(countBytes: number): void {
-    this.#options?.onReadable(countBytes);
+    if (this.#hasHead) this.#options?.onReadable(countBytes);
   }
 
   writable(countBytes: number): void {
     this.#options?.onWritable?.(countBytes);
   }
 
+  /** Without a whole head the client waits on: nothing is done. */
   done(failed: boolean): void {
+    if (!failed && !this.#hasHead) return;
     this.#options?.onDone(failed ? new Error("the exchange failed") : null);
   }
 

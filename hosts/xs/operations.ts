@@ -41,7 +41,7 @@ export const operations = Object.freeze({
 export const events = Object.freeze({
   end: 0,
   timer: 1,
-  headers: 2,
+  head: 2,
   readable: 3,
   writable: 4,
   done: 5,

@@ -1,7 +1,11 @@
 /** The checks can fail: each of these programs must end the machine, with its own exit code. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { standardRun } from "../../hosts/node/simulator.js";
+import { XsCpu } from "../../hosts/node/xs-device.js";
 import { exitCodes } from "../../hosts/node/xs-process.js";
+import { buildImage } from "../../src/author/esp-image.js";
+import { nodeDigest as sha } from "../helpers/node-digest.js";
 import { runAlone } from "../helpers/xs.js";
 
 const faulty = "dist/test/xs/device/faulty";
@@ -52,6 +56,24 @@ test("a rejected promise without a handler ends the machine", () => {
 test("the same leak fits a larger machine: it is the size that ends it", () => {
   const result = runAlone(`${faulty}/slot-leak.js`, { heapSlots: 40_000, chunkBytes: 400_000 });
   assert.is(result.status, exitCodes.ok, result.output);
+});
+
+test("a process that dies without a word is told as the end of its boot", () => {
+  const cpu = new XsCpu({ quiet: true, stopAtAbort: true });
+  const image = buildImage(
+    { chipId: 0, version: "1", projectName: "lamp", sizeBytes: 20_000 },
+    sha,
+  );
+  const other = buildImage(
+    { chipId: 0, version: "2", projectName: "lamp", sizeBytes: 20_000 },
+    sha,
+  );
+  // An answer of the board that is longer than the process can take.
+  const agent = { serverUrl: `http://updates.example.com/${"a".repeat(70_000)}/` };
+  const run = { oldImage: image, newImage: other, behaviour: "healthy", seed: 7 } as const;
+  standardRun({ ...run, agent, more: { firmware: cpu.firmware } });
+  cpu.close();
+  assert.equal(cpu.aborts, ["the process died"]);
 });
 
 test.run();
