@@ -15,8 +15,9 @@ export const componentPartBytesMax = 32;
 export const uriBytesMax = 256;
 /** Location of a redirect: signed addresses of content networks have 700 to 900 characters. */
 export const locationBytesMax = 2048;
-/** Status line and headers of an answer, which the SDK's client keeps in RAM, but for a window. */
+/** Status line and headers of an answer, which the SDK's client keeps in RAM; lines cost slots. */
 export const headBytesMax = 4096;
+export const headLinesMax = 64;
 /** Commands in one sequence. */
 export const commandsMax = 64;
 /** Entries of any map in an envelope. */

@@ -5,7 +5,7 @@
  * `onError` on that connection, or is dropped when the connection is closed. And its HTTP client
  * keeps status line and headers in RAM, however long they are; here a head has its limit.
  */
-import { headBytesMax } from "../../src/limits.js";
+import { headBytesMax, headLinesMax } from "../../src/limits.js";
 import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
@@ -29,11 +29,15 @@ export interface TlsLink {
   timer: TimerId | null;
 }
 
-export type SocketClass = new (options: SocketOptions) => { close(): void };
+export type SocketClass = new (
+  options: SocketOptions,
+) => { read(count?: unknown): unknown; close(): void };
 
 /** A TCP class from whose callbacks nothing escapes. */
 export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketClass {
   return class GuardedSocket extends Socket {
+    readonly guardGate: Gate | undefined;
+
     constructor(options: SocketOptions) {
       let failed = false;
       const guard = (callback: SocketCallback): SocketCallback => {
@@ -56,18 +60,26 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
           // The owner was told; there is nobody above it.
         }
       };
-      const onReadable = guard(withinHead(options.onReadable, options.gate));
+      const onReadable = guard(options.onReadable);
       super({
         ...options,
         onReadable,
         onWritable: guard(options.onWritable),
         onError: guard(options.onError),
       });
-      const { link } = options;
+      const { link, gate } = options;
+      this.guardGate = gate;
       if (link !== undefined) {
         link.tcp = this as TlsLink["tcp"];
         link.onReadable = onReadable;
       }
+    }
+
+    override read(count?: unknown): unknown {
+      // The SDK's class counts its arguments.
+      const result = count === undefined ? super.read() : super.read(count);
+      this.guardGate?.took(result);
+      return result;
     }
   };
 }
@@ -77,24 +89,31 @@ export interface NetModule {
   resolve(name: string, callback: (name: string, address?: string) => void): void;
 }
 
-/** Closed with its client: what is resolved later is dropped. */
-export interface Gate {
-  open: boolean;
-  /** Bytes of the answer that came before its headers were whole; -1 once they are. */
-  headBytes: number;
-}
+/** Between a client and what it opens: the head of its answer is counted here. */
+export class Gate {
+  /** Closed with its client: what is resolved later is dropped. */
+  open = true;
+  private isHead = true;
+  private bytes = 0;
+  private lines = 0;
 
-/**
- * `onReadable` of an HTTP client, which takes all of a head that has come. Throws when another
- * window comes after `headBytesMax` bytes of it: a head takes that and one window at most.
- */
-export function withinHead(onReadable: SocketCallback, gate: Gate | undefined): SocketCallback {
-  if (onReadable === undefined || gate === undefined) return onReadable;
-  return function (this: unknown, count: unknown): void {
-    if (gate.headBytes >= headBytesMax) throw new Error("the head of the answer is too long");
-    if (gate.headBytes >= 0) gate.headBytes += Number(count);
-    onReadable.call(this, count);
-  };
+  /** The headers are whole: what follows is no head. */
+  headEnded(): void {
+    this.isHead = false;
+  }
+
+  /**
+   * The client read `byte`; it reads a head by single bytes and keeps all of it: the text in
+   * chunks, each line in slots. Throws when either would be too much.
+   */
+  took(byte: unknown): void {
+    if (!this.isHead) return;
+    this.bytes++;
+    if (byte === 10) this.lines++;
+    if (this.bytes > headBytesMax || this.lines > headLinesMax) {
+      throw new Error("the head of the answer is too long");
+    }
+  }
 }
 
 export interface ResolveOptions {
@@ -152,7 +171,7 @@ export function guardedClient(
   Resolver: ResolverClass,
 ): HttpClientClass {
   return class GuardedClient implements HttpClientInstance {
-    readonly guardGate: Gate = { open: true, headBytes: 0 };
+    readonly guardGate = new Gate();
     readonly client: HttpClientInstance;
 
     constructor(options: {
@@ -173,7 +192,7 @@ export function guardedClient(
       return this.client.request({
         ...options,
         onHeaders: (status, headers) => {
-          gate.headBytes = -1;
+          gate.headEnded();
           options.onHeaders(status, headers);
         },
       });

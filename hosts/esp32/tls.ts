@@ -4,7 +4,7 @@
  * damaged record's exception aborts XS. Here no bytes wait while it reads, and the guarded callback
  * of the TCP socket takes the next record.
  */
-import { type SocketOptions, type TlsLink, withinHead } from "./guards.js";
+import type { Gate, SocketOptions, TlsLink } from "./guards.js";
 import type { TimerModule } from "./platform.js";
 
 export interface TlsOptions extends SocketOptions {
@@ -19,14 +19,15 @@ export type TlsClass = new (
 /** The class to give to `createHal`, made of the SDK's. */
 export function guardedTls(Tls: TlsClass): TlsClass {
   return class GuardedTls extends Tls {
+    readonly guardGate: Gate | undefined;
     readonly guardLink: TlsLink;
     readonly guardTimer: TimerModule;
 
     constructor(options: TlsOptions) {
       const link: TlsLink = { tcp: {}, onReadable: undefined, timer: null };
-      const onReadable = withinHead(options.onReadable, options.gate);
       // The TCP socket below gets these options too, and carries more than the head.
-      super({ ...options, onReadable, link, gate: undefined });
+      super({ ...options, link, gate: undefined });
+      this.guardGate = options.gate;
       this.guardLink = link;
       this.guardTimer = options.timer;
     }
@@ -38,6 +39,7 @@ export function guardedTls(Tls: TlsClass): TlsClass {
       tcp.readable = 0;
       const result = super.read(count);
       tcp.readable = waiting;
+      this.guardGate?.took(result);
       if (waiting > 0 && link.timer === null) {
         link.timer = this.guardTimer.set(() => {
           link.timer = null;

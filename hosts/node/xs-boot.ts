@@ -1,5 +1,6 @@
 /** One boot on XS: answers the requests of its process with the simulated board's own code. */
 import type { AgentOptions } from "../../src/agent/options.js";
+import { headBytesMax } from "../../src/limits.js";
 import type {
   ClientRequest,
   FlashPartition,
@@ -23,8 +24,12 @@ export interface BootListener {
   readonly onHead: ((path: string, head: string) => string | null) | undefined;
 }
 
-/** The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). */
+/**
+ * The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). At first it
+ * is less than the guard takes of a head, so that a whole window comes on top: the worst case.
+ */
 const windowBytes = 5744;
+const firstBytes = headBytesMax - 1;
 
 const nothing = new Uint8Array(0);
 /** Names of `functions`, by number. */
@@ -233,7 +238,8 @@ export class XsBoot {
         const lines = [...received].map(([name, value]) => `${name}: ${value}\r\n`);
         const sent = `HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n`;
         const head = this.#listener.onHead?.(path, sent) ?? sent;
-        for (let at = 0; at < head.length; at += windowBytes) {
+        this.#deliver(events.head, id, 0, head.slice(0, firstBytes));
+        for (let at = firstBytes; at < head.length; at += windowBytes) {
           this.#deliver(events.head, id, 0, head.slice(at, at + windowBytes));
         }
       },

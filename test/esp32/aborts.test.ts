@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  Gate,
   guardedClient,
   guardedResolver,
   guardedSocket,
@@ -90,7 +91,7 @@ for (const guarded of [false, true]) {
     const { simulation, habits } = wired({ guarded: true });
     simulation.run(() => false, 1000);
     const { net, timer, plainResolver } = habits();
-    const gate = { open: true, headBytes: 0 };
+    const gate = new Gate();
     const Resolver = guarded ? guardedResolver(net, timer) : plainResolver;
     new Resolver({ gate }).resolve({
       host: "updates.example.com",

@@ -25,19 +25,14 @@ const longHeaders =
   (bytes: number): Change =>
   (head) =>
     head.replace("\r\n", `\r\nx-cache: ${"x".repeat(bytes)}\r\n`);
+const shortHeaders = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `${index.toString(36)}:\r\n`).join("");
 const changes: readonly (readonly [string, Change])[] = [
   ...[3000, 5500, 9700, 40_000, 100_000].map(
     (bytes) => [`a header of ${bytes} bytes`, longHeaders(bytes)] as const,
   ),
   ["headers without an end", () => `HTTP/1.1 200 OK\r\n${"x-cache: yes\r\n".repeat(14_000)}`],
-  [
-    "9,000 names of headers",
-    (head) =>
-      head.replace(
-        "\r\n",
-        `\r\n${Array.from({ length: 9000 }, (_, index) => `x${index}: y\r\n`).join("")}`,
-      ),
-  ],
+  ["headers as short as can be", (head) => head.replace("\r\n", `\r\n${shortHeaders(20_000)}`)],
   ["a header without an end", () => `HTTP/1.1 200 OK\r\nx-cache: ${"x".repeat(200_000)}`],
   ["a status line without an end", () => "H".repeat(200_000)],
 ];
