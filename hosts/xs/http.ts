@@ -45,7 +45,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   readonly #id: number;
   readonly #open: OpenRequests;
   readonly #onError: ((error: unknown) => void) | undefined;
-  readonly #socket: HeadSocket;
+  readonly socket: HeadSocket;
   #options: ClientRequestOptions | null = null;
   #line = "";
   #status = -1;
@@ -58,7 +58,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
     this.#id = boardCall(operations.httpOpen, options.port, 0, options.host);
     open.set(this.#id, this);
     const Socket = options.socket?.io ?? HeadSocket;
-    this.#socket = new Socket({
+    this.socket = new Socket({
       ...options.socket,
       onReadable: (count) => this.#readHead(count as number),
       onError: () => this.failed(),
@@ -87,17 +87,14 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
     boardCall(operations.httpClose, this.#id, 0);
   }
 
-  /** The board sends a part of the head. */
-  headArrived(text: string): void {
-    this.#socket.arrived(text);
-  }
-
+  /** As deep on the stack as the SDK's client: the receiver is called from here. */
   #readHead(count: number): void {
     for (let i = 0; i < count; i++) {
-      const code = this.#socket.read();
+      const code = this.socket.read();
       this.#line += String.fromCharCode(code);
       if (code === 10) this.#endLine();
     }
+    if (this.#hasHead) this.#options?.onHeaders(this.#status, this.#headers);
   }
 
   #endLine(): void {
@@ -108,7 +105,6 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
       this.#status = Number.parseInt(line.slice(start, line.indexOf(" ", start)), 10);
     } else if (line === "\r\n") {
       this.#hasHead = true;
-      this.#options?.onHeaders(this.#status, this.#headers);
     } else {
       const colon = line.indexOf(":");
       this.#headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());

@@ -34,6 +34,8 @@ declare function digestEnd(digest: number): ArrayBuffer;
 declare function hostMark(phase: string): void;
 /** One line of text for whoever runs the host. */
 declare function hostPrint(text: string): void;
+/** The same for ASCII bytes; makes nothing in the heap. */
+declare function hostPrintBytes(bytes: Uint8Array): void;
 /** Collects garbage; returns the slots that are live. */
 declare function hostCollect(): number;
 /** The function that is called as the machine goes down, as Moddable's abortHook. */

@@ -45,13 +45,14 @@ static void printCalls(txMachine* the)
 	}
 }
 
-/* Moddable's abortHook: JavaScript may record why, before the chip restarts. Never called twice. */
+/*
+ * Moddable's abortHook, as fxAbort of xsPlatform.c for ESP32 calls it: JavaScript may record why,
+ * before the chip restarts. An abort within the hook calls it again: nothing here guards it.
+ */
 static void callAbortHook(txMachine* the, const char* reason)
 {
-	static int isCalled = 0;
-	if (isCalled || gxAbortHook.kind != XS_REFERENCE_KIND)
+	if (gxAbortHook.kind != XS_REFERENCE_KIND)
 		return;
-	isCalled = 1;
 	mxTry(the) {
 		mxOverflow(-8);
 		mxPushUndefined();
@@ -78,12 +79,12 @@ void fxAbort(txMachine* the, int status)
 		fprintf(stderr, "daruma-xs: preload: %s: %s\n", name, text);
 		_exit(exitAbortBase + status);
 	}
-	if (status == XS_UNHANDLED_EXCEPTION_EXIT) {
+	if (status == XS_UNHANDLED_EXCEPTION_EXIT)
 		exceptionText(the, text, sizeof(text));
-		callAbortHook(the, name);
-	}
 	else
 		snprintf(text, sizeof(text), "%s", name);
+	if (status != XS_STACK_OVERFLOW_EXIT && status != XS_DEBUGGER_EXIT)
+		callAbortHook(the, name);
 	if (gxHasBoard)
 		boardRequest(operationAbort, status, 0, text, (uint32_t)strlen(text), &answer);
 	else

@@ -179,6 +179,14 @@ static void hostPrint(txMachine* the)
 	fprintf(stderr, "%s\n", fxToString(the, mxArgv(0)));
 }
 
+/* hostPrintBytes(bytes): the same for bytes, without a string made of them. */
+static void hostPrintBytes(txMachine* the)
+{
+	txUnsigned length;
+	void* from = bytesOf(the, mxArgv(0), &length, 0);
+	fprintf(stderr, "%.*s\n", (int)length, (char*)from);
+}
+
 /* hostCollect(): slots that are live, after a full collection. */
 static void hostCollect(txMachine* the)
 {
@@ -199,6 +207,7 @@ void nativesBuild(txMachine* the)
 		{ hostMark, 1, "hostMark" },
 		{ hostOnAbort, 1, "hostOnAbort" },
 		{ hostPrint, 1, "hostPrint" },
+		{ hostPrintBytes, 1, "hostPrintBytes" },
 		{ hostCollect, 0, "hostCollect" },
 	};
 	for (size_t i = 0; i < sizeof(natives) / sizeof(*natives); i++) {
