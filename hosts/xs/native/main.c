@@ -69,28 +69,33 @@ static void callAbortHook(txMachine* the, const char* reason)
 
 void fxAbort(txMachine* the, int status)
 {
-	if (status == XS_STACK_OVERFLOW_EXIT && the->isDevice)
-		printCalls(the);
-	char text[256];
+	/* What the board hears is why the machine went down first, whatever the hook did then. */
+	static int cause = -1;
+	static char text[256];
 	txAnswer answer;
 	const char* name = status >= 0 && status <= 8 ? gxAbortNames[status] : "abort";
+	if (cause < 0) {
+		if (status == XS_STACK_OVERFLOW_EXIT && the->isDevice)
+			printCalls(the);
+		cause = status;
+		if (status == XS_UNHANDLED_EXCEPTION_EXIT || !the->isDevice)
+			exceptionText(the, text, sizeof(text));
+		else
+			snprintf(text, sizeof(text), "%s", name);
+	}
 	if (!the->isDevice) {
-		exceptionText(the, text, sizeof(text));
 		fprintf(stderr, "daruma-xs: preload: %s: %s\n", name, text);
 		_exit(exitAbortBase + status);
 	}
-	if (status == XS_UNHANDLED_EXCEPTION_EXIT)
-		exceptionText(the, text, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "%s", name);
 	if (status != XS_STACK_OVERFLOW_EXIT && status != XS_DEBUGGER_EXIT)
 		callAbortHook(the, name);
 	if (gxHasBoard)
-		boardRequest(operationAbort, status, 0, text, (uint32_t)strlen(text), &answer);
+		boardRequest(operationAbort, cause, 0, text, (uint32_t)strlen(text), &answer);
 	else
-		fprintf(stderr, "daruma-xs: %s: %s\n", name, text);
+		fprintf(stderr, "daruma-xs: %s: %s\n",
+			cause >= 0 && cause <= 8 ? gxAbortNames[cause] : "abort", text);
 	fflush(stdout);
-	_exit(exitAbortBase + status);
+	_exit(exitAbortBase + cause);
 }
 
 void fxQueuePromiseJobs(txMachine* the)
