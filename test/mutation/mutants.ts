@@ -110,7 +110,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a lost stage is repaired",
     file: `${agent}/reconcile.js`,
-    find: 'const again = outcome(facts.phase === phases.updated ? "updated" : "staged", "stageLost");',
+    find:
+      "const again = " +
+      'outcome(facts.phase === phases.updated ? "updated" : "staged", "stageLost");',
     replace: 'return outcome("staged", "stageFailed", reason);',
     sweep: ["singles", "healthy", "known"],
   },
