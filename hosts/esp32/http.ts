@@ -18,15 +18,6 @@ import type {
   HttpClientInstance,
 } from "./platform.js";
 
-/** The headers that the agent reads: others would only fill the heap, however many come. */
-const keptHeaders: readonly string[] = Object.freeze([
-  "content-length",
-  "content-range",
-  "location",
-  "retry-after",
-  "transfer-encoding",
-]);
-
 class ClientExchange implements HttpRequest {
   private readonly receiver: HttpReceiver;
   private readonly client: HttpClientInstance;
@@ -41,7 +32,6 @@ class ClientExchange implements HttpRequest {
       method,
       path,
       headers,
-      headersMask: keptHeaders,
       onHeaders: (status, received) => {
         if (this.over) return;
         // Once a chunk is read, SDK 8.2's client goes on from a timer of its own, where no guard

@@ -45,8 +45,6 @@ export interface ClientRequestOptions {
   readonly method: string;
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
-  /** Names, in lower case, of the headers that are kept; all when absent. */
-  readonly headersMask?: readonly string[];
   onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
   onReadable(countBytes: number): void;
   onWritable?: (countBytes: number) => void;

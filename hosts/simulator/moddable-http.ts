@@ -158,12 +158,9 @@ class HabitRequest implements ClientRequest {
     const lines = this.#head.split("\r\n");
     const status = Number(lines[0].split(" ")[1]);
     const headers = new Map<string, string>();
-    const mask = this.#options.headersMask;
     for (const line of lines.slice(1)) {
       const colon = line.indexOf(":");
-      if (colon <= 0) continue;
-      const name = line.slice(0, colon).toLowerCase();
-      if (mask?.includes(name) !== false) headers.set(name, line.slice(colon + 1).trim());
+      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
     }
     this.#state = "body";
     const length = headers.get("content-length");

@@ -1,11 +1,9 @@
 /** What the SDK's network classes do on answers of a server, without our guard and with it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { guardedClient, MonotonicClock } from "../../hosts/esp32/guards.js";
+import { MonotonicClock } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
-import { ClientHttp } from "../../hosts/esp32/http.js";
 import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
-import { habitClient } from "../../hosts/simulator/moddable-http.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
@@ -181,33 +179,6 @@ const longHead = (line: string) => (): WireAnswer => ({
   closes: false,
 });
 const longLine = (): WireAnswer => ({ bytes: asciiBytes("H".repeat(200_000)), closes: false });
-
-test("of many headers only those are kept that the agent reads", () => {
-  const many = Array.from({ length: 700 }, (_, i) => `x${i}:\r\n`).join("");
-  const head = `HTTP/1.1 503 Busy\r\n${many}Retry-After: 7\r\nContent-Length: 0\r\n\r\n`;
-  const answer = (): WireAnswer => ({ bytes: asciiBytes(head), closes: false });
-  const { simulation, habits } = wired({ guarded: true, mangle: atFirst("latest", 99, answer) });
-  simulation.run(() => false, 1000);
-  const http = new ClientHttp(
-    guardedClient(habitClient(habits()), { io: habits().socketClass() }, habits().plainResolver),
-    "http",
-  );
-  const kept: string[][] = [];
-  const target = { hostname: "updates.example.com", port: 80, method: "GET" as const };
-  http.request(
-    { ...target, path: "/example.com/lamp-v2/latest.suit", headers: new Map() },
-    {
-      headersReceived: (_request, status, headers) => {
-        assert.is(status, 503);
-        kept.push([...headers.keys()]);
-      },
-      dataReadable: () => {},
-      ended: () => {},
-    },
-  );
-  simulation.run(() => false, 5000);
-  assert.equal(kept, [["retry-after", "content-length"]]);
-});
 
 test("a head without an end is kept whole by the SDK's client", () => {
   const answer = atFirst("latest", 99, longHead("HTTP/1.1 200 OK\r\n"));
