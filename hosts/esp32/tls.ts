@@ -39,7 +39,7 @@ export function guardedTls(Tls: TlsClass): TlsClass {
       tcp.readable = 0;
       const result = super.read(count);
       tcp.readable = waiting;
-      this.guardGate?.took(result);
+      this.guardGate?.took(count, result);
       if (waiting > 0 && link.timer === null) {
         link.timer = this.guardTimer.set(() => {
           link.timer = null;

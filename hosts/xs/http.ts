@@ -19,19 +19,20 @@ export interface ClientOptions {
 
 /** A connection, as far as the head of the answer. */
 export class HeadSocket {
-  readonly #options: SocketOptions;
+  readonly #onReadable: SocketOptions["onReadable"];
   #window = "";
   #taken = 0;
 
   constructor(options: SocketOptions) {
-    this.#options = options;
+    this.#onReadable = options.onReadable;
   }
 
   /** A window of bytes arrived. */
   arrived(text: string): void {
     this.#window = text;
     this.#taken = 0;
-    this.#options.onReadable?.call(this, text.length);
+    this.#onReadable?.call(this, text.length);
+    this.#window = "";
   }
 
   read(): number {
@@ -49,7 +50,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   #options: ClientRequestOptions | null = null;
   #line = "";
   #status = -1;
-  #headers = new Map<string, string>();
+  #headers: Map<string, string> | null = null;
   #hasHead = false;
 
   constructor(open: OpenRequests, options: ClientOptions) {
@@ -94,7 +95,10 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
       this.#line += String.fromCharCode(code);
       if (code === 10) this.#endLine();
     }
-    if (this.#hasHead) this.#options?.onHeaders(this.#status, this.#headers);
+    const headers = this.#headers;
+    if (!this.#hasHead || headers === null) return;
+    this.#headers = null;
+    this.#options?.onHeaders(this.#status, headers);
   }
 
   #endLine(): void {
@@ -103,11 +107,12 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
     if (this.#status < 0) {
       const start = line.indexOf(" ") + 1;
       this.#status = Number.parseInt(line.slice(start, line.indexOf(" ", start)), 10);
+      this.#headers = new Map();
     } else if (line === "\r\n") {
       this.#hasHead = true;
     } else {
       const colon = line.indexOf(":");
-      this.#headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+      this.#headers?.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
     }
   }
 
