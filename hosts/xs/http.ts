@@ -98,7 +98,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
     const headers = this.#headers;
     if (!this.#hasHead || headers === null) return;
     this.#headers = null;
-    this.#options?.onHeaders(this.#status, headers);
+    this.#options?.onHeaders.call(this, this.#status, headers);
   }
 
   #endLine(): void {
@@ -117,17 +117,17 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   }
 
   readable(countBytes: number): void {
-    if (this.#hasHead) this.#options?.onReadable(countBytes);
+    if (this.#hasHead) this.#options?.onReadable.call(this, countBytes);
   }
 
   writable(countBytes: number): void {
-    this.#options?.onWritable?.(countBytes);
+    this.#options?.onWritable?.call(this, countBytes);
   }
 
   /** Without a whole head the client waits on: nothing is done. */
   done(failed: boolean): void {
     if (!failed && !this.#hasHead) return;
-    this.#options?.onDone(failed ? new Error("the exchange failed") : null);
+    this.#options?.onDone.call(this, failed ? new Error("the exchange failed") : null);
   }
 
   failed(): void {
