@@ -19,8 +19,8 @@ export class OfferRequest implements ExchangeHandler {
   private readonly buffer: Uint8Array;
   private readonly listener: OfferListener;
   private length = 0;
-  private ok = false;
-  private over = false;
+  private answer: OfferAnswer = "unreachable";
+  private retryMs = 0;
 
   constructor(
     hal: Hal,
@@ -45,12 +45,11 @@ export class OfferRequest implements ExchangeHandler {
   }
 
   close(): void {
-    this.over = true;
     this.exchange.close();
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
-    if (status === 200) this.ok = true;
+    if (status === 200) this.answer = "envelope";
     else if (status === 204 || status === 404) this.end("none");
     else this.end("unreachable", retryAfterMs(headers));
   }
@@ -69,12 +68,14 @@ export class OfferRequest implements ExchangeHandler {
   }
 
   ended(failed: boolean): void {
-    this.end(failed || !this.ok ? "unreachable" : "envelope");
+    const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
+    this.listener.answered(answer, this.length, this.retryMs);
   }
 
+  /** The last word of the exchange, whether the server has more to say or not. */
   private end(answer: OfferAnswer, retryMs = 0): void {
-    if (this.over) return;
-    this.close();
-    this.listener.answered(answer, this.length, retryMs);
+    this.answer = answer;
+    this.retryMs = retryMs;
+    this.exchange.end(false);
   }
 }
