@@ -16,7 +16,7 @@ export const uriBytesMax = 256;
 /** Location of a redirect: signed addresses of content networks have 700 to 900 characters. */
 export const locationBytesMax = 2048;
 /** Status line and headers of an answer, which the SDK's client keeps in RAM; lines cost slots. */
-export const headBytesMax = 6144;
+export const headBytesMax = 4096;
 export const headLinesMax = 64;
 /** Commands in one sequence. */
 export const commandsMax = 64;

@@ -49,8 +49,12 @@ function call(socket: Guarded, callback: SocketCallback, value: unknown): void {
     callback?.call(socket, value);
   } catch (error) {
     socket.guardFailed = true;
-    // Not at once: the class is in the middle of what went wrong.
-    socket.guardOwner.timer.set(() => report(socket, error), 0);
+    try {
+      // Not at once: the class is in the middle of what went wrong.
+      socket.guardOwner.timer.set(() => report(socket, error), 0);
+    } catch {
+      // Nobody is told, and nothing is called any more: the agent's deadline ends the exchange.
+    }
   }
 }
 
@@ -113,19 +117,27 @@ export class Gate {
   private isHead = true;
   private bytes = 0;
   private lines = 0;
+  /** Where a byte must not end the line: behind the name of a header; 0 when there is none yet. */
+  private valueAt = 0;
 
   /**
    * The client read `byte`; it reads a head by single bytes, without an argument, and keeps all of
-   * it: the text in chunks, each line in slots. Throws when either would be too much. What is read
-   * with an argument is the body.
+   * it: the text in chunks, each line in slots. Throws when either would be too much, and at a
+   * header without a value and without a space: SDK 8.2's client takes that for the end of the
+   * head, and the other headers for the body. What is read with an argument is the body.
    */
   took(count: unknown, byte: unknown): void {
     if (count !== undefined) this.isHead = false;
     if (!this.isHead) return;
-    this.bytes++;
-    if (byte === 10) this.lines++;
-    if (this.bytes > headBytesMax || this.lines > headLinesMax) {
-      throw new Error("the head of the answer is too long");
+    const at = ++this.bytes;
+    if (byte === 58 && this.valueAt === 0 && this.lines > 0) this.valueAt = at + 1;
+    const isEmpty = byte === 13 && at === this.valueAt;
+    if (byte === 10) {
+      this.lines++;
+      this.valueAt = 0;
+    }
+    if (isEmpty || at > headBytesMax || this.lines > headLinesMax) {
+      throw new Error("the head of the answer is too long, or has an empty header");
     }
   }
 }

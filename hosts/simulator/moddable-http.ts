@@ -1,7 +1,7 @@
 /**
  * The HTTP client with the habits of Moddable's own (SDK 8.2.3): it throws on a garbage status line
  * and, from a timer, on a chunk's trailer; it waits for ever where an answer has no length, throws
- * when it is read after the end, reports a broken connection twice, and opens a socket even when
+ * when it is read after the end, takes a header without a value for the end of the head, reports a broken connection twice, and opens a socket even when
  * the name is resolved after its `close`.
  */
 import { asciiBytes } from "../../src/bytes.js";
@@ -124,7 +124,8 @@ class HabitRequest implements ClientRequest {
       if (byte !== 10 || !this.#line.endsWith("\r\n")) continue;
       const line = this.#line;
       this.#line = "";
-      if (line === "\r\n" && this.#head.length > 0) this.#headers();
+      // A header without a value is taken for the end, too.
+      if (this.#head.length > 0 && /^([^:]*:)?\r\n$/.test(line)) this.#headers();
       else this.#head.push(line);
       if (!this.#head[0].includes(" ")) {
         this.#fail();

@@ -271,7 +271,7 @@ for (const tls of [false, true]) {
     );
   });
 
-  test(`a head has at most 64 lines and 6 KB${tls ? " over TLS" : ""}`, () => {
+  test(`a head has at most 64 lines and 4 KB${tls ? " over TLS" : ""}`, () => {
     const answer = (headers: string): WireAnswer => ({
       bytes: asciiBytes(`HTTP/1.1 200 OK\r\n${headers}Content-Length: 0\r\n\r\n`),
       closes: false,
