@@ -1,8 +1,8 @@
 /**
  * The HTTP client with the habits of Moddable's own (SDK 8.2.3): it throws on a garbage status line
- * and, from a timer, on a chunk's trailer; it waits for ever where an answer has no length, throws
- * when it is read after the end, takes a header without a value for the end of the head, reports a broken connection twice, and opens a socket even when
- * the name is resolved after its `close`.
+ * and, from a timer, on a chunk's trailer; takes a header without a value for the end of the head;
+ * waits for ever where an answer has no length; throws when it is read after the end; reports a
+ * broken connection twice; and opens a socket even when the name is resolved after its `close`.
  */
 import { asciiBytes } from "../../src/bytes.js";
 import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";
