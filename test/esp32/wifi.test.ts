@@ -77,7 +77,7 @@ test("an address is told, and nothing that is thrown then reaches the driver", (
   assert.is(told, 1);
 });
 
-test("where no timer can be set nothing reaches the driver, and its next change tries again", () => {
+  const set = (callback: () => void, delayMs: number) => {
   const { air: state, Wifi } = air();
   let fails = true;
   const set = (callback: () => void, delayMs: number): number => {
