@@ -77,7 +77,7 @@ test("an address is told, and nothing that is thrown then reaches the driver", (
   assert.is(told, 1);
 });
 
-  const set = (callback: () => void, delayMs: number) => {
+test("where no timer can be set the next change of the driver tries again", () => {
   const { air: state, Wifi } = air();
   let fails = true;
   const set = (callback: () => void, delayMs: number): number => {
