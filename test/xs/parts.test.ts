@@ -44,7 +44,7 @@ test("a limit below what a part needs is reported, for each of the three", () =>
   }
 });
 
-test("with every head as large as it may be, the live peak stays within 16 KB and 1000 slots", () => {
+test("with heads as large as they may be, at most 16 KB and 1000 slots are live", () => {
   for (const kind of ["lines", "line"] as const) {
     const sizes = new Set<number>();
     const onHead = (_path: string, head: string): string => {
