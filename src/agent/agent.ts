@@ -222,8 +222,6 @@ export class Agent implements AgentContext {
 
   private run(action: AgentAction): void {
     switch (action) {
-      case "fetchOffer":
-        return this.poller.fetchOffer();
       case "schedulePoll":
         this.failures = 0;
         return this.after("pollDue", this.pollMs());
@@ -236,44 +234,7 @@ export class Agent implements AgentContext {
       case "scheduleReport":
         return this.after("reportDue", this.retryMs());
       case "reportRefusal":
-        if (this.poller.refusal !== null) this.reporter.reportRefusal(this.poller.refusal);
-        return;
-      case "sendReport":
-        return this.reporter.sendReport();
-      case "checkReport":
-        return this.reporter.serverReached();
-      case "journalWriting":
-        return this.updater.journalWriting();
-      case "journalDamage":
-        return this.updater.journalDamage();
-      case "journalStaging":
-        return this.updater.journalStaging();
-      case "journalRepair":
-        return this.updater.journalRepair();
-      case "journalFailure":
-        return this.updater.journalFailure();
-      case "journalConfirming":
-        return this.verdict.journalConfirming();
-      case "journalConfirmed":
-        return this.verdict.journalConfirmed();
-      case "journalUpdated":
-        return this.verdict.journalUpdated();
-      case "journalRejecting":
-        return this.verdict.journalRejecting();
-      case "download":
-        return this.updater.download();
-      case "verifyImage":
-        return this.updater.verifyImage();
-      case "stage":
-        return this.updater.stage();
-      case "beginTrial":
-        return this.verdict.beginTrial();
-      case "checkTrial":
-        return this.verdict.serverReached();
-      case "confirm":
-        return this.verdict.confirm();
-      case "reject":
-        return this.verdict.reject();
+        return this.reporter.tellRefusal(this.poller.refusal);
       case "restart":
         return this.hal.restart();
       case "closeAttempt":
@@ -281,7 +242,16 @@ export class Agent implements AgentContext {
         this.lastReason = "";
         this.journal.closeAttempt();
         return forgetAbort(this.hal);
+      default:
+        return this.partWith(action)[action]?.();
     }
+  }
+
+  /** All other actions are methods of the parts, one part each. */
+  private partWith(action: PartAction): Readonly<Partial<Record<PartAction, () => void>>> {
+    if (action in this.updater) return this.updater;
+    if (action in this.verdict) return this.verdict;
+    return action in this.poller ? this.poller : this.reporter;
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
@@ -325,6 +295,9 @@ export class Agent implements AgentContext {
     return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);
   }
 }
+
+/** Methods of the parts: the compiler demands one for each action that `run` does not know. */
+type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
 
 /** True in the states that are entered with the reason of the attempt's final result. */
 function hasResult(state: AgentState): boolean {

@@ -74,7 +74,7 @@ export class Reporter implements DeliveryListener {
   }
 
   /** An offer came, though no report is answered: at once once more, for the network is up. */
-  serverReached(): void {
+  checkReport(): void {
     this.reached++;
     if (this.reached < reachedOffersMax) return this.sendReport();
     this.silent = this.reached = 0;
@@ -82,7 +82,8 @@ export class Reporter implements DeliveryListener {
   }
 
   /** Tells the server that its offer was refused, without touching flash or journal (P8). */
-  reportRefusal(refusal: Refusal): void {
+  tellRefusal(refusal: Refusal | null): void {
+    if (refusal === null) return;
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
     this.refusal = key;

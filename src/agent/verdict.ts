@@ -62,7 +62,7 @@ export class Verdict implements TrialListener {
   }
 
   /** The server answered with an authentic envelope. */
-  serverReached(): void {
+  checkTrial(): void {
     this.trial?.serverReached();
   }
 

@@ -80,7 +80,7 @@ test("what follows a report is not begun within the call of the HTTP client", ()
 test("a report that is still on its way is closed before the next one is sent", () => {
   const desk = new Desk();
   for (const first of [1, 2]) {
-    desk.reporter.reportRefusal({
+    desk.reporter.tellRefusal({
       reason: "signature-invalid",
       manifestDigest: new Uint8Array(32).fill(first),
       sequenceNumber: 0,

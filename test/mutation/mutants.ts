@@ -37,15 +37,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "intent before stage",
     file: `${agent}/machine.js`,
-    find: 'imageVerified: go("candidate", "journalStaging", "stage")',
+    find: "imageVerified: stageImage",
     replace: 'imageVerified: go("candidate", "stage", "journalStaging")',
     sweep: ["singles", "healthy", "known"],
   },
   {
     name: "intent before reject",
     file: `${agent}/machine.js`,
-    find: 'trialFailed: go("rejected", "journalRejecting", "reject")',
-    replace: 'trialFailed: go("rejected", "reject")',
+    find: "trialFailed: rejectRecorded",
+    replace: "trialFailed: rejectImage",
     sweep: ["singles", "fail-test", "known"],
   },
   {
