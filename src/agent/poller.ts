@@ -1,18 +1,27 @@
-/** Polling: asks for the offer, authenticates it, judges it, and says which event that is. */
+/**
+ * Polling: asks for the offer (the envelope itself, read into the work buffer), authenticates it,
+ * judges it, and says which event that is.
+ */
 import { equalBytes, hex } from "../bytes.js";
 import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
+import type { HttpHeaders, HttpRequest } from "../hal.js";
 import { emptyAttempt, phases } from "../journal/records.js";
+import { envelopeBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
 import { type AgentContext, newReportId } from "./context.js";
-import { type OfferAnswer, type OfferListener, OfferRequest } from "./offer.js";
+import { retryAfterMs } from "./download.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { absencesMax, defaults } from "./options.js";
 import { identityOf } from "./slots.js";
 import { resolveUri } from "./url.js";
+
+/** What came of asking: an envelope, none, one that is too big, or no usable answer. */
+type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 
 /** A refused offer as its report names it. */
 export interface Refusal {
@@ -21,11 +30,14 @@ export interface Refusal {
   readonly sequenceNumber: number;
 }
 
-export class Poller implements OfferListener {
+export class Poller implements ExchangeHandler {
   private readonly context: AgentContext;
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
-  private request: OfferRequest | null = null;
+  private exchange: Exchange | null = null;
+  /** An envelope is on its way, and its first bytes lie in the buffer. */
+  private hasEnvelope = false;
+  private length = 0;
   /** Polls in a row that did not name the release under way. */
   private absences = 0;
 
@@ -43,20 +55,55 @@ export class Poller implements OfferListener {
       headers.set("daruma-release", hex(confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
-    const target = { ...context.server, path: `${context.server.path}latest.suit` };
-    const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
-    this.request?.close();
-    this.request = new OfferRequest(hal, target, headers, stallMs, context.buffer, this);
-    this.request.start();
+    this.exchange?.close();
+    this.hasEnvelope = false;
+    this.length = 0;
+    this.exchange = new Exchange(
+      hal,
+      {
+        target: { ...context.server, path: `${context.server.path}latest.suit` },
+        method: "GET",
+        headers,
+        stallTimeoutMs: options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+        totalTimeoutMs: defaults.exchangeTimeoutMs,
+      },
+      this,
+    );
+    this.exchange.start();
   }
 
-  answered(answer: OfferAnswer, length: number, retryMs: number): void {
-    this.request = null;
+  headersReceived(status: number, headers: HttpHeaders): void {
+    if (status === 200) this.hasEnvelope = true;
+    else if (status === 204 || status === 404) this.answered("none");
+    else this.answered("unreachable", retryAfterMs(headers));
+  }
+
+  dataReadable(source: HttpRequest, countBytes: number): void {
+    let count = countBytes;
+    while (count > 0) {
+      const start = this.length;
+      const end = Math.min(start + count, envelopeBytesMax);
+      if (end <= start) return this.answered("too-big");
+      const got = source.read(this.context.buffer.subarray(start, end));
+      if (got <= 0) return;
+      this.length = start + got;
+      count -= got;
+    }
+  }
+
+  ended(failed: boolean): void {
+    this.answered(failed || !this.hasEnvelope ? "unreachable" : "envelope");
+  }
+
+  /** The last word of the exchange, whether the server has more to say or not. */
+  private answered(answer: OfferAnswer, retryMs = 0): void {
+    this.exchange?.close();
+    this.exchange = null;
     this.context.retryAfterMs = retryMs;
-    this.context.enter(() => this.conclude(answer, length));
+    this.context.enter(() => this.conclude(answer));
   }
 
-  private conclude(answer: OfferAnswer, length: number): void {
+  private conclude(answer: OfferAnswer): void {
     const context = this.context;
     switch (answer) {
       case "unreachable":
@@ -65,26 +112,32 @@ export class Poller implements OfferListener {
         if (context.state === "writing") return this.absent();
         return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
       case "too-big":
-        return this.refuse("envelope-too-big", null, length);
+        return this.refuse("envelope-too-big", null);
       case "envelope":
-        return this.envelope(length);
+        return this.envelope();
     }
   }
 
-  private envelope(length: number): void {
+  private envelope(): void {
     const context = this.context;
-    const { hal, options, buffer } = context;
+    const { hal, options } = context;
     const verify = options.verifySignature ?? verifyEd25519;
-    const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
-    if (typeof authentic === "string") return this.refuse(authentic, null, length);
+    const authentic = authenticate(
+      context.buffer,
+      this.length,
+      options.trustAnchors,
+      hal.digest,
+      verify,
+    );
+    if (typeof authentic === "string") return this.refuse(authentic, null);
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
     // a result to tell, nothing else is asked.
     if (context.state !== "ready" && context.state !== "writing") {
       return context.post("serverReached");
     }
     const release = parseManifest(authentic);
-    if (typeof release === "string") return this.refuse(release, null, length);
-    this.judged(release, this.judge(release), length);
+    if (typeof release === "string") return this.refuse(release, null);
+    this.judged(release, this.judge(release));
   }
 
   private judge(release: Release): Judgement {
@@ -111,7 +164,7 @@ export class Poller implements OfferListener {
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }
 
-  private judged(release: Release, judgement: Judgement, length: number): void {
+  private judged(release: Release, judgement: Judgement): void {
     const context = this.context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
     const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
@@ -135,7 +188,7 @@ export class Poller implements OfferListener {
         this.keepInstalled(release);
         return context.post("offerInstalled", "already-installed");
       default:
-        return this.refuse(judgement, release, length);
+        return this.refuse(judgement, release);
     }
   }
 
@@ -166,7 +219,7 @@ export class Poller implements OfferListener {
     };
   }
 
-  private refuse(reason: Reason, release: Release | null, length: number): void {
+  private refuse(reason: Reason, release: Release | null): void {
     const context = this.context;
     // A bad answer must not end a download or a trial that is under way: it is asked again.
     if (context.state !== "ready") return context.post("serverFailed");
@@ -175,7 +228,7 @@ export class Poller implements OfferListener {
       // What was refused before it was authentic has no manifest digest to be named by.
       manifestDigest:
         release === null
-          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, length))
+          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, this.length))
           : release.manifestDigest,
       sequenceNumber: release === null ? 0 : release.sequenceNumber,
     };

@@ -219,8 +219,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a report keeps its id",
     file: `${agent}/reporter.js`,
-    find: "reason, attempt.reportId,",
-    replace: "reason, newReportId(context.hal),",
+    find: "reason, attempt.reportId, attempt",
+    replace: "reason, newReportId(context.hal), attempt",
     sweep: ["singles", "healthy", "known"],
   },
   {
