@@ -9,11 +9,10 @@ import { type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { takeAbort } from "./abort.js";
 import { CapabilityProbe } from "./capabilities.js";
-import { checkBootOptions } from "./check-boot-options.js";
 import { gatherFacts } from "./facts.js";
 import { tryLog } from "./host.js";
 import { Journal } from "./journal.js";
-import { type BootOptions, defaults, type SelfTest } from "./options.js";
+import { type BootOptions, checkBootOptions, defaults, type SelfTest } from "./options.js";
 import { type Outcome, type Running, reconcile } from "./reconcile.js";
 import { Trial, type TrialListener } from "./trial.js";
 

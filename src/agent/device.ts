@@ -1,8 +1,9 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
+import { chipIdOf, measureImage } from "../boot/image-head.js";
 import type { Hal } from "../hal.js";
 import { type Confirmed, phases } from "../journal/records.js";
 import type { Journal } from "./journal.js";
-import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
+import { identityOf, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {

@@ -1,4 +1,7 @@
-/** What a firmware tells the agent: identity, trust, server, and the hooks of the application. */
+/**
+ * What a firmware tells the agent: identity, trust, server, and the hooks of the application. Times
+ * are checked when they are given: a wrong one must show at the desk.
+ */
 import type { Reason } from "../reasons.js";
 import type { SignatureVerifier } from "../suit/envelope.js";
 import type { Release } from "../suit/manifest.js";
@@ -108,3 +111,33 @@ export const reachedOffersMax = 3;
 export const unwantedReportsMax = 3;
 /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
 export const absencesMax = 3;
+
+/** Timers of hosts take 31 bits of milliseconds. */
+const durationMsMax = 0x7fffffff;
+
+type Duration =
+  | "pollIntervalMs"
+  | "stallTimeoutMs"
+  | "trialTimeoutMs"
+  | "trialDwellMs"
+  | "watchdogTimeoutMs";
+
+/** Throws RangeError for a time that no trial can pass with. */
+export function checkBootOptions(options: BootOptions): void {
+  const timeoutMs = checkDuration(options, "trialTimeoutMs", 1000);
+  const dwellMs = checkDuration(options, "trialDwellMs", 0);
+  checkDuration(options, "watchdogTimeoutMs", 1000);
+  // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
+  if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
+}
+
+/** The time, or its default. Throws RangeError with the option's name when it is out of range. */
+export function checkDuration(
+  options: Partial<Readonly<Record<Duration, number>>>,
+  name: Duration,
+  leastMs: number,
+): number {
+  const valueMs = options[name] ?? defaults[name];
+  if (valueMs >= leastMs && valueMs <= durationMsMax) return valueMs;
+  throw new RangeError(`${name} must be ${leastMs} to ${durationMsMax} milliseconds`);
+}

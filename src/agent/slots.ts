@@ -1,11 +1,5 @@
-/** Reading slots back: digests, identity, and the length of an image nobody told us about. */
-import {
-  imageHeaderBytes,
-  imageMagic,
-  segmentHeaderBytes,
-  segmentsMax,
-} from "../boot/image-head.js";
-import { equalBytes, readU32 } from "../bytes.js";
+/** Reading slots back: digests and identity. */
+import { equalBytes } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
 import type { Hal, SlotFlash } from "../hal.js";
 import { heldHeadBytes, workBufferBytes } from "../limits.js";
@@ -29,38 +23,6 @@ export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
 /** True when `slot` ends an image of `sizeBytes` with `identity`. */
 export function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8Array): boolean {
   return sizeBytes >= identityBytes && equalBytes(identityOf(slot, sizeBytes), identity);
-}
-
-/**
- * Length in bytes of the ESP32 image in `slot`, walked over its segment headers
- * (esp_image_format.h); 0 when there is none. Contents are not checked.
- */
-export function measureImage(slot: SlotFlash): number {
-  const slotBytes = slot.status().size;
-  const head = new Uint8Array(imageHeaderBytes);
-  slot.read(head, 0);
-  if (head[0] !== imageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
-  const segments = head[1];
-  const hashAppended = head[23] === 1;
-  const segment = new Uint8Array(segmentHeaderBytes);
-  let end = imageHeaderBytes;
-  for (let i = 0; i < segments; i++) {
-    if (end + segmentHeaderBytes > slotBytes) return 0;
-    slot.read(segment, end);
-    end += segmentHeaderBytes + readU32(segment, 4);
-    if (end > slotBytes) return 0;
-  }
-  // The checksum is the last byte of a 16-byte line.
-  end = (end + 16) & ~15;
-  if (hashAppended) end += identityBytes;
-  return end <= slotBytes ? end : 0;
-}
-
-/** Chip id in the header of the image in `slot` (esp_chip_id_t). */
-export function chipIdOf(slot: SlotFlash): number {
-  const head = new Uint8Array(2);
-  slot.read(head, 12);
-  return head[0] | (head[1] << 8);
 }
 
 /**

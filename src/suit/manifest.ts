@@ -46,44 +46,46 @@ export interface Release {
 }
 
 type Sequence = readonly number[];
-const sharedSequence: Sequence = Object.freeze([
+const sequence = (...labels: number[]): Sequence => Object.freeze(labels);
+
+const sharedSequence = sequence(
   label.directiveOverrideParameters,
   label.conditionVendor,
   label.conditionClass,
-]);
-const validateSequence: Sequence = Object.freeze([label.conditionImageMatch]);
-const invokeSequence: Sequence = Object.freeze([label.directiveInvoke]);
-const installSequence: Sequence = Object.freeze([
+);
+const validateSequence = sequence(label.conditionImageMatch);
+const invokeSequence = sequence(label.directiveInvoke);
+const installSequence = sequence(
   label.directiveOverrideParameters,
   label.directiveFetch,
   label.conditionImageMatch,
-]);
+);
 /** Every command of the profile. */
-const commands: Sequence = Object.freeze([
+const commands = sequence(
   label.conditionVendor,
   label.conditionClass,
   label.conditionImageMatch,
   label.directiveOverrideParameters,
   label.directiveFetch,
   label.directiveInvoke,
-]);
-const sharedParameters: Sequence = Object.freeze([
+);
+const sharedParameters = sequence(
   label.parameterVendor,
   label.parameterClass,
   label.parameterImageDigest,
   label.parameterImageSize,
-]);
-const installParameters: Sequence = Object.freeze([label.parameterUri, label.parameterImageChip]);
-const noParameters: Sequence = Object.freeze([]);
+);
+const installParameters = sequence(label.parameterUri, label.parameterImageChip);
+const noParameters = sequence();
 /** Every parameter of the profile. */
-const parameters: Sequence = Object.freeze([
+const parameters = sequence(
   label.parameterVendor,
   label.parameterClass,
   label.parameterImageDigest,
   label.parameterImageSize,
   label.parameterUri,
   label.parameterImageChip,
-]);
+);
 
 /** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
 export function parseManifest(manifest: AuthenticManifest): Release | Reason {
