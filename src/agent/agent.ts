@@ -20,13 +20,7 @@ import {
 import { setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
-import {
-  type AgentOptions,
-  confirmTriesMax,
-  defaults,
-  type Progress,
-  startsMax,
-} from "./options.js";
+import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
 import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
@@ -103,7 +97,7 @@ export class Agent implements AgentContext {
   }
 
   private begin(): void {
-    const { hal } = this;
+    const hal = this.hal;
     this.starts++;
     const { running, outcome } = this.boot.check();
     const device = readDevice(hal);
@@ -161,7 +155,7 @@ export class Agent implements AgentContext {
       this.giveUpTimers();
     }
     // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    const isLost = !this.started && this.starts >= startsMax;
+    const isLost = !this.started && this.starts >= defaults.startsMax;
     try {
       if (isLost && isUnconfirmed(this.hal, this.journal)) this.hal.restart();
     } catch {
@@ -307,6 +301,7 @@ function hasResult(state: AgentState): boolean {
 /** Which event it is that the record of `action` failed. */
 function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalRepair") return "repairUnrecorded";
-  if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmDelayed";
+  if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
+    return "confirmDelayed";
   return "journalFailed";
 }

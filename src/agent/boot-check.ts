@@ -81,14 +81,14 @@ export class BootCheck implements TrialListener {
   }
 
   get findings(): BootFindings | null {
-    if (this.state === null) return null;
-    const { running, resetReason, outcome, runningSlot } = this.state;
+    const state = this.state;
+    if (state === null) return null;
     return {
-      slot: runningSlot,
-      running,
+      slot: state.runningSlot,
+      running: state.running,
       trial: this.trial !== null,
-      resetReason,
-      reason: outcome.reason,
+      resetReason: state.resetReason,
+      reason: state.outcome.reason,
       abort: this.lastAbort,
       capabilities: this.probe.bits,
     };
@@ -97,8 +97,9 @@ export class BootCheck implements TrialListener {
   /** As `run`, but throws what the host throws. Does nothing when it was done before. */
   check(): BootState {
     if (this.state !== null) return this.state;
-    const { journal, probe } = this;
     const hal = this.hal;
+    const journal = this.journal;
+    const probe = this.probe;
     journal.load();
     if (journal.attempt !== null || journal.confirmed !== null) probe.journalFound();
     const runningSlot = hal.boot.runningSlot();
@@ -158,7 +159,7 @@ export class BootCheck implements TrialListener {
   }
 
   private probeWatchdog(): boolean {
-    const { watchdog } = this.hal;
+    const watchdog = this.hal.watchdog;
     const hasWatchdog = watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
     watchdog.disarm();
     return hasWatchdog;

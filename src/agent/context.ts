@@ -1,7 +1,7 @@
 /** What the parts of the agent share during one boot. */
 import { equalBytes, readU32 } from "../bytes.js";
 import type { Hal } from "../hal.js";
-import type { Attempt, Phase } from "../journal/records.js";
+import { type Attempt, emptyAttempt, type Phase } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
@@ -48,8 +48,8 @@ export function attemptOf(context: AgentContext): Attempt {
 }
 
 /** True for an attempt whose image is recorded as the confirmed one: it was good once. */
-export function isConfirmed({ journal }: AgentContext, attempt: Attempt): boolean {
-  const { confirmed } = journal;
+export function isConfirmed(context: AgentContext, attempt: Attempt): boolean {
+  const confirmed = context.journal.confirmed;
   if (confirmed === null || confirmed.slot !== attempt.slot) return false;
   return equalBytes(confirmed.manifestDigest, attempt.manifestDigest);
 }
@@ -59,6 +59,22 @@ export function enterPhase(context: AgentContext, phase: Phase, reason: Reason |
   const attempt = attemptOf(context);
   if (attempt.phase === phase && attempt.reason === reason) return;
   context.journal.saveAttempt({ ...attempt, phase, reason });
+}
+
+/** An attempt in its first phase at the image of a release or of a slot. */
+export function newAttempt(
+  hal: Hal,
+  image: Pick<Attempt, "imageSizeBytes" | "manifestDigest" | "imageDigest">,
+  slot: number,
+  sequenceNumber: number,
+): Attempt {
+  const attempt = emptyAttempt(newReportId(hal));
+  attempt.slot = slot;
+  attempt.sequenceNumber = sequenceNumber;
+  attempt.imageSizeBytes = image.imageSizeBytes;
+  attempt.manifestDigest = image.manifestDigest;
+  attempt.imageDigest = image.imageDigest;
+  return attempt;
 }
 
 /** Eight random bytes that name one report. */

@@ -1,7 +1,7 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
 import { chipIdOf, measureImage } from "../boot/image-head.js";
 import type { Hal } from "../hal.js";
-import { type Confirmed, phases } from "../journal/records.js";
+import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
 import type { Journal } from "./journal.js";
 import { identityOf, SlotDigest } from "./slots.js";
 
@@ -37,15 +37,12 @@ export function measureRunning(hal: Hal, runningSlot: number, buffer: Uint8Array
   const slot = hal.boot.openSlot(runningSlot);
   const imageSizeBytes = measureImage(slot);
   return {
+    ...emptyConfirmed(),
     slot: runningSlot,
     previousSlot: runningSlot,
     imageSizeBytes,
-    previousSizeBytes: 0,
-    sequenceFloor: 0,
-    manifestDigest: new Uint8Array(32),
     imageDigest: new SlotDigest(hal, slot, imageSizeBytes, null, buffer).runNow(),
     identity: identityOf(slot, imageSizeBytes),
-    previousIdentity: new Uint8Array(32),
   };
 }
 
@@ -56,8 +53,9 @@ export function adoptRunning(
   runningSlot: number,
   buffer: Uint8Array,
 ): void {
-  const { sequenceFloor } = journal;
-  journal.saveConfirmed({ ...measureRunning(hal, runningSlot, buffer), sequenceFloor });
+  const running = measureRunning(hal, runningSlot, buffer);
+  running.sequenceFloor = journal.sequenceFloor;
+  journal.saveConfirmed(running);
 }
 
 /**
@@ -66,7 +64,7 @@ export function adoptRunning(
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;
-  const { boot } = hal;
+  const boot = hal.boot;
   // Its own entry may be whole below a torn one of another slot: then only that one has to go.
   if (boot.activeSlot() !== runningSlot) boot.forget(otherSlot(hal, runningSlot));
   if (boot.activeSlot() !== runningSlot) {
@@ -79,11 +77,11 @@ export function repairBootRecord(hal: Hal, runningSlot: number): void {
 }
 
 /** True while the image that runs is on trial: by the boot record, or by the journal without it. */
-export function isUnconfirmed({ boot }: Hal, journal: Journal): boolean {
+export function isUnconfirmed(hal: Hal, journal: Journal): boolean {
   let runningSlot = -1;
   try {
-    runningSlot = boot.runningSlot();
-    return boot.slotState(runningSlot) === "pending-verify";
+    runningSlot = hal.boot.runningSlot();
+    return hal.boot.slotState(runningSlot) === "pending-verify";
   } catch {
     const attempt = journal.attempt;
     return attempt?.phase === phases.staging && attempt.slot === runningSlot;

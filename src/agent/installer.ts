@@ -34,10 +34,9 @@ export class Installer {
     const context = this.context;
     const slot = context.hal.boot.openSlot(image.slot);
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
-    const { hal, buffer } = context;
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
-    new SlotDigest(hal, slot, total, held, buffer).start(told, (digest) => {
+    new SlotDigest(context.hal, slot, total, held, context.buffer).start(told, (digest) => {
       if (digest === null) return done(null, false);
       if (!equalBytes(digest, image.imageDigest)) return done(null, true);
       let identity: Uint8Array | null = null;
@@ -60,7 +59,7 @@ export class Installer {
    * must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
-    const { boot } = this.context.hal;
+    const boot = this.context.hal.boot;
     const slot = boot.openSlot(image.slot);
     // Also when it reads right: torn by a power cut it may read wrong at another time. Programmed
     // once more its bits are firm, and firm ones stay as they are.

@@ -52,8 +52,7 @@ export class Journal {
 
   /** No release below it is installed (P4); both records have it, and one may be damaged. */
   get sequenceFloor(): number {
-    const { confirmed, floorCopy } = this;
-    return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);
+    return Math.max(this.confirmed?.sequenceFloor ?? 0, this.floorCopy);
   }
 
   /** The attempt under way, or the one that was closed last. Read anew: it is asked for rarely. */
@@ -90,8 +89,10 @@ export class Journal {
 
   /** The confirmed image is lost. The floor stays; the release that set it may come again. */
   forgetConfirmed(): void {
-    const { sequenceFloor } = this;
-    this.saveConfirmed({ ...emptyConfirmed(), slot: -1, previousSlot: -1, sequenceFloor });
+    const lost = emptyConfirmed();
+    lost.slot = lost.previousSlot = -1;
+    lost.sequenceFloor = this.sequenceFloor;
+    this.saveConfirmed(lost);
   }
 
   saveProgress(progress: Progress): void {

@@ -6,17 +6,17 @@ import { equalBytes, hex } from "../bytes.js";
 import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
 import type { HttpHeaders, HttpRequest } from "../hal.js";
-import { emptyAttempt, phases } from "../journal/records.js";
+import { emptyConfirmed, phases } from "../journal/records.js";
 import { envelopeBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
-import { type AgentContext, newReportId } from "./context.js";
+import { type AgentContext, newAttempt } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
-import { absencesMax, defaults } from "./options.js";
+import { defaults } from "./options.js";
 import { identityOf } from "./slots.js";
 import { resolveUri } from "./url.js";
 
@@ -48,11 +48,10 @@ export class Poller implements ExchangeHandler {
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
     const context = this.context;
-    const { hal, journal, options } = context;
+    const { hal, journal } = context;
     const headers = new Map([["daruma-device", hal.deviceId()]]);
-    const confirmed = journal.confirmed;
-    if (confirmed !== null) {
-      headers.set("daruma-release", hex(confirmed.manifestDigest));
+    if (journal.confirmed !== null) {
+      headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
     this.exchange?.close();
@@ -64,7 +63,7 @@ export class Poller implements ExchangeHandler {
         target: { ...context.server, path: `${context.server.path}latest.suit` },
         method: "GET",
         headers,
-        stallTimeoutMs: options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+        stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
         totalTimeoutMs: defaults.exchangeTimeoutMs,
       },
       this,
@@ -141,9 +140,10 @@ export class Poller implements ExchangeHandler {
   }
 
   private judge(release: Release): Judgement {
-    const { hal, device, journal, options, server } = this.context;
-    const confirmed = journal.confirmed;
-    const isNew = this.context.state === "ready";
+    const context = this.context;
+    const { hal, device, journal, options } = context;
+    const confirmed = journal.confirmed ?? emptyConfirmed();
+    const isNew = context.state === "ready";
     const vendorId = vendorIdOf(options.vendor, hal.digest);
     const judgement = judge(release, {
       vendorId,
@@ -151,16 +151,16 @@ export class Poller implements ExchangeHandler {
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
       sequenceFloor: journal.sequenceFloor,
-      confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
-      confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
+      confirmedManifest: confirmed.manifestDigest,
+      confirmedImage: confirmed.imageDigest,
       knownBad: journal.bad,
       // An attempt that is under way has its own slot, and its end.
-      targetIsConfirmed: isNew && confirmed !== null && confirmed.slot === device.targetSlot,
+      targetIsConfirmed: isNew && journal.confirmed?.slot === device.targetSlot,
     });
     if (judgement !== "accept") return judgement;
     // Not while one is under way: what was begun under other facts is finished, not left half-way.
-    if (isNew && !this.context.mayInstall) return "rollback-unavailable";
-    if (resolveUri(server, release.uri) === null) return "uri-unsupported";
+    if (isNew && !context.mayInstall) return "rollback-unavailable";
+    if (resolveUri(context.server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }
 
@@ -198,25 +198,20 @@ export class Poller implements ExchangeHandler {
    */
   private absent(): void {
     this.absences++;
-    if (this.absences < absencesMax) return this.context.post("serverFailed");
+    if (this.absences < defaults.absencesMax) return this.context.post("serverFailed");
     this.absences = 0;
     this.context.post("offerReplaced", "withdrawn");
   }
 
   /** The offered image runs already (flashed by cable): only its release is recorded. */
   private keepInstalled(release: Release): void {
-    const { hal, device, journal } = this.context;
-    const slot = hal.boot.openSlot(device.runningSlot);
-    journal.attempt = {
-      ...emptyAttempt(newReportId(hal)),
-      phase: phases.confirming,
-      slot: device.runningSlot,
-      sequenceNumber: release.sequenceNumber,
-      imageSizeBytes: release.imageSizeBytes,
-      manifestDigest: release.manifestDigest,
-      imageDigest: release.imageDigest,
-      identity: identityOf(slot, release.imageSizeBytes),
-    };
+    const context = this.context;
+    const hal = context.hal;
+    const slot = context.device.runningSlot;
+    const attempt = newAttempt(hal, release, slot, release.sequenceNumber);
+    attempt.phase = phases.confirming;
+    attempt.identity = identityOf(hal.boot.openSlot(slot), release.imageSizeBytes);
+    context.journal.attempt = attempt;
   }
 
   private refuse(reason: Reason, release: Release | null): void {

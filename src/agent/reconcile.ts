@@ -142,8 +142,8 @@ function rejectAgain(facts: Facts): Outcome {
 }
 
 /** True when an image runs in the place of the confirmed one, which may be whole in its slot. */
-function isKnownGoodLost({ running, hasConfirmed }: Facts): boolean {
-  return running === "previous" || (running === "rejected" && hasConfirmed);
+function isKnownGoodLost(facts: Facts): boolean {
+  return facts.running === "previous" || (facts.running === "rejected" && facts.hasConfirmed);
 }
 
 /**

@@ -11,13 +11,7 @@ import { reportedAbort } from "./abort.js";
 import { type AgentContext, attemptOf, newReportId } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
-import {
-  defaults,
-  reachedOffersMax,
-  reportTriesMax,
-  silentReportsMax,
-  unwantedReportsMax,
-} from "./options.js";
+import { defaults } from "./options.js";
 import type { Refusal } from "./poller.js";
 
 /** How an offer or an attempt ended. */
@@ -97,18 +91,20 @@ export class Reporter implements ExchangeHandler {
     else this.silent = this.reached = 0;
     const isOver =
       delivery === "delivered" ||
-      this.unwanted >= unwantedReportsMax ||
-      this.tries >= reportTriesMax;
+      this.unwanted >= defaults.unwantedReportsMax ||
+      this.tries >= defaults.reportTriesMax;
     if (isOver) this.tries = this.unwanted = 0;
     this.context.retryAfterMs = this.retryMs;
     if (isOver) return this.context.post("reportDelivered");
-    this.context.post(this.silent >= silentReportsMax ? "reportUnanswered" : "reportFailed");
+    this.context.post(
+      this.silent >= defaults.silentReportsMax ? "reportUnanswered" : "reportFailed",
+    );
   }
 
   /** An offer came, though no report is answered: at once once more, for the network is up. */
   checkReport(): void {
     this.reached++;
-    if (this.reached < reachedOffersMax) return this.sendReport();
+    if (this.reached < defaults.reachedOffersMax) return this.sendReport();
     this.silent = this.reached = 0;
     this.context.post("reportDelivered");
   }

@@ -5,7 +5,7 @@ import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
 import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
 import { Installer } from "./installer.js";
-import { confirmTriesMax } from "./options.js";
+import { defaults } from "./options.js";
 import type { Trial, TrialListener } from "./trial.js";
 
 export class Verdict implements TrialListener {
@@ -67,28 +67,27 @@ export class Verdict implements TrialListener {
   }
 
   journalConfirming(): void {
-    const { journal } = this.context;
     // Also what an earlier boot found.
     this.hasPassed = true;
     const attempt = attemptOf(this.context);
     // From here on the image is good: what its stage has cost must not count against it.
     if (attempt.phase === phases.confirming) return;
-    journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
+    this.context.journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
   }
 
   confirm(): void {
     const context = this.context;
-    const { hal, device } = context;
+    const boot = context.hal.boot;
     try {
       // The platform confirms its active entry, which after a fallback is another slot's
       // (bootloader_utility.c), and one that reads as valid it leaves as it is: torn bits may only
       // read so today. What the bootloader wrote for this trial is firm.
-      const { runningSlot } = device;
-      const isFirm = hal.boot.slotState(runningSlot) === "pending-verify";
-      if (!isFirm || hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
-      hal.boot.confirm();
+      const runningSlot = context.device.runningSlot;
+      const isFirm = boot.slotState(runningSlot) === "pending-verify";
+      if (!isFirm || boot.activeSlot() !== runningSlot) boot.stage(runningSlot);
+      boot.confirm();
     } catch {
-      if (context.failures < confirmTriesMax) return context.post("confirmDelayed");
+      if (context.failures < defaults.confirmTriesMax) return context.post("confirmDelayed");
       return context.post("confirmFailed", "confirm-failed");
     }
     context.post("confirmDone");
@@ -144,8 +143,8 @@ export class Verdict implements TrialListener {
    */
   reject(): void {
     const context = this.context;
-    const { boot } = context.hal;
-    const { runningSlot } = context.device;
+    const boot = context.hal.boot;
+    const runningSlot = context.device.runningSlot;
     const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
@@ -167,10 +166,10 @@ export class Verdict implements TrialListener {
   /** Stages the confirmed image, if there is one in the other slot that boots. */
   private stagesConfirmed(): boolean {
     const { hal, device, journal } = this.context;
-    const { confirmed } = journal;
-    if (confirmed === null || confirmed.slot !== device.targetSlot) return false;
+    const targetSlot = device.targetSlot;
+    if (journal.confirmed?.slot !== targetSlot) return false;
     try {
-      hal.boot.stage(confirmed.slot);
+      hal.boot.stage(targetSlot);
       hal.boot.forget(device.runningSlot);
       return true;
     } catch {

@@ -89,7 +89,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "damaged downloads are bounded",
     file: `${agent}/updater.js`,
-    find: "attempt.damages + 1 >= damagesMax",
+    find: "attempt.damages + 1 >= defaults.damagesMax",
     replace: "false",
     sweep: ["rot", "healthy", "known"],
   },
@@ -268,8 +268,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "second copy of the floor",
     file: `${agent}/journal.js`,
-    find: "return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);",
-    replace: "return confirmed === null ? 0 : confirmed.sequenceFloor;",
+    find: "return Math.max(this.confirmed?.sequenceFloor ?? 0, this.floorCopy);",
+    replace: "return this.confirmed?.sequenceFloor ?? 0;",
     sweep: ["journal", "healthy", "known"],
   },
   {
@@ -297,8 +297,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a confirm makes its entry firm",
     file: `${agent}/verdict.js`,
-    find: "if (!isFirm || hal",
-    replace: "if (hal",
+    find: "if (!isFirm || boot",
+    replace: "if (boot",
     sweep: ["weak", "healthy", "known"],
   },
   {
