@@ -9,10 +9,12 @@ import {
   emptyConfirmed,
   encodeRecord,
   type KnownBad,
+  type Phase,
   type Progress,
   type Records,
 } from "../journal/records.js";
 import { knownBadMax, recordBytesMax } from "../limits.js";
+import type { Reason } from "../reasons.js";
 
 export class Journal {
   private readonly hal: Hal;
@@ -66,6 +68,26 @@ export class Journal {
     return progress !== null && equalBytes(progress.manifestDigest, manifestDigest)
       ? progress
       : null;
+  }
+
+  /** The attempt that must be under way. Throws when there is none: a fault of the agent. */
+  get underWay(): Attempt {
+    if (this.attempt === null) throw new Error("no attempt in the journal");
+    return this.attempt;
+  }
+
+  /** True for an attempt whose image is recorded as the confirmed one: it was good once. */
+  isConfirmed(attempt: Attempt): boolean {
+    const confirmed = this.confirmed;
+    if (confirmed === null || confirmed.slot !== attempt.slot) return false;
+    return equalBytes(confirmed.manifestDigest, attempt.manifestDigest);
+  }
+
+  /** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */
+  enterPhase(phase: Phase, reason: Reason | ""): void {
+    const attempt = this.underWay;
+    if (attempt.phase === phase && attempt.reason === reason) return;
+    this.saveAttempt({ ...attempt, phase, reason });
   }
 
   /** Each save throws what key-value storage throws; the old record then still stands. */

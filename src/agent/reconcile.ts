@@ -157,31 +157,26 @@ function trialBoots(facts: Facts): Outcome {
   const begins = outcome("staged", "trialBooted");
   if (facts.runningState === "pending-verify") return begins;
   if (!facts.unguarded) return { ...begins, counts: "unguarded" };
-  if (isCrash(facts.resetReason)) {
-    return outcome("trial", "trialFailed", crashReason(facts.resetReason));
-  }
-  if (facts.powerTrials + 1 >= powerTrialsMax) {
-    return outcome("trial", "trialFailed", "power-unstable");
-  }
-  return { ...begins, counts: "powerTrials" };
+  return trialEnded(facts, "trial", "trialFailed", begins);
+}
+
+/** A trial was cut short: by a crash, or by a loss of supply, which may happen a few times. */
+function trialEnded(facts: Facts, state: AgentState, event: AgentEvent, again: Outcome): Outcome {
+  if (isCrash(facts.resetReason)) return outcome(state, event, crashReason(facts.resetReason));
+  if (facts.powerTrials + 1 >= powerTrialsMax) return outcome(state, event, "power-unstable");
+  return { ...again, counts: "powerTrials" };
 }
 
 function oldRunsAfterStage(facts: Facts): Outcome {
   switch (facts.targetState) {
     case "aborted":
     case "invalid":
-      if (isCrash(facts.resetReason)) {
-        // Only a reject marks an entry invalid. It was not recorded, so the journal had failed:
-        // that is no fault of the release.
-        if (facts.targetState === "invalid") {
-          return outcome("staged", "trialReverted", "journal-failed");
-        }
-        return outcome("staged", "trialReverted", crashReason(facts.resetReason));
+      // Only a reject marks an entry invalid. It was not recorded, so the journal had failed: that
+      // is no fault of the release.
+      if (facts.targetState === "invalid" && isCrash(facts.resetReason)) {
+        return outcome("staged", "trialReverted", "journal-failed");
       }
-      if (facts.powerTrials + 1 >= powerTrialsMax) {
-        return outcome("staged", "trialReverted", "power-unstable");
-      }
-      return { ...outcome("staged", "stageLost"), counts: "powerTrials" };
+      return trialEnded(facts, "staged", "trialReverted", outcome("staged", "stageLost"));
     case "new":
     case "pending-verify":
       // The bootloader took the entry up, then refused the image and fell back.

@@ -8,7 +8,7 @@ import type { HttpHeaders } from "../hal.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { reportedAbort } from "./abort.js";
-import { type AgentContext, attemptOf, newReportId } from "./context.js";
+import { type AgentContext, newReportId } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
@@ -56,7 +56,7 @@ export class Reporter implements ExchangeHandler {
   /** Sends the result of the journalled attempt. */
   sendReport(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;

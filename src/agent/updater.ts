@@ -3,14 +3,7 @@ import { equalBytes } from "../bytes.js";
 import { type Attempt, type Confirmed, type Progress, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
-import {
-  type AgentContext,
-  attemptOf,
-  enterPhase,
-  isConfirmed,
-  newAttempt,
-  newReportId,
-} from "./context.js";
+import { type AgentContext, newAttempt, newReportId } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
@@ -79,7 +72,7 @@ export class Updater implements DownloadListener {
     const download = new Download(
       hal,
       release,
-      attemptOf(context).slot,
+      context.journal.underWay.slot,
       context.device.chipId,
       progress,
       context.buffer,
@@ -95,7 +88,7 @@ export class Updater implements DownloadListener {
     const journal = context.journal;
     journal.saveProgress(reached);
     context.failures = 0;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     // Tries count without progress only; written with the next record.
     journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
@@ -111,7 +104,7 @@ export class Updater implements DownloadListener {
     if (end === "written") return context.post("imageWritten");
     if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
     this.whole = end === "range-refused";
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     if (attempt.tries + 1 >= defaults.triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
     }
@@ -122,7 +115,7 @@ export class Updater implements DownloadListener {
   /** Reads the written image back and compares its digest with the signed one. */
   verifyImage(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     this.installer.verify(attempt, this.head(attempt), (identity) => {
       context.enter(() => {
         if (identity === null) return this.damaged("image-digest-mismatch");
@@ -135,7 +128,7 @@ export class Updater implements DownloadListener {
   /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
   private damaged(reason: Reason): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     // The confirmed image itself is damaged: nothing to fetch it from, the running one is kept.
     if (attempt.repair) return context.post("stageFailed", reason);
     context.journal.clearProgress();
@@ -144,21 +137,21 @@ export class Updater implements DownloadListener {
   }
 
   journalDamage(): void {
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     const damages = attempt.damages + 1;
     this.context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     this.context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back. */
   stage(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const head = this.head(attempt);
     if (!this.installer.isVerified(attempt)) {
       this.installer.verify(attempt, head, (identity) => {
@@ -181,18 +174,18 @@ export class Updater implements DownloadListener {
   journalFailure(): void {
     const context = this.context;
     const { hal, journal } = context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
       // Each may be known without the other: a cut falls between their records.
-      const wasKept = isKept(attempt.reason) || isConfirmed(context, attempt);
+      const wasKept = isKept(attempt.reason) || context.journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
       if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // It may have been told as updated, and was lost afterwards: that is a result of its own.
       if (wasKept) journal.attempt = { ...attempt, reportId: newReportId(hal) };
-      enterPhase(context, phases.failed, reason);
+      context.journal.enterPhase(phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
     // Only now: without its entry the attempt would look like one whose stage was lost.

@@ -3,7 +3,7 @@ import { equalBytes } from "../bytes.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
-import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
+import type { AgentContext } from "./context.js";
 import { Installer } from "./installer.js";
 import { defaults } from "./options.js";
 import type { Trial, TrialListener } from "./trial.js";
@@ -47,13 +47,13 @@ export class Verdict implements TrialListener {
     if (this.hasPassed) return context.post("trialPassed");
     if (this.hasBegun) return context.post("pollDue");
     if (trial === null) throw new Error("the boot-time check found no trial");
-    this.installer.verify(attemptOf(context), null, (identity, wasRead) => {
+    this.installer.verify(context.journal.underWay, null, (identity, wasRead) => {
       context.enter(() => {
         if (!wasRead) throw new Error("the image on trial could not be read");
         if (identity === null) return trial.fail("image-digest-mismatch");
         this.hasBegun = true;
         // It has shown before that its way to the server works; the server may be down today.
-        if (isConfirmed(context, attemptOf(context))) trial.serverReached();
+        if (context.journal.isConfirmed(context.journal.underWay)) trial.serverReached();
         // The poll takes the work buffer over now that the read-back is done with it.
         trial.runTests();
         context.post("pollDue");
@@ -69,7 +69,7 @@ export class Verdict implements TrialListener {
   journalConfirming(): void {
     // Also what an earlier boot found.
     this.hasPassed = true;
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     // From here on the image is good: what its stage has cost must not count against it.
     if (attempt.phase === phases.confirming) return;
     this.context.journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
@@ -96,7 +96,7 @@ export class Verdict implements TrialListener {
   /** Raises the floor and makes this image the known-good one; only ever after the confirm. */
   journalConfirmed(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const old = context.journal.confirmed;
     const isSaved =
       old !== null &&
@@ -122,18 +122,18 @@ export class Verdict implements TrialListener {
 
   journalUpdated(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     if (attempt.phase === phases.updated) return;
     // One that was told before and staged again keeps its reason, for it keeps its report.
     const usual =
       attempt.reason !== "" ? attempt.reason : attempt.repair ? "repaired" : "confirmed";
     // A record that failed at first and is written now is no reason to tell.
     const isUsual = context.reason === "" || context.reason === "journal-failed";
-    enterPhase(context, phases.updated, isUsual ? usual : context.reason);
+    context.journal.enterPhase(phases.updated, isUsual ? usual : context.reason);
   }
 
   journalRejecting(): void {
-    enterPhase(this.context, phases.rejecting, this.context.reason);
+    this.context.journal.enterPhase(phases.rejecting, this.context.reason);
   }
 
   /**

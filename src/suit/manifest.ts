@@ -60,15 +60,6 @@ const installSequence = sequence(
   label.directiveFetch,
   label.conditionImageMatch,
 );
-/** Every command of the profile. */
-const commands = sequence(
-  label.conditionVendor,
-  label.conditionClass,
-  label.conditionImageMatch,
-  label.directiveOverrideParameters,
-  label.directiveFetch,
-  label.directiveInvoke,
-);
 const sharedParameters = sequence(
   label.parameterVendor,
   label.parameterClass,
@@ -77,15 +68,16 @@ const sharedParameters = sequence(
 );
 const installParameters = sequence(label.parameterUri, label.parameterImageChip);
 const noParameters = sequence();
-/** Every parameter of the profile. */
-const parameters = sequence(
-  label.parameterVendor,
-  label.parameterClass,
-  label.parameterImageDigest,
-  label.parameterImageSize,
-  label.parameterUri,
-  label.parameterImageChip,
-);
+/** True for every command of the profile. */
+function isCommand(command: number): boolean {
+  if (sharedSequence.includes(command) || invokeSequence.includes(command)) return true;
+  return installSequence.includes(command);
+}
+
+/** True for every parameter of the profile. */
+function isParameter(key: number): boolean {
+  return sharedParameters.includes(key) || installParameters.includes(key);
+}
 
 /** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
 export function parseManifest(manifest: AuthenticManifest): Release | Reason {
@@ -102,42 +94,33 @@ export function readManifest(
   end: number,
   manifestDigest: Uint8Array,
 ): Release | Reason {
-  const walk = new Walk(new CborReader(bytes, start, end));
+  const walk = new Walk(new CborReader(bytes, start, end), manifestDigest.slice());
   walk.manifest();
   if (walk.unsupported) return "manifest-unsupported";
-  if (!walk.reader.atEnd) return "manifest-malformed";
-  return {
-    manifestDigest: manifestDigest.slice(),
-    sequenceNumber: walk.sequenceNumber,
-    vendorId: walk.vendorId.slice(),
-    classId: walk.classId.slice(),
-    imageDigest: walk.imageDigest.slice(),
-    imageSizeBytes: walk.imageSizeBytes,
-    chipId: walk.chipId,
-    uri: walk.uri,
-    versionText: walk.versionText,
-  };
+  return walk.reader.atEnd ? walk.release : "manifest-malformed";
 }
+
+type Draft = { -readonly [field in keyof Release]: Release[field] };
 
 /** One pass over a manifest: the reader and what it has met. */
 class Walk {
   readonly reader: CborReader;
+  readonly release: Draft;
   unsupported = false;
-  sequenceNumber = 0;
-  vendorId: Uint8Array;
-  classId: Uint8Array;
-  imageDigest: Uint8Array;
-  imageSizeBytes = 0;
-  chipId = -1;
-  uri = "";
-  versionText = "";
 
-  constructor(reader: CborReader) {
+  constructor(reader: CborReader, manifestDigest: Uint8Array) {
     this.reader = reader;
-    const none = new Uint8Array(0);
-    this.vendorId = none;
-    this.classId = none;
-    this.imageDigest = none;
+    this.release = {
+      manifestDigest,
+      sequenceNumber: 0,
+      vendorId: manifestDigest,
+      classId: manifestDigest,
+      imageDigest: manifestDigest,
+      imageSizeBytes: 0,
+      chipId: -1,
+      uri: "",
+      versionText: "",
+    };
   }
 
   manifest(): void {
@@ -152,8 +135,8 @@ class Walk {
           this.support(reader.uint() === 1);
           break;
         case label.manifestSequenceNumber:
-          this.sequenceNumber = reader.uint();
-          reader.expect(this.sequenceNumber > 0);
+          this.release.sequenceNumber = reader.uint();
+          reader.expect(this.release.sequenceNumber > 0);
           break;
         case label.manifestCommon:
           this.common();
@@ -162,7 +145,7 @@ class Walk {
           this.componentId();
           break;
         case label.manifestSetVersion:
-          this.versionText = readVersion(reader);
+          this.release.versionText = readVersion(reader);
           break;
         case label.manifestValidate:
           this.sequence(validateSequence, noParameters);
@@ -225,7 +208,7 @@ class Walk {
     for (let i = 0; 2 * i < count && !reader.failed; i++) {
       const command = reader.int();
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
-      this.support(commands.includes(command));
+      this.support(isCommand(command));
       reader.expect(command === expected[i]);
       if (command === label.directiveOverrideParameters) this.overrideParameters(parametersHere);
       else {
@@ -246,34 +229,34 @@ class Walk {
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
-      this.support(parameters.includes(key));
+      this.support(isParameter(key));
       reader.expect(expected.includes(key));
       switch (key) {
         case label.parameterVendor:
-          this.vendorId = reader.byteStringOf(16);
+          this.release.vendorId = reader.byteStringOf(16).slice();
           break;
         case label.parameterClass:
-          this.classId = reader.byteStringOf(16);
+          this.release.classId = reader.byteStringOf(16).slice();
           break;
         case label.parameterImageDigest:
           this.digest();
           break;
         case label.parameterImageSize:
-          this.imageSizeBytes = reader.uint();
-          reader.expect(this.imageSizeBytes > 0);
+          this.release.imageSizeBytes = reader.uint();
+          reader.expect(this.release.imageSizeBytes > 0);
           break;
         case label.parameterUri:
-          this.uri = reader.text(uriBytesMax);
-          reader.expect(this.uri !== "" && !this.uri.includes(" "));
+          this.release.uri = reader.text(uriBytesMax);
+          reader.expect(this.release.uri !== "" && !this.release.uri.includes(" "));
           break;
         case label.parameterImageChip:
-          this.chipId = reader.uint();
-          reader.expect(this.chipId <= 0xffff);
+          this.release.chipId = reader.uint();
+          reader.expect(this.release.chipId <= 0xffff);
           break;
       }
     }
     // Each key came once and is expected, so the count tells that all are there: but for the chip.
-    const optional = expected === installParameters && this.chipId < 0 ? 1 : 0;
+    const optional = expected === installParameters && this.release.chipId < 0 ? 1 : 0;
     reader.expect(count === expected.length - optional);
   }
 
@@ -283,7 +266,7 @@ class Walk {
     const outerEnd = reader.enter();
     reader.expect(reader.array(2) === 2);
     this.support(reader.int() === label.algorithmSha256);
-    this.imageDigest = reader.byteStringOf(32);
+    this.release.imageDigest = reader.byteStringOf(32).slice();
     reader.leave(outerEnd);
   }
 }

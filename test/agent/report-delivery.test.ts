@@ -52,7 +52,7 @@ class Desk {
     const context = {
       hal,
       options: {},
-      journal: { attempt, confirmed: null },
+      journal: { attempt, underWay: attempt, confirmed: null },
       server: { scheme: "http", hostname: "h", port: 80, path: "/" },
       capabilities: 0,
       post: (event: string) => void this.posted.push(event),

@@ -124,8 +124,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "trials ended by the supply are bounded",
     file: `${agent}/reconcile.js`,
-    find: "            if (facts.powerTrials + 1 >= powerTrialsMax)",
-    replace: "            if (false)",
+    find: "if (facts.powerTrials + 1 >= powerTrialsMax)",
+    replace: "if (false)",
     sweep: ["singles", "brown-out", "known"],
   },
   {
@@ -304,7 +304,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an image that is put back needs no server",
     file: `${agent}/verdict.js`,
-    find: "if (isConfirmed(context, attemptOf(context)))",
+    find: "if (context.journal.isConfirmed(context.journal.underWay))",
     replace: "if (false)",
     sweep: ["random", "healthy", "second"],
     plan: "healthy second 2 17~before server:withdraw@19",
