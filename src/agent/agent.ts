@@ -62,7 +62,7 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     this.boot = boot ?? new BootCheck(hal, options);
-    if (boot !== undefined) for (const test of options.selfTests ?? []) boot.addSelfTest(test);
+    boot?.addSelfTests(options.selfTests);
     this.journal = this.boot.journal;
     this.poller = new Poller(this);
     this.updater = new Updater(this);
@@ -110,7 +110,7 @@ export class Agent implements AgentContext {
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
-    this.lastReason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
+    this.lastReason = this.journal.attempt?.reason ?? "";
     this.started = true;
     this.post(outcome.event, outcome.reason);
   }
@@ -216,9 +216,11 @@ export class Agent implements AgentContext {
 
   private run(action: AgentAction): void {
     switch (action) {
-      case "schedulePoll":
+      case "schedulePoll": {
         this.failures = 0;
-        return this.after("pollDue", this.pollMs());
+        const intervalMs = this.options.pollIntervalMs ?? defaults.pollIntervalMs;
+        return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
+      }
       case "scheduleRetry":
         return this.after("pollDue", this.retryMs());
       case "scheduleRepair":
@@ -271,10 +273,6 @@ export class Agent implements AgentContext {
       this.enter(run);
     };
     this.timer = setTimer(this.hal, due, delayMs);
-  }
-
-  private pollMs(): number {
-    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, randomU32(this.hal));
   }
 
   /**

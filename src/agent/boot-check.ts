@@ -59,12 +59,16 @@ export class BootCheck implements TrialListener {
     this.options = options;
     this.journal = new Journal(hal);
     this.probe = new CapabilityProbe(hal);
-    if (options.selfTests !== undefined) this.tests.push(...options.selfTests);
+    this.addSelfTests(options.selfTests);
   }
 
   /** Adds a self-test of a new image; before the agent starts. */
   addSelfTest(test: SelfTest): void {
     this.tests.push(test);
+  }
+
+  addSelfTests(tests: readonly SelfTest[] = []): void {
+    for (let i = 0; i < tests.length; i++) this.addSelfTest(tests[i]);
   }
 
   /**

@@ -77,7 +77,8 @@ function readItem(reader: CborReader, depth: number): string {
     case 6:
       return `tag ${reader.tag()}`;
     default:
-      return String(reader.bool());
+      reader.nil();
+      return "null";
   }
 }
 
