@@ -2,6 +2,7 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
+import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -9,7 +10,7 @@ import type { Release } from "../suit/manifest.js";
 import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
-import { type AgentContext, randomU32 } from "./context.js";
+import type { AgentContext } from "./context.js";
 import {
   adoptRunning,
   type Device,
@@ -102,7 +103,7 @@ export class Agent implements AgentContext {
     const { running, outcome } = this.boot.check();
     const device = readDevice(hal);
     this.deviceFacts = device;
-    this.settle(outcome, device);
+    this.settle(outcome);
     const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
@@ -116,10 +117,10 @@ export class Agent implements AgentContext {
   }
 
   /** Adopts an unknown image and raises the counter that reconciliation names. */
-  private settle(outcome: Outcome, device: Device): void {
+  private settle(outcome: Outcome): void {
     if (outcome.adopt === "trial") this.updater.journalStranger();
     if (outcome.adopt === "confirmed") {
-      adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
+      adoptRunning(this);
       this.boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
@@ -252,9 +253,13 @@ export class Agent implements AgentContext {
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
     try {
-      const state = this.current;
-      const reason = this.lastReason;
-      this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
+      this.options.onProgress?.({
+        state: this.current,
+        activity,
+        bytes,
+        totalBytes,
+        reason: this.lastReason,
+      });
     } catch {
       tryLog(this.hal, "onProgress threw; the update goes on");
     }
@@ -302,4 +307,15 @@ function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
     return "confirmDelayed";
   return "journalFailed";
+}
+
+/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
+function randomU32(hal: Hal): number {
+  const bytes = Uint8Array.of(0, 0, 0, 0x80);
+  try {
+    hal.entropy(bytes);
+  } catch {
+    // As it is.
+  }
+  return readU32(bytes, 0);
 }

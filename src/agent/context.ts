@@ -1,5 +1,4 @@
 /** What the parts of the agent share during one boot. */
-import { readU32 } from "../bytes.js";
 import type { Hal } from "../hal.js";
 import { type Attempt, emptyAttempt } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
@@ -61,15 +60,4 @@ export function newReportId(hal: Hal): Uint8Array {
   const reportId = new Uint8Array(8);
   hal.entropy(reportId);
   return reportId;
-}
-
-/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
-export function randomU32(hal: Hal): number {
-  const bytes = Uint8Array.of(0, 0, 0, 0x80);
-  try {
-    hal.entropy(bytes);
-  } catch {
-    // As it is.
-  }
-  return readU32(bytes, 0);
 }

@@ -2,6 +2,7 @@
 import { chipIdOf, measureImage } from "../boot/image-head.js";
 import type { Hal } from "../hal.js";
 import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
+import type { AgentContext } from "./context.js";
 import type { Journal } from "./journal.js";
 import { identityOf, SlotDigest } from "./slots.js";
 
@@ -33,29 +34,24 @@ function otherSlot(hal: Hal, runningSlot: number): number {
 }
 
 /** The running image in the journal's terms; its release is not known. */
-export function measureRunning(hal: Hal, runningSlot: number, buffer: Uint8Array): Confirmed {
-  const slot = hal.boot.openSlot(runningSlot);
+export function measureRunning(context: AgentContext): Confirmed {
+  const runningSlot = context.device.runningSlot;
+  const slot = context.hal.boot.openSlot(runningSlot);
   const imageSizeBytes = measureImage(slot);
-  return {
-    ...emptyConfirmed(),
-    slot: runningSlot,
-    previousSlot: runningSlot,
-    imageSizeBytes,
-    imageDigest: new SlotDigest(hal, slot, imageSizeBytes, null, buffer).runNow(),
-    identity: identityOf(slot, imageSizeBytes),
-  };
+  const digest = new SlotDigest(context.hal, slot, imageSizeBytes, null, context.buffer);
+  const running = emptyConfirmed();
+  running.slot = running.previousSlot = runningSlot;
+  running.imageSizeBytes = imageSizeBytes;
+  running.imageDigest = digest.runNow();
+  running.identity = identityOf(slot, imageSizeBytes);
+  return running;
 }
 
 /** Takes the running image as the known-good one. The floor stays (P4). */
-export function adoptRunning(
-  hal: Hal,
-  journal: Journal,
-  runningSlot: number,
-  buffer: Uint8Array,
-): void {
-  const running = measureRunning(hal, runningSlot, buffer);
-  running.sequenceFloor = journal.sequenceFloor;
-  journal.saveConfirmed(running);
+export function adoptRunning(context: AgentContext): void {
+  const running = measureRunning(context);
+  running.sequenceFloor = context.journal.sequenceFloor;
+  context.journal.saveConfirmed(running);
 }
 
 /**

@@ -48,8 +48,9 @@ export class Poller implements ExchangeHandler {
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
     const context = this.context;
-    const { hal, journal } = context;
-    const headers = new Map([["daruma-device", hal.deviceId()]]);
+    const journal = context.journal;
+    const headers = new Map<string, string>();
+    headers.set("daruma-device", context.hal.deviceId());
     if (journal.confirmed !== null) {
       headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
@@ -58,7 +59,7 @@ export class Poller implements ExchangeHandler {
     this.hasEnvelope = false;
     this.length = 0;
     this.exchange = new Exchange(
-      hal,
+      context.hal,
       {
         target: { ...context.server, path: `${context.server.path}latest.suit` },
         method: "GET",

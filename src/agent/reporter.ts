@@ -148,15 +148,15 @@ export class Reporter implements ExchangeHandler {
     writeField(writer, 12, hal.engineVersion());
     writeField(writer, 13, hal.leastFreeHeapBytes());
     const body = writer.bytes.subarray(0, writer.length);
+    const headers = new Map<string, string>();
+    headers.set("content-type", "application/cbor");
+    headers.set("content-length", `${body.length}`);
     this.exchange = new Exchange(
       hal,
       {
         target: { ...server, path: `${server.path}reports` },
         method: "POST",
-        headers: new Map([
-          ["content-type", "application/cbor"],
-          ["content-length", `${body.length}`],
-        ]),
+        headers,
         body,
         stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
         totalTimeoutMs: defaults.exchangeTimeoutMs,

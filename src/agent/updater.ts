@@ -44,9 +44,8 @@ export class Updater implements DownloadListener {
 
   /** Begins an attempt for an unknown image that the bootloader runs on trial. */
   journalStranger(): void {
-    const { hal, device, journal, buffer } = this.context;
-    const running = measureRunning(hal, device.runningSlot, buffer);
-    this.beginRepair(running, journal.sequenceFloor);
+    const context = this.context;
+    this.beginRepair(measureRunning(context), context.journal.sequenceFloor);
   }
 
   private beginRepair(image: Confirmed, sequenceNumber: number): void {
@@ -78,7 +77,8 @@ export class Updater implements DownloadListener {
       context.buffer,
       this,
     );
-    const headers = new Map([["daruma-device", hal.deviceId()]]);
+    const headers = new Map<string, string>();
+    headers.set("daruma-device", hal.deviceId());
     const stallMs = context.options.stallTimeoutMs ?? defaults.stallTimeoutMs;
     download.start(target, headers, stallMs, this.whole);
   }
@@ -194,12 +194,13 @@ export class Updater implements DownloadListener {
 
   /** The confirmed image, or a stranger's on trial, is lost: what runs instead is kept or not. */
   private keptLost(attempt: Attempt): void {
-    const { hal, device, journal, buffer } = this.context;
-    const runningSlot = device.runningSlot;
-    const confirmed = journal.confirmed;
+    const context = this.context;
+    const hal = context.hal;
+    const runningSlot = context.device.runningSlot;
+    const confirmed = context.journal.confirmed;
     const vouched = confirmed === null || isVouched(hal, confirmed, runningSlot);
-    if (!vouched) return journal.forgetConfirmed();
-    adoptRunning(hal, journal, runningSlot, buffer);
+    if (!vouched) return context.journal.forgetConfirmed();
+    adoptRunning(context);
     // At once: the entry of the damaged image would vouch for whatever is written there next.
     if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
   }

@@ -1,6 +1,6 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
-import { phases } from "../journal/records.js";
+import { emptyConfirmed, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
 import type { AgentContext } from "./context.js";
@@ -105,19 +105,20 @@ export class Verdict implements TrialListener {
       equalBytes(old.manifestDigest, attempt.manifestDigest) &&
       equalBytes(old.identity, attempt.identity);
     if (isSaved) return;
-    const moved = old !== null && old.slot !== attempt.slot;
-    context.journal.saveConfirmed({
-      slot: attempt.slot,
-      previousSlot: old === null ? attempt.slot : moved ? old.slot : old.previousSlot,
-      imageSizeBytes: attempt.imageSizeBytes,
-      previousSizeBytes: old === null ? 0 : moved ? old.imageSizeBytes : old.previousSizeBytes,
-      sequenceFloor: Math.max(context.journal.sequenceFloor, attempt.sequenceNumber),
-      manifestDigest: attempt.manifestDigest,
-      imageDigest: attempt.imageDigest,
-      identity: attempt.identity,
-      previousIdentity:
-        old === null ? new Uint8Array(32) : moved ? old.identity : old.previousIdentity,
-    });
+    const confirmed = { ...(old ?? emptyConfirmed()) };
+    if (old === null) confirmed.previousSlot = attempt.slot;
+    else if (old.slot !== attempt.slot) {
+      confirmed.previousSlot = old.slot;
+      confirmed.previousSizeBytes = old.imageSizeBytes;
+      confirmed.previousIdentity = old.identity;
+    }
+    confirmed.slot = attempt.slot;
+    confirmed.imageSizeBytes = attempt.imageSizeBytes;
+    confirmed.sequenceFloor = Math.max(context.journal.sequenceFloor, attempt.sequenceNumber);
+    confirmed.manifestDigest = attempt.manifestDigest;
+    confirmed.imageDigest = attempt.imageDigest;
+    confirmed.identity = attempt.identity;
+    context.journal.saveConfirmed(confirmed);
   }
 
   journalUpdated(): void {
@@ -165,12 +166,12 @@ export class Verdict implements TrialListener {
 
   /** Stages the confirmed image, if there is one in the other slot that boots. */
   private stagesConfirmed(): boolean {
-    const { hal, device, journal } = this.context;
-    const targetSlot = device.targetSlot;
-    if (journal.confirmed?.slot !== targetSlot) return false;
+    const { runningSlot, targetSlot } = this.context.device;
+    const boot = this.context.hal.boot;
+    if (this.context.journal.confirmed?.slot !== targetSlot) return false;
     try {
-      hal.boot.stage(targetSlot);
-      hal.boot.forget(device.runningSlot);
+      boot.stage(targetSlot);
+      boot.forget(runningSlot);
       return true;
     } catch {
       return false;

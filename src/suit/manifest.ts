@@ -11,13 +11,7 @@
  */
 
 import { CborReader } from "../cbor/reader.js";
-import {
-  commandsMax,
-  componentPartsMax,
-  componentsMax,
-  mapEntriesMax,
-  uriBytesMax,
-} from "../limits.js";
+import { suitLimits, uriBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
 import { label } from "./labels.js";
@@ -125,7 +119,7 @@ class Walk {
 
   manifest(): void {
     const reader = this.reader;
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -174,12 +168,12 @@ class Walk {
   private common(): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
       if (key === label.commonComponents) {
-        this.support(reader.array(componentsMax) === 1);
+        this.support(reader.array(suitLimits.componentsMax) === 1);
         this.componentId();
       } else if (key === label.commonSharedSequence) {
         this.sequence(sharedSequence, sharedParameters);
@@ -195,7 +189,7 @@ class Walk {
   /** ['fw'] */
   private componentId(): void {
     const reader = this.reader;
-    this.support(reader.array(componentPartsMax) === 1);
+    this.support(reader.array(suitLimits.componentPartsMax) === 1);
     const part = reader.byteString();
     this.support(part.length === 2 && part[0] === 0x66 && part[1] === 0x77);
   }
@@ -204,7 +198,7 @@ class Walk {
   private sequence(expected: Sequence, parametersHere: Sequence): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.array(2 * commandsMax);
+    const count = reader.array(2 * suitLimits.commandsMax);
     for (let i = 0; 2 * i < count && !reader.failed; i++) {
       const command = reader.int();
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
@@ -225,7 +219,7 @@ class Walk {
   /** A map of exactly the parameters of `expected`. */
   private overrideParameters(expected: Sequence): void {
     const reader = this.reader;
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);

@@ -261,7 +261,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing is confirmed once the confirmed image is lost",
     file: `${agent}/updater.js`,
-    find: "if (!vouched)\n            return journal.forgetConfirmed();",
+    find: "if (!vouched)\n            return context.journal.forgetConfirmed();",
     replace: "",
     sweep: ["lost", "fail-test", "known"],
   },
