@@ -1,6 +1,5 @@
 /** What the parts of the agent share during one boot. */
 import type { Hal } from "../hal.js";
-import { type Attempt, emptyAttempt } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
@@ -37,27 +36,4 @@ export interface AgentContext {
   enter(run: () => void): void;
   /** Tells the application how far the work on the image is. */
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void;
-}
-
-/** An attempt in its first phase at the image of a release or of a slot. */
-export function newAttempt(
-  hal: Hal,
-  image: Pick<Attempt, "imageSizeBytes" | "manifestDigest" | "imageDigest">,
-  slot: number,
-  sequenceNumber: number,
-): Attempt {
-  const attempt = emptyAttempt(newReportId(hal));
-  attempt.slot = slot;
-  attempt.sequenceNumber = sequenceNumber;
-  attempt.imageSizeBytes = image.imageSizeBytes;
-  attempt.manifestDigest = image.manifestDigest;
-  attempt.imageDigest = image.imageDigest;
-  return attempt;
-}
-
-/** Eight random bytes that name one report. */
-export function newReportId(hal: Hal): Uint8Array {
-  const reportId = new Uint8Array(8);
-  hal.entropy(reportId);
-  return reportId;
 }

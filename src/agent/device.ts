@@ -3,8 +3,9 @@ import { chipIdOf, measureImage } from "../boot/image-head.js";
 import type { Hal } from "../hal.js";
 import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
 import type { AgentContext } from "./context.js";
+import { identityOf } from "./facts.js";
+import { SlotDigest } from "./installer.js";
 import type { Journal } from "./journal.js";
-import { identityOf, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {

@@ -1,9 +1,26 @@
-/** What a device finds at boot: the inputs of reconciliation. */
+/** Which image lies in a slot, and what a device finds at boot: the inputs of reconciliation. */
+import { equalBytes } from "../bytes.js";
 import type { Hal, SlotFlash } from "../hal.js";
 import { type Confirmed, phases } from "../journal/records.js";
 import type { Journal } from "./journal.js";
 import type { Facts, Running } from "./reconcile.js";
-import { hasIdentity } from "./slots.js";
+
+/** Bytes of the identity: the appended SHA-256 at the end of an ESP32 image. */
+const identityBytes = 32;
+
+/** Last 32 bytes of an image of `sizeBytes` in `slot`; all zero when that cannot be. */
+export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
+  const identity = new Uint8Array(identityBytes);
+  if (sizeBytes >= identityBytes && sizeBytes <= slot.status().size) {
+    slot.read(identity, sizeBytes - identityBytes);
+  }
+  return identity;
+}
+
+/** True when `slot` ends an image of `sizeBytes` with `identity`. */
+function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8Array): boolean {
+  return sizeBytes >= identityBytes && equalBytes(identityOf(slot, sizeBytes), identity);
+}
 
 /** The three facts that reconciliation compares: journal, boot record, identity of what runs. */
 export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Facts {

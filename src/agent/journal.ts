@@ -6,6 +6,7 @@ import {
   type Confirmed,
   decodeRecord,
   digestPrefix,
+  emptyAttempt,
   emptyConfirmed,
   encodeRecord,
   type KnownBad,
@@ -49,7 +50,8 @@ export class Journal {
   }
 
   private write<K extends keyof Records>(key: K, record: Records[K]): void {
-    this.hal.keyValue.write(key, this.buffer, encodeRecord(key, record, this.buffer));
+    const length = encodeRecord(key, record, this.buffer);
+    this.hal.keyValue.write(key, this.buffer, length);
   }
 
   /** No release below it is installed (P4); both records have it, and one may be damaged. */
@@ -74,6 +76,28 @@ export class Journal {
   get underWay(): Attempt {
     if (this.attempt === null) throw new Error("no attempt in the journal");
     return this.attempt;
+  }
+
+  /** An attempt in its first phase at the image of a release or of a slot. */
+  newAttempt(
+    image: Pick<Attempt, "imageSizeBytes" | "manifestDigest" | "imageDigest">,
+    slot: number,
+    sequenceNumber: number,
+  ): Attempt {
+    const attempt = emptyAttempt(this.newReportId());
+    attempt.slot = slot;
+    attempt.sequenceNumber = sequenceNumber;
+    attempt.imageSizeBytes = image.imageSizeBytes;
+    attempt.manifestDigest = image.manifestDigest;
+    attempt.imageDigest = image.imageDigest;
+    return attempt;
+  }
+
+  /** Eight random bytes that name one report. */
+  newReportId(): Uint8Array {
+    const reportId = new Uint8Array(8);
+    this.hal.entropy(reportId);
+    return reportId;
   }
 
   /** True for an attempt whose image is recorded as the confirmed one: it was good once. */

@@ -13,11 +13,11 @@ import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
-import { type AgentContext, newAttempt } from "./context.js";
+import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { identityOf } from "./facts.js";
 import { defaults } from "./options.js";
-import { identityOf } from "./slots.js";
 import { resolveUri } from "./url.js";
 
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
@@ -35,9 +35,10 @@ export class Poller implements ExchangeHandler {
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
   private exchange: Exchange | null = null;
-  /** An envelope is on its way, and its first bytes lie in the buffer. */
-  private hasEnvelope = false;
+  private answer: OfferAnswer = "unreachable";
+  /** The first bytes of an envelope lie in the buffer. */
   private length = 0;
+  private retryMs = 0;
   /** Polls in a row that did not name the release under way. */
   private absences = 0;
 
@@ -56,8 +57,8 @@ export class Poller implements ExchangeHandler {
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
     this.exchange?.close();
-    this.hasEnvelope = false;
-    this.length = 0;
+    this.answer = "unreachable";
+    this.length = this.retryMs = 0;
     this.exchange = new Exchange(
       context.hal,
       {
@@ -73,9 +74,12 @@ export class Poller implements ExchangeHandler {
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
-    if (status === 200) this.hasEnvelope = true;
-    else if (status === 204 || status === 404) this.answered("none");
-    else this.answered("unreachable", retryAfterMs(headers));
+    if (status === 200) this.answer = "envelope";
+    else {
+      this.retryMs = retryAfterMs(headers);
+      this.answer = status === 204 || status === 404 ? "none" : "unreachable";
+      this.exchange?.end(false);
+    }
   }
 
   dataReadable(source: HttpRequest, countBytes: number): void {
@@ -83,7 +87,11 @@ export class Poller implements ExchangeHandler {
     while (count > 0) {
       const start = this.length;
       const end = Math.min(start + count, envelopeBytesMax);
-      if (end <= start) return this.answered("too-big");
+      if (end <= start) {
+        this.answer = "too-big";
+        this.exchange?.end(false);
+        return;
+      }
       const got = source.read(this.context.buffer.subarray(start, end));
       if (got <= 0) return;
       this.length = start + got;
@@ -92,15 +100,9 @@ export class Poller implements ExchangeHandler {
   }
 
   ended(failed: boolean): void {
-    this.answered(failed || !this.hasEnvelope ? "unreachable" : "envelope");
-  }
-
-  /** The last word of the exchange, whether the server has more to say or not. */
-  private answered(answer: OfferAnswer, retryMs = 0): void {
-    this.exchange?.close();
     this.exchange = null;
-    this.context.retryAfterMs = retryMs;
-    this.context.enter(() => this.conclude(answer));
+    this.context.retryAfterMs = this.retryMs;
+    this.context.enter(() => this.conclude(failed ? "unreachable" : this.answer));
   }
 
   private conclude(answer: OfferAnswer): void {
@@ -209,7 +211,7 @@ export class Poller implements ExchangeHandler {
     const context = this.context;
     const hal = context.hal;
     const slot = context.device.runningSlot;
-    const attempt = newAttempt(hal, release, slot, release.sequenceNumber);
+    const attempt = context.journal.newAttempt(release, slot, release.sequenceNumber);
     attempt.phase = phases.confirming;
     attempt.identity = identityOf(hal.boot.openSlot(slot), release.imageSizeBytes);
     context.journal.attempt = attempt;

@@ -194,22 +194,23 @@ function stageAgain(facts: Facts, reason: Reason): Outcome {
   return outcome("staged", reason === "image-unbootable" ? "trialReverted" : "stageFailed", reason);
 }
 
-/** Software restarts of a trial count as a crash: XS ends an uncaught exception with one. */
 function isCrash(reason: ResetReason): boolean {
+  return crashReason(reason) !== "";
+}
+
+/** Software restarts of a trial count as a crash: XS ends an uncaught exception with one. */
+function crashReason(reason: ResetReason): Reason | "" {
   switch (reason) {
     case "software":
     case "panic":
+      return "crashed";
     case "interrupt-watchdog":
     case "task-watchdog":
     case "watchdog":
-      return true;
+      return "watchdog-reset";
     default:
-      return false;
+      return "";
   }
-}
-
-function crashReason(reason: ResetReason): Reason {
-  return reason === "software" || reason === "panic" ? "crashed" : "watchdog-reset";
 }
 
 /** The attempt with what reconciliation makes it remember. */

@@ -8,7 +8,7 @@ import type { HttpHeaders } from "../hal.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { reportedAbort } from "./abort.js";
-import { type AgentContext, newReportId } from "./context.js";
+import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
@@ -115,7 +115,7 @@ export class Reporter implements ExchangeHandler {
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
     this.refusal = key;
-    this.send("refused", refusal.reason, newReportId(this.context.hal), refusal, "");
+    this.send("refused", refusal.reason, this.context.journal.newReportId(), refusal, "");
   }
 
   private send(

@@ -3,10 +3,11 @@ import { equalBytes } from "../bytes.js";
 import { type Attempt, type Confirmed, type Progress, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
-import { type AgentContext, newAttempt, newReportId } from "./context.js";
+import type { AgentContext } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
+import { setTimer } from "./host.js";
 import { Installer } from "./installer.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
@@ -32,7 +33,7 @@ export class Updater implements DownloadListener {
     const isLast = last !== null && equalBytes(last.manifestDigest, release.manifestDigest);
     if (!isLast && journal.progressOf(release.manifestDigest) !== null) journal.clearProgress();
     const slot = context.device.targetSlot;
-    journal.saveAttempt(newAttempt(context.hal, release, slot, release.sequenceNumber));
+    journal.saveAttempt(journal.newAttempt(release, slot, release.sequenceNumber));
   }
 
   /** Begins an attempt that puts the confirmed image back. */
@@ -50,7 +51,7 @@ export class Updater implements DownloadListener {
 
   private beginRepair(image: Confirmed, sequenceNumber: number): void {
     const context = this.context;
-    const attempt = newAttempt(context.hal, image, image.slot, sequenceNumber);
+    const attempt = context.journal.newAttempt(image, image.slot, sequenceNumber);
     attempt.phase = phases.staging;
     attempt.repair = true;
     attempt.identity = image.identity;
@@ -94,9 +95,12 @@ export class Updater implements DownloadListener {
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
   }
 
+  /** From a timer: the calls of the HTTP client leave too little stack for what follows. */
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
-    this.context.retryAfterMs = retryMs;
-    this.context.enter(() => this.concluded(end, reason));
+    const context = this.context;
+    context.retryAfterMs = retryMs;
+    const conclude = (): void => context.enter(() => this.concluded(end, reason));
+    context.enter(() => setTimer(context.hal, conclude, 0));
   }
 
   private concluded(end: DownloadEnd, reason: Reason | ""): void {
@@ -184,7 +188,7 @@ export class Updater implements DownloadListener {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // It may have been told as updated, and was lost afterwards: that is a result of its own.
-      if (wasKept) journal.attempt = { ...attempt, reportId: newReportId(hal) };
+      if (wasKept) journal.attempt = { ...attempt, reportId: journal.newReportId() };
       context.journal.enterPhase(phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.

@@ -32,7 +32,7 @@
  *     0 version u8 = 1    1 count u8     2 zero [6]     8 first 16 bytes of its manifest digest
  *    24 crc u32
  */
-import { asciiBytes, asciiText, readU32, writeU32 } from "../bytes.js";
+import { asciiText, readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
 import { knownBadMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -126,20 +126,22 @@ export interface Records {
 
 type Value = number | boolean | string | Uint8Array | Uint8Array[];
 
-/** What a field is: added to its offset. A number below 2048 is no count of bytes. */
+/**
+ * What a field is: added to its offset. The numbers come first, by size; from 2048 on it is 256
+ * times a count of bytes.
+ */
 const u8 = 0x000;
 const i8 = 0x100;
-const u32 = 0x200;
-const u64 = 0x300;
 /** One of `phases`, in a byte. */
-const phase = 0x400;
+const phase = 0x200;
+const u32 = 0x300;
+const u64 = 0x400;
 /** A bit of the byte at 3: added to its mask. */
 const flag = 0x500;
 /** ASCII after a byte with its length. */
 const text = 0x600;
 /** Digest prefixes; the byte at 1 counts them. */
 const prefixes = 0x700;
-/** 256 times the length. */
 const bytes8 = 0x800;
 const bytes16 = 0x1000;
 const bytes32 = 0x2000;
@@ -199,55 +201,47 @@ export function encodeRecord<K extends keyof Records>(
   record: Records[K],
   into: Uint8Array,
 ): number {
-  const layout: Readonly<Record<string, number>> = layouts[key];
-  const values = record as unknown as Readonly<Record<string, Value>>;
-  const names = Object.keys(layout);
+  const layout: Layout<Records[K]> = layouts[key];
+  const names = Object.keys(layout) as (keyof Records[K])[];
   let end = 0;
   into.fill(0);
   into[0] = version;
   for (let i = 0; i < names.length; i++) {
-    const name = names[i];
-    end = writeField(into, layout[name], values[name]);
+    end = writeField(into, layout[names[i]], record[names[i]] as Value);
   }
-  writeU32(into, end, crc32(into, 0, end));
+  const crc = crc32(into, 0, end);
+  writeU32(into, end, crc);
   return end + 4;
 }
 
-/** Writes one field; returns where it ends, if it may be the last one. */
+/**
+ * Writes one field; returns where it ends, if it may be the last one. Few names, for each costs a
+ * slot of the stack: records are written from within the calls of the HTTP client.
+ */
 function writeField(into: Uint8Array, field: number, value: Value): number {
   const offset = field & 0xff;
-  switch (field - offset) {
-    case u8:
-    case i8:
-    case phase:
-      into[offset] = value as number;
-      return 0;
-    case u32:
-      writeU32(into, offset, value as number);
-      return 0;
-    case u64:
-      writeU32(into, offset, (value as number) >>> 0);
-      writeU32(into, offset + 4, Math.floor((value as number) / 0x100000000));
-      return 0;
-    case flag:
-      if (value === true) into[3] |= offset;
-      return 0;
-    case text: {
-      const ascii = asciiBytes(value as string);
-      into[offset] = ascii.length;
-      into.set(ascii, offset + 1);
-      return offset + 1 + ascii.length;
-    }
-    case prefixes: {
-      const list = value as Uint8Array[];
-      into[1] = list.length;
-      for (let i = 0; i < list.length; i++) into.set(list[i], offset + i * digestPrefixBytes);
-      return offset + list.length * digestPrefixBytes;
-    }
-    default:
-      into.set(value as Uint8Array, offset);
-      return offset + (field >> 8);
+  if (typeof value === "number") {
+    if (field < u32) into[offset] = value;
+    else writeU32(into, offset, value >>> 0);
+    if (field >= u64) writeU32(into, offset + 4, Math.floor(value / 0x100000000));
+    return 0;
   }
+  if (typeof value === "boolean") {
+    if (value) into[3] |= offset;
+    return 0;
+  }
+  if (typeof value === "string") {
+    into[offset] = value.length;
+    for (let i = 0; i < value.length; i++) into[offset + 1 + i] = value.charCodeAt(i);
+    return offset + 1 + value.length;
+  }
+  if (value instanceof Uint8Array) {
+    into.set(value, offset);
+    return offset + value.length;
+  }
+  into[1] = value.length;
+  for (let i = 0; i < value.length; i++) into.set(value[i], offset + i * digestPrefixBytes);
+  return offset + value.length * digestPrefixBytes;
 }
 
 /**

@@ -42,6 +42,7 @@ class Desk {
       engineVersion: () => 0,
       leastFreeHeapBytes: () => 0,
     } as unknown as Hal;
+    const newReportId = (): Uint8Array => new Uint8Array(8);
     const attempt = {
       phase: 6,
       reason: "crashed",
@@ -52,7 +53,7 @@ class Desk {
     const context = {
       hal,
       options: {},
-      journal: { attempt, underWay: attempt, confirmed: null },
+      journal: { attempt, underWay: attempt, confirmed: null, newReportId },
       server: { scheme: "http", hostname: "h", port: 80, path: "/" },
       capabilities: 0,
       post: (event: string) => void this.posted.push(event),

@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
     name: "a report keeps its id",
     file: `${agent}/reporter.js`,
     find: "reason, attempt.reportId, attempt",
-    replace: "reason, newReportId(context.hal), attempt",
+    replace: "reason, context.journal.newReportId(), attempt",
     sweep: ["singles", "healthy", "known"],
   },
   {
