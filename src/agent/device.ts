@@ -43,6 +43,8 @@ export function measureRunning(context: AgentContext): Confirmed {
   const running = emptyConfirmed();
   running.slot = running.previousSlot = runningSlot;
   running.imageSizeBytes = imageSizeBytes;
+  // One for both, and of their own: a view would keep a whole record alive.
+  running.manifestDigest = running.previousIdentity = new Uint8Array(32);
   running.imageDigest = digest.runNow();
   running.identity = identityOf(slot, imageSizeBytes);
   return running;

@@ -72,7 +72,7 @@ export interface AgentOptions extends BootOptions {
   readonly verifySignature?: SignatureVerifier;
 }
 
-/** Defaults of AgentOptions, in milliseconds, and bounds that are not options: times and counts. */
+/** Defaults of AgentOptions, in milliseconds, and bounds that are no options: times, counts. */
 export const defaults = Object.freeze({
   pollIntervalMs: 3_600_000,
   trialTimeoutMs: 300_000,

@@ -91,7 +91,7 @@ export class Updater implements DownloadListener {
     context.failures = 0;
     const attempt = context.journal.underWay;
     // Tries count without progress only; written with the next record.
-    journal.attempt = { ...attempt, tries: 0 };
+    if (attempt.tries > 0) journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
   }
 

@@ -146,11 +146,22 @@ const bytes8 = 0x800;
 const bytes16 = 0x1000;
 const bytes32 = 0x2000;
 
-type Layout<T> = { readonly [field in keyof T]: number };
+/** The names of its fields are listed when the module loads: a record is written per 64 KB. */
+interface Layout {
+  readonly names: readonly string[];
+  readonly fields: Readonly<Record<string, number>>;
+}
+
+function layout<K extends keyof Records>(fields: { [name in keyof Records[K]]: number }): Layout {
+  return Object.freeze({
+    names: Object.freeze(Object.keys(fields)),
+    fields: Object.freeze(fields),
+  });
+}
 
 /** Fields in the order of their offsets: where the last one ends, the crc begins. */
-const layouts: { readonly [key in keyof Records]: Layout<Records[key]> } = Object.freeze({
-  attempt: Object.freeze({
+const layouts: { readonly [key in keyof Records]: Layout } = Object.freeze({
+  attempt: layout<"attempt">({
     phase: phase + 1,
     slot: i8 + 2,
     repair: flag + 1,
@@ -170,7 +181,7 @@ const layouts: { readonly [key in keyof Records]: Layout<Records[key]> } = Objec
     identity: bytes32 + 104,
     reason: text + 136,
   }),
-  confirmed: Object.freeze({
+  confirmed: layout<"confirmed">({
     slot: i8 + 1,
     previousSlot: i8 + 2,
     imageSizeBytes: u32 + 4,
@@ -181,13 +192,13 @@ const layouts: { readonly [key in keyof Records]: Layout<Records[key]> } = Objec
     identity: bytes32 + 88,
     previousIdentity: bytes32 + 120,
   }),
-  progress: Object.freeze({
+  progress: layout<"progress">({
     writtenBytes: u32 + 4,
     head: bytes16 + 8,
     manifestDigest: bytes32 + 24,
   }),
-  bad: Object.freeze({ sequenceBelow: u64 + 8, digests: prefixes + 16 }),
-  failing: Object.freeze({ count: u8 + 1, digest: bytes16 + 8 }),
+  bad: layout<"bad">({ sequenceBelow: u64 + 8, digests: prefixes + 16 }),
+  failing: layout<"failing">({ count: u8 + 1, digest: bytes16 + 8 }),
 });
 
 /** First bytes of a digest as the "bad" record keeps them. */
@@ -201,13 +212,14 @@ export function encodeRecord<K extends keyof Records>(
   record: Records[K],
   into: Uint8Array,
 ): number {
-  const layout: Layout<Records[K]> = layouts[key];
-  const names = Object.keys(layout) as (keyof Records[K])[];
+  const { names, fields } = layouts[key];
   let end = 0;
-  into.fill(0);
+  // What is not a field lies below byte 24.
+  into.fill(0, 0, 24);
   into[0] = version;
   for (let i = 0; i < names.length; i++) {
-    end = writeField(into, layout[names[i]], record[names[i]] as Value);
+    const name = names[i];
+    end = writeField(into, fields[name], record[name as keyof Records[K]] as Value);
   }
   const crc = crc32(into, 0, end);
   writeU32(into, end, crc);
@@ -226,6 +238,10 @@ function writeField(into: Uint8Array, field: number, value: Value): number {
     if (field >= u64) writeU32(into, offset + 4, Math.floor(value / 0x100000000));
     return 0;
   }
+  if (value instanceof Uint8Array) {
+    into.set(value, offset);
+    return offset + value.length;
+  }
   if (typeof value === "boolean") {
     if (value) into[3] |= offset;
     return 0;
@@ -234,10 +250,6 @@ function writeField(into: Uint8Array, field: number, value: Value): number {
     into[offset] = value.length;
     for (let i = 0; i < value.length; i++) into[offset + 1 + i] = value.charCodeAt(i);
     return offset + 1 + value.length;
-  }
-  if (value instanceof Uint8Array) {
-    into.set(value, offset);
-    return offset + value.length;
   }
   into[1] = value.length;
   for (let i = 0; i < value.length; i++) into.set(value[i], offset + i * digestPrefixBytes);
@@ -261,12 +273,11 @@ export function decodeRecord<K extends keyof Records>(
 
 /** The fields of a record without its crc, as views of `bytes`; null when one does not fit. */
 function readFields<K extends keyof Records>(key: K, bytes: Uint8Array): Records[K] | null {
-  const layout: Readonly<Record<string, number>> = layouts[key];
-  const names = Object.keys(layout);
+  const { names, fields } = layouts[key];
   const record: Record<string, Value> = {};
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
-    const value = readField(bytes, layout[name]);
+    const value = readField(bytes, fields[name]);
     if (value === null) return null;
     record[name] = value;
   }
@@ -316,7 +327,11 @@ function readField(bytes: Uint8Array, field: number): Value | null {
 export function emptyAttempt(reportId: Uint8Array): Attempt {
   const zero = new Uint8Array(fixedBytesMax);
   zero[1] = phases.writing;
-  return { ...(readFields("attempt", zero) as Attempt), reportId };
+  const attempt = readFields("attempt", zero) as Attempt;
+  attempt.reportId = reportId;
+  // Of its own: a view would keep all of `zero` alive.
+  attempt.identity = new Uint8Array(32);
+  return attempt;
 }
 
 /** A confirmed image of which nothing is known. */
