@@ -67,6 +67,7 @@ export class BootCheck implements TrialListener {
     this.tests.push(test);
   }
 
+  /** Adds self-tests in their order. */
   addSelfTests(tests: readonly SelfTest[] = []): void {
     for (let i = 0; i < tests.length; i++) this.addSelfTest(tests[i]);
   }

@@ -89,7 +89,7 @@ export const defaults = Object.freeze({
   retryCapMs: 900_000,
   /** Failed starts of the agent in one boot before an image on trial is given up. */
   startsMax: 5,
-  /** Tries to confirm an image, or to record that, before the trial is given up: some 30 s in all. */
+  /** Tries to confirm an image, or to record that, before the trial is given up: some 30 s. */
   confirmTriesMax: 6,
   /** Downloads that may end early without progress before the attempt ends. */
   triesMax: 16,
@@ -105,7 +105,7 @@ export const defaults = Object.freeze({
   silentReportsMax: 10,
   /** Offers that come while reports are not answered, before the result is dropped. */
   reachedOffersMax: 3,
-  /** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
+  /** Answers 404, 405 or 501 to a report before the server is taken for one that takes none. */
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
