@@ -1,6 +1,6 @@
 /**
- * Results to the update server: one final result per attempt, delivered at least once; refusals once
- * per boot. A report is one small CBOR map, posted.
+ * Results to the update server: one final result per attempt, delivered at least once; refusals
+ * once per boot. A report is one small CBOR map, posted.
  */
 import { hex } from "../bytes.js";
 import { CborWriter } from "../cbor/writer.js";

@@ -39,7 +39,7 @@ import type { Reason } from "../reasons.js";
 
 const version = 1;
 const digestPrefixBytes = 16;
-/** The longest record without its reason, or its digests, and its crc. */
+/** The longest record without its crc, reason or digests. */
 const fixedBytesMax = 152;
 
 export const phases = Object.freeze({
@@ -126,10 +126,7 @@ export interface Records {
 
 type Value = number | boolean | string | Uint8Array | Uint8Array[];
 
-/**
- * What a field is: added to its offset. The numbers come first, by size; from 2048 on it is 256
- * times a count of bytes.
- */
+/** What a field is, added to its offset: numbers by size; from 2048 on 256 times a length. */
 const u8 = 0x000;
 const i8 = 0x100;
 /** One of `phases`, in a byte. */
@@ -227,8 +224,8 @@ export function encodeRecord<K extends keyof Records>(
 }
 
 /**
- * Writes one field; returns where it ends, if it may be the last one. Few names, for each costs a
- * slot of the stack: records are written from within the calls of the HTTP client.
+ * Writes one field; returns where it ends, if it may be the last one. Each name costs a slot of the
+ * stack, and progress is written from within the calls of the HTTP client.
  */
 function writeField(into: Uint8Array, field: number, value: Value): number {
   const offset = field & 0xff;
@@ -256,9 +253,7 @@ function writeField(into: Uint8Array, field: number, value: Value): number {
   return offset + value.length * digestPrefixBytes;
 }
 
-/**
- * Reads a record. Null when it is damaged, too short, or of a format that this code cannot read.
- */
+/** Reads a record; null when it is damaged, too short, or of a format that cannot be read. */
 export function decodeRecord<K extends keyof Records>(
   key: K,
   bytes: Uint8Array,
@@ -327,11 +322,9 @@ function readField(bytes: Uint8Array, field: number): Value | null {
 export function emptyAttempt(reportId: Uint8Array): Attempt {
   const zero = new Uint8Array(fixedBytesMax);
   zero[1] = phases.writing;
-  const attempt = readFields("attempt", zero) as Attempt;
-  attempt.reportId = reportId;
-  // Of its own: a view would keep all of `zero` alive.
-  attempt.identity = new Uint8Array(32);
-  return attempt;
+  // An identity of its own: a view would keep all of `zero` alive.
+  const identity = new Uint8Array(32);
+  return { ...(readFields("attempt", zero) as Attempt), reportId, identity };
 }
 
 /** A confirmed image of which nothing is known. */
