@@ -2,15 +2,23 @@
 
 /** An envelope without integrated payloads; the one work buffer must hold it. */
 export const envelopeBytesMax = 4096;
-/** COSE_Sign1 blocks in one envelope. */
-export const signaturesMax = 4;
-/** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
-export const verificationsMax = 8;
-/** Components in one manifest. */
-export const componentsMax = 8;
-/** Parts of a component identifier, and the length of each. */
-export const componentPartsMax = 4;
-export const componentPartBytesMax = 32;
+/** Counts and lengths of the SUIT profile. */
+export const suitLimits = Object.freeze({
+  /** COSE_Sign1 blocks in one envelope. */
+  signaturesMax: 4,
+  /** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
+  verificationsMax: 8,
+  /** Components in one manifest. */
+  componentsMax: 8,
+  /** Parts of a component identifier. */
+  componentPartsMax: 4,
+  /** Commands in one sequence. */
+  commandsMax: 64,
+  /** Entries of any map in an envelope. */
+  mapEntriesMax: 16,
+  /** Version text shown to people. */
+  versionTextBytesMax: 32,
+});
 /** Payload URI; printable ASCII. */
 export const uriBytesMax = 256;
 /** Location of a redirect: signed addresses of content networks have 700 to 900 characters. */
@@ -18,12 +26,6 @@ export const locationBytesMax = 2048;
 /** Status line and headers of an answer, which the SDK's client keeps in RAM; lines cost slots. */
 export const headBytesMax = 4096;
 export const headLinesMax = 64;
-/** Commands in one sequence. */
-export const commandsMax = 64;
-/** Entries of any map in an envelope. */
-export const mapEntriesMax = 16;
-/** Version text shown to people. */
-export const versionTextBytesMax = 32;
 /** Why JavaScript aborted, as one line of printable ASCII. */
 export const abortCharsMax = 96;
 /** Trust anchors configured on a device. */

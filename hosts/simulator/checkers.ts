@@ -13,7 +13,7 @@ import {
 } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { equalBytes, readU32 } from "../../src/bytes.js";
-import { decodeConfirmed } from "../../src/journal/records.js";
+import { decodeRecord } from "../../src/journal/records.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
@@ -247,7 +247,7 @@ export class Checkers {
   /** P4: called with each change of the journal. */
   journalChanged(key: string, value: Uint8Array | null): void {
     if (key !== "confirmed") return;
-    const record = value === null ? null : decodeConfirmed(value, value.length);
+    const record = value === null ? null : decodeRecord("confirmed", value, value.length);
     const floor = record === null ? 0 : record.sequenceFloor;
     if (floor < this.#floor) this.#violated("P4", `the floor fell from ${this.#floor} to ${floor}`);
     this.#floor = floor;

@@ -4,7 +4,7 @@
  */
 import { type OtadataEntry, slotOfSequence, stateNew, stateValid } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { type Attempt, decodeAttempt, decodeConfirmed, phases } from "../../src/journal/records.js";
+import { type Attempt, decodeRecord, phases } from "../../src/journal/records.js";
 import { heldHeadBytes } from "../../src/limits.js";
 import type { PromiseId } from "./checkers.js";
 
@@ -83,12 +83,15 @@ export class Intents {
   /** null without a record; undefined when a fault has damaged it, so that nobody can tell. */
   #attempt(): Attempt | null | undefined {
     const record = this.#journal().get("attempt");
-    return record === undefined ? null : (decodeAttempt(record, record.length) ?? undefined);
+    return record === undefined
+      ? null
+      : (decodeRecord("attempt", record, record.length) ?? undefined);
   }
 
   #confirmedSlot(): number {
     const record = this.#journal().get("confirmed");
-    const confirmed = record === undefined ? null : decodeConfirmed(record, record.length);
+    const confirmed =
+      record === undefined ? null : decodeRecord("confirmed", record, record.length);
     return confirmed === null ? -1 : confirmed.slot;
   }
 

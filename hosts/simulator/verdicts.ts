@@ -2,7 +2,7 @@
  * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
  */
 
-import { damagesMax } from "../../src/agent/options.js";
+import { defaults } from "../../src/agent/options.js";
 import { hex } from "../../src/bytes.js";
 import { progressBytes } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
@@ -197,7 +197,7 @@ function judgeCosts(
   const newer = faults.filter((one) => one.kind === "server").length;
   const answers = network.reduce((sum, { count }) => sum + count, 0);
   const others = faults.length - cuts - newer + faults.filter(isSilent).length + answers;
-  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
+  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * defaults.damagesMax);
   const slots = layout.partitions.filter((one) => one.type === 0);
   for (const { offset, sizeBytes, label } of slots) {
     for (let at = offset; at < offset + sizeBytes; at += blockBytes) {

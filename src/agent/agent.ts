@@ -2,6 +2,7 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
+import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -9,7 +10,7 @@ import type { Release } from "../suit/manifest.js";
 import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
-import { type AgentContext, randomU32 } from "./context.js";
+import type { AgentContext } from "./context.js";
 import {
   adoptRunning,
   type Device,
@@ -20,13 +21,7 @@ import {
 import { setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
-import {
-  type AgentOptions,
-  confirmTriesMax,
-  defaults,
-  type Progress,
-  startsMax,
-} from "./options.js";
+import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
 import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
@@ -68,7 +63,7 @@ export class Agent implements AgentContext {
     this.hal = hal;
     this.options = options;
     this.boot = boot ?? new BootCheck(hal, options);
-    if (boot !== undefined) for (const test of options.selfTests ?? []) boot.addSelfTest(test);
+    boot?.addSelfTests(options.selfTests);
     this.journal = this.boot.journal;
     this.poller = new Poller(this);
     this.updater = new Updater(this);
@@ -103,12 +98,12 @@ export class Agent implements AgentContext {
   }
 
   private begin(): void {
-    const { hal } = this;
+    const hal = this.hal;
     this.starts++;
     const { running, outcome } = this.boot.check();
     const device = readDevice(hal);
     this.deviceFacts = device;
-    this.settle(outcome, device);
+    this.settle(outcome);
     const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
@@ -116,16 +111,16 @@ export class Agent implements AgentContext {
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
-    this.lastReason = this.journal.attempt === null ? "" : this.journal.attempt.reason;
+    this.lastReason = this.journal.attempt?.reason ?? "";
     this.started = true;
     this.post(outcome.event, outcome.reason);
   }
 
   /** Adopts an unknown image and raises the counter that reconciliation names. */
-  private settle(outcome: Outcome, device: Device): void {
+  private settle(outcome: Outcome): void {
     if (outcome.adopt === "trial") this.updater.journalStranger();
     if (outcome.adopt === "confirmed") {
-      adoptRunning(this.hal, this.journal, device.runningSlot, this.buffer);
+      adoptRunning(this);
       this.boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
@@ -161,7 +156,7 @@ export class Agent implements AgentContext {
       this.giveUpTimers();
     }
     // The bootloader takes back what restarts unconfirmed; a confirmed image is better kept alive.
-    const isLost = !this.started && this.starts >= startsMax;
+    const isLost = !this.started && this.starts >= defaults.startsMax;
     try {
       if (isLost && isUnconfirmed(this.hal, this.journal)) this.hal.restart();
     } catch {
@@ -222,11 +217,11 @@ export class Agent implements AgentContext {
 
   private run(action: AgentAction): void {
     switch (action) {
-      case "fetchOffer":
-        return this.poller.fetchOffer();
-      case "schedulePoll":
+      case "schedulePoll": {
         this.failures = 0;
-        return this.after("pollDue", this.pollMs());
+        const intervalMs = this.options.pollIntervalMs ?? defaults.pollIntervalMs;
+        return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
+      }
       case "scheduleRetry":
         return this.after("pollDue", this.retryMs());
       case "scheduleRepair":
@@ -236,44 +231,7 @@ export class Agent implements AgentContext {
       case "scheduleReport":
         return this.after("reportDue", this.retryMs());
       case "reportRefusal":
-        if (this.poller.refusal !== null) this.reporter.reportRefusal(this.poller.refusal);
-        return;
-      case "sendReport":
-        return this.reporter.sendReport();
-      case "checkReport":
-        return this.reporter.serverReached();
-      case "journalWriting":
-        return this.updater.journalWriting();
-      case "journalDamage":
-        return this.updater.journalDamage();
-      case "journalStaging":
-        return this.updater.journalStaging();
-      case "journalRepair":
-        return this.updater.journalRepair();
-      case "journalFailure":
-        return this.updater.journalFailure();
-      case "journalConfirming":
-        return this.verdict.journalConfirming();
-      case "journalConfirmed":
-        return this.verdict.journalConfirmed();
-      case "journalUpdated":
-        return this.verdict.journalUpdated();
-      case "journalRejecting":
-        return this.verdict.journalRejecting();
-      case "download":
-        return this.updater.download();
-      case "verifyImage":
-        return this.updater.verifyImage();
-      case "stage":
-        return this.updater.stage();
-      case "beginTrial":
-        return this.verdict.beginTrial();
-      case "checkTrial":
-        return this.verdict.serverReached();
-      case "confirm":
-        return this.verdict.confirm();
-      case "reject":
-        return this.verdict.reject();
+        return this.reporter.tellRefusal(this.poller.refusal);
       case "restart":
         return this.hal.restart();
       case "closeAttempt":
@@ -281,14 +239,27 @@ export class Agent implements AgentContext {
         this.lastReason = "";
         this.journal.closeAttempt();
         return forgetAbort(this.hal);
+      default:
+        return this.partWith(action)[action]?.();
     }
+  }
+
+  /** All other actions are methods of the parts, one part each. */
+  private partWith(action: PartAction): Readonly<Partial<Record<PartAction, () => void>>> {
+    if (action in this.updater) return this.updater;
+    if (action in this.verdict) return this.verdict;
+    return action in this.poller ? this.poller : this.reporter;
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
     try {
-      const state = this.current;
-      const reason = this.lastReason;
-      this.options.onProgress?.({ state, activity, bytes, totalBytes, reason });
+      this.options.onProgress?.({
+        state: this.current,
+        activity,
+        bytes,
+        totalBytes,
+        reason: this.lastReason,
+      });
     } catch {
       tryLog(this.hal, "onProgress threw; the update goes on");
     }
@@ -309,10 +280,6 @@ export class Agent implements AgentContext {
     this.timer = setTimer(this.hal, due, delayMs);
   }
 
-  private pollMs(): number {
-    return pollDelayMs(this.options.pollIntervalMs ?? defaults.pollIntervalMs, randomU32(this.hal));
-  }
-
   /**
    * Longer after each failure in a row; never shorter than the server asked for. A trial cannot
    * wait for a busy server: its deadline would end a good release.
@@ -326,6 +293,9 @@ export class Agent implements AgentContext {
   }
 }
 
+/** Methods of the parts: the compiler demands one for each action that `run` does not know. */
+type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
+
 /** True in the states that are entered with the reason of the attempt's final result. */
 function hasResult(state: AgentState): boolean {
   return state === "rejected" || state === "failed" || state === "updated";
@@ -334,6 +304,18 @@ function hasResult(state: AgentState): boolean {
 /** Which event it is that the record of `action` failed. */
 function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalRepair") return "repairUnrecorded";
-  if (action === "journalConfirming" && failures < confirmTriesMax) return "confirmDelayed";
+  if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
+    return "confirmDelayed";
   return "journalFailed";
+}
+
+/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
+function randomU32(hal: Hal): number {
+  const bytes = Uint8Array.of(0, 0, 0, 0x80);
+  try {
+    hal.entropy(bytes);
+  } catch {
+    // As it is.
+  }
+  return readU32(bytes, 0);
 }

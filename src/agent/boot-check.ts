@@ -9,11 +9,10 @@ import { type Phase, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { takeAbort } from "./abort.js";
 import { CapabilityProbe } from "./capabilities.js";
-import { checkBootOptions } from "./check-boot-options.js";
 import { gatherFacts } from "./facts.js";
 import { tryLog } from "./host.js";
 import { Journal } from "./journal.js";
-import { type BootOptions, defaults, type SelfTest } from "./options.js";
+import { type BootOptions, checkBootOptions, defaults, type SelfTest } from "./options.js";
 import { type Outcome, type Running, reconcile } from "./reconcile.js";
 import { Trial, type TrialListener } from "./trial.js";
 
@@ -60,12 +59,17 @@ export class BootCheck implements TrialListener {
     this.options = options;
     this.journal = new Journal(hal);
     this.probe = new CapabilityProbe(hal);
-    if (options.selfTests !== undefined) this.tests.push(...options.selfTests);
+    this.addSelfTests(options.selfTests);
   }
 
   /** Adds a self-test of a new image; before the agent starts. */
   addSelfTest(test: SelfTest): void {
     this.tests.push(test);
+  }
+
+  /** Adds self-tests in their order. */
+  addSelfTests(tests: readonly SelfTest[] = []): void {
+    for (let i = 0; i < tests.length; i++) this.addSelfTest(tests[i]);
   }
 
   /**
@@ -82,14 +86,14 @@ export class BootCheck implements TrialListener {
   }
 
   get findings(): BootFindings | null {
-    if (this.state === null) return null;
-    const { running, resetReason, outcome, runningSlot } = this.state;
+    const state = this.state;
+    if (state === null) return null;
     return {
-      slot: runningSlot,
-      running,
+      slot: state.runningSlot,
+      running: state.running,
       trial: this.trial !== null,
-      resetReason,
-      reason: outcome.reason,
+      resetReason: state.resetReason,
+      reason: state.outcome.reason,
       abort: this.lastAbort,
       capabilities: this.probe.bits,
     };
@@ -98,8 +102,9 @@ export class BootCheck implements TrialListener {
   /** As `run`, but throws what the host throws. Does nothing when it was done before. */
   check(): BootState {
     if (this.state !== null) return this.state;
-    const { journal, probe } = this;
     const hal = this.hal;
+    const journal = this.journal;
+    const probe = this.probe;
     journal.load();
     if (journal.attempt !== null || journal.confirmed !== null) probe.journalFound();
     const runningSlot = hal.boot.runningSlot();
@@ -159,7 +164,7 @@ export class BootCheck implements TrialListener {
   }
 
   private probeWatchdog(): boolean {
-    const { watchdog } = this.hal;
+    const watchdog = this.hal.watchdog;
     const hasWatchdog = watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
     watchdog.disarm();
     return hasWatchdog;

@@ -49,13 +49,16 @@ export class CapabilityProbe {
 
   /** Looks at everything that costs no wear. `hasWatchdog` is what arming it told. */
   run(hasWatchdog: boolean): void {
-    const { boot, keyValue } = this.hal;
+    const boot = this.hal.boot;
     const features = boot.features();
     this.set(capabilities.rollbackBuilt, features.rollback);
     this.set(capabilities.imageValidation, features.validation);
     this.set(capabilities.watchdog, hasWatchdog);
     this.set(capabilities.twoSlots, boot.slotCount() >= 2);
-    this.set(capabilities.rollbackMissing, keyValue.read(missingKey, new Uint8Array(1)) >= 0);
+    this.set(
+      capabilities.rollbackMissing,
+      this.hal.keyValue.read(missingKey, new Uint8Array(1)) >= 0,
+    );
   }
 
   /** A record of ours was found, or written in this boot. */

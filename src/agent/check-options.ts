@@ -1,16 +1,15 @@
 /** Options are checked when the agent is made: a wrong one must show at the desk. */
 import type { HttpScheme } from "../hal.js";
 import { trustAnchorsMax } from "../limits.js";
-import { checkBootOptions, checkDuration } from "./check-boot-options.js";
-import { type AgentOptions, defaults } from "./options.js";
+import { type AgentOptions, checkBootOptions, checkDuration } from "./options.js";
 import { type HttpTarget, isAlphanumeric, parseHttpUrl } from "./url.js";
 
 const nameCharsMax = 64;
 /** Checks all options; returns where offers come from. Throws RangeError with the option's name. */
 export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTarget {
   checkBootOptions(options);
-  checkDuration("pollIntervalMs", options.pollIntervalMs ?? defaults.pollIntervalMs, 1000);
-  checkDuration("stallTimeoutMs", options.stallTimeoutMs ?? defaults.stallTimeoutMs, 1);
+  checkDuration(options, "pollIntervalMs", 1000);
+  checkDuration(options, "stallTimeoutMs", 1);
   // JavaScript and a build's configuration may leave out what the types demand.
   checkName("vendor", options.vendor ?? "");
   checkName("deviceClass", options.deviceClass ?? "");

@@ -1,7 +1,5 @@
 /** What the parts of the agent share during one boot. */
-import { equalBytes, readU32 } from "../bytes.js";
 import type { Hal } from "../hal.js";
-import type { Attempt, Phase } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
@@ -38,43 +36,4 @@ export interface AgentContext {
   enter(run: () => void): void;
   /** Tells the application how far the work on the image is. */
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void;
-}
-
-/** The attempt in the journal. Throws when there is none: a fault of the agent. */
-export function attemptOf(context: AgentContext): Attempt {
-  const attempt = context.journal.attempt;
-  if (attempt === null) throw new Error("no attempt in the journal");
-  return attempt;
-}
-
-/** True for an attempt whose image is recorded as the confirmed one: it was good once. */
-export function isConfirmed({ journal }: AgentContext, attempt: Attempt): boolean {
-  const { confirmed } = journal;
-  if (confirmed === null || confirmed.slot !== attempt.slot) return false;
-  return equalBytes(confirmed.manifestDigest, attempt.manifestDigest);
-}
-
-/** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */
-export function enterPhase(context: AgentContext, phase: Phase, reason: Reason | "" = ""): void {
-  const attempt = attemptOf(context);
-  if (attempt.phase === phase && attempt.reason === reason) return;
-  context.journal.saveAttempt({ ...attempt, phase, reason });
-}
-
-/** Eight random bytes that name one report. */
-export function newReportId(hal: Hal): Uint8Array {
-  const reportId = new Uint8Array(8);
-  hal.entropy(reportId);
-  return reportId;
-}
-
-/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
-export function randomU32(hal: Hal): number {
-  const bytes = Uint8Array.of(0, 0, 0, 0x80);
-  try {
-    hal.entropy(bytes);
-  } catch {
-    // As it is.
-  }
-  return readU32(bytes, 0);
 }

@@ -1,8 +1,11 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
+import { chipIdOf, measureImage } from "../boot/image-head.js";
 import type { Hal } from "../hal.js";
-import { type Confirmed, phases } from "../journal/records.js";
+import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
+import type { AgentContext } from "./context.js";
+import { identityOf } from "./facts.js";
+import { SlotDigest } from "./installer.js";
 import type { Journal } from "./journal.js";
-import { chipIdOf, identityOf, measureImage, SlotDigest } from "./slots.js";
 
 /** Fixed facts of one boot. */
 export interface Device {
@@ -32,31 +35,26 @@ function otherSlot(hal: Hal, runningSlot: number): number {
 }
 
 /** The running image in the journal's terms; its release is not known. */
-export function measureRunning(hal: Hal, runningSlot: number, buffer: Uint8Array): Confirmed {
-  const slot = hal.boot.openSlot(runningSlot);
+export function measureRunning(context: AgentContext): Confirmed {
+  const runningSlot = context.device.runningSlot;
+  const slot = context.hal.boot.openSlot(runningSlot);
   const imageSizeBytes = measureImage(slot);
-  return {
-    slot: runningSlot,
-    previousSlot: runningSlot,
-    imageSizeBytes,
-    previousSizeBytes: 0,
-    sequenceFloor: 0,
-    manifestDigest: new Uint8Array(32),
-    imageDigest: new SlotDigest(hal, slot, imageSizeBytes, null, buffer).runNow(),
-    identity: identityOf(slot, imageSizeBytes),
-    previousIdentity: new Uint8Array(32),
-  };
+  const digest = new SlotDigest(context.hal, slot, imageSizeBytes, null, context.buffer);
+  const running = emptyConfirmed();
+  running.slot = running.previousSlot = runningSlot;
+  running.imageSizeBytes = imageSizeBytes;
+  // One for both, and of their own: a view would keep a whole record alive.
+  running.manifestDigest = running.previousIdentity = new Uint8Array(32);
+  running.imageDigest = digest.runNow();
+  running.identity = identityOf(slot, imageSizeBytes);
+  return running;
 }
 
 /** Takes the running image as the known-good one. The floor stays (P4). */
-export function adoptRunning(
-  hal: Hal,
-  journal: Journal,
-  runningSlot: number,
-  buffer: Uint8Array,
-): void {
-  const { sequenceFloor } = journal;
-  journal.saveConfirmed({ ...measureRunning(hal, runningSlot, buffer), sequenceFloor });
+export function adoptRunning(context: AgentContext): void {
+  const running = measureRunning(context);
+  running.sequenceFloor = context.journal.sequenceFloor;
+  context.journal.saveConfirmed(running);
 }
 
 /**
@@ -65,7 +63,7 @@ export function adoptRunning(
  */
 export function repairBootRecord(hal: Hal, runningSlot: number): void {
   if (runningSlot < 0) return;
-  const { boot } = hal;
+  const boot = hal.boot;
   // Its own entry may be whole below a torn one of another slot: then only that one has to go.
   if (boot.activeSlot() !== runningSlot) boot.forget(otherSlot(hal, runningSlot));
   if (boot.activeSlot() !== runningSlot) {
@@ -78,11 +76,11 @@ export function repairBootRecord(hal: Hal, runningSlot: number): void {
 }
 
 /** True while the image that runs is on trial: by the boot record, or by the journal without it. */
-export function isUnconfirmed({ boot }: Hal, journal: Journal): boolean {
+export function isUnconfirmed(hal: Hal, journal: Journal): boolean {
   let runningSlot = -1;
   try {
-    runningSlot = boot.runningSlot();
-    return boot.slotState(runningSlot) === "pending-verify";
+    runningSlot = hal.boot.runningSlot();
+    return hal.boot.slotState(runningSlot) === "pending-verify";
   } catch {
     const attempt = journal.attempt;
     return attempt?.phase === phases.staging && attempt.slot === runningSlot;

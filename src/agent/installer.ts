@@ -1,9 +1,14 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
-import type { SlotFlash } from "../hal.js";
-import { heldHeadBytes } from "../limits.js";
+import type { Digest } from "../crypto/digest.js";
+import type { Hal, SlotFlash } from "../hal.js";
+import { heldHeadBytes, workBufferBytes } from "../limits.js";
 import type { AgentContext } from "./context.js";
-import { identityOf, isHeadOpen, SlotDigest } from "./slots.js";
+import { identityOf } from "./facts.js";
+import { setTimer, tryFeed } from "./host.js";
+
+/** Blocks read in one turn of the event loop (64 KB), so that the watchdog is fed in between. */
+const blocksPerTurn = 16;
 
 /** The image that should lie in a slot. */
 export interface ExpectedImage {
@@ -34,10 +39,9 @@ export class Installer {
     const context = this.context;
     const slot = context.hal.boot.openSlot(image.slot);
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
-    const { hal, buffer } = context;
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
-    new SlotDigest(hal, slot, total, held, buffer).start(told, (digest) => {
+    new SlotDigest(context.hal, slot, total, held, context.buffer).start(told, (digest) => {
       if (digest === null) return done(null, false);
       if (!equalBytes(digest, image.imageDigest)) return done(null, true);
       let identity: Uint8Array | null = null;
@@ -60,7 +64,7 @@ export class Installer {
    * must be called only with `isVerified`.
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
-    const { boot } = this.context.hal;
+    const boot = this.context.hal.boot;
     const slot = boot.openSlot(image.slot);
     // Also when it reads right: torn by a power cut it may read wrong at another time. Programmed
     // once more its bits are firm, and firm ones stay as they are.
@@ -75,4 +79,94 @@ function writeHead(slot: SlotFlash, head: Uint8Array): void {
   const written = new Uint8Array(heldHeadBytes);
   slot.read(written, 0);
   if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
+}
+
+/**
+ * SHA-256 over the first `sizeBytes` of a slot as they are read back, a few blocks a turn. While
+ * the head of the image is still held back, `head` stands for the first 16 bytes.
+ */
+export class SlotDigest {
+  private readonly hal: Hal;
+  private readonly slot: SlotFlash;
+  private readonly sizeBytes: number;
+  private readonly head: Uint8Array | null;
+  private readonly buffer: Uint8Array;
+  private digest: Digest | null = null;
+  private offset = 0;
+
+  constructor(
+    hal: Hal,
+    slot: SlotFlash,
+    sizeBytes: number,
+    head: Uint8Array | null,
+    buffer: Uint8Array,
+  ) {
+    this.hal = hal;
+    this.slot = slot;
+    this.sizeBytes = sizeBytes;
+    this.head = head;
+    this.buffer = buffer;
+  }
+
+  /**
+   * Calls `told` with the bytes read so far, and `done` with the digest, or null when flash or
+   * host failed; from a timer, never at once.
+   */
+  start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
+    setTimer(this.hal, () => this.step(told, done), 0);
+  }
+
+  private step(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
+    let digest: Uint8Array | null = null;
+    try {
+      const isLast = this.turn();
+      told(this.offset);
+      if (!isLast) return this.start(told, done);
+      digest = this.close();
+    } catch {
+      digest = null;
+    }
+    done(digest);
+  }
+
+  /** The digest in one go, for the boot-time check. Throws what the flash throws. */
+  runNow(): Uint8Array {
+    while (!this.turn()) {
+      // All turns at once.
+    }
+    return this.close();
+  }
+
+  private turn(): boolean {
+    this.digest ??= this.hal.digest("SHA256");
+    const { digest, sizeBytes, slot, head } = this;
+    let offset = this.offset;
+    for (let i = 0; i < blocksPerTurn && offset < sizeBytes; i++) {
+      const left = sizeBytes - offset;
+      const block = left < workBufferBytes ? this.buffer.subarray(0, left) : this.buffer;
+      slot.read(block, offset);
+      if (offset === 0 && head !== null) block.set(head);
+      digest.write(block);
+      offset += block.length;
+    }
+    this.offset = offset;
+    tryFeed(this.hal);
+    return offset >= sizeBytes;
+  }
+
+  private close(): Uint8Array {
+    return this.digest === null ? new Uint8Array(0) : this.digest.close();
+  }
+}
+
+/**
+ * True when the head of the image in `slot` can still be programmed to `head`: erased, or torn by a
+ * power cut so that bits are only missing (NOR programming clears bits and can be repeated).
+ */
+export function isHeadOpen(slot: SlotFlash, head: Uint8Array): boolean {
+  const found = new Uint8Array(heldHeadBytes);
+  slot.read(found, 0);
+  if (equalBytes(found, head)) return false;
+  for (let i = 0; i < heldHeadBytes; i++) if ((found[i] & head[i]) !== head[i]) return false;
+  return true;
 }

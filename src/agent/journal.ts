@@ -4,21 +4,18 @@ import type { Hal } from "../hal.js";
 import {
   type Attempt,
   type Confirmed,
-  decodeAttempt,
-  decodeConfirmed,
-  decodeFailing,
-  decodeKnownBad,
-  decodeProgress,
+  decodeRecord,
   digestPrefix,
-  encodeAttempt,
-  encodeConfirmed,
-  encodeFailing,
-  encodeKnownBad,
-  encodeProgress,
+  emptyAttempt,
+  emptyConfirmed,
+  encodeRecord,
   type KnownBad,
+  type Phase,
   type Progress,
+  type Records,
 } from "../journal/records.js";
 import { knownBadMax, recordBytesMax } from "../limits.js";
+import type { Reason } from "../reasons.js";
 
 export class Journal {
   private readonly hal: Hal;
@@ -39,28 +36,32 @@ export class Journal {
     const attempt = this.lastAttempt();
     this.attempt = attempt?.closed === true ? null : attempt;
     this.floorCopy = attempt === null ? 0 : attempt.sequenceFloor;
-    this.confirmed = this.read("confirmed", decodeConfirmed);
-    this.progress = this.read("progress", decodeProgress);
-    this.bad = this.read("bad", decodeKnownBad) ?? this.bad;
+    this.confirmed = this.read("confirmed");
+    this.progress = this.read("progress");
+    this.bad = this.read("bad") ?? this.bad;
   }
 
-  private read<T>(key: string, decode: (bytes: Uint8Array, length: number) => T | null): T | null {
+  private read<K extends keyof Records>(key: K): Records[K] | null {
     const length = this.hal.keyValue.read(key, this.buffer);
     if (length < 0) return null;
-    const record = decode(this.buffer, length);
+    const record = decodeRecord(key, this.buffer, length);
     if (record === null) this.hal.log(`journal: record "${key}" is damaged and ignored`);
     return record;
   }
 
+  private write<K extends keyof Records>(key: K, record: Records[K]): void {
+    const length = encodeRecord(key, record, this.buffer);
+    this.hal.keyValue.write(key, this.buffer, length);
+  }
+
   /** No release below it is installed (P4); both records have it, and one may be damaged. */
   get sequenceFloor(): number {
-    const { confirmed, floorCopy } = this;
-    return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);
+    return Math.max(this.confirmed?.sequenceFloor ?? 0, this.floorCopy);
   }
 
   /** The attempt under way, or the one that was closed last. Read anew: it is asked for rarely. */
   lastAttempt(): Attempt | null {
-    return this.read("attempt", decodeAttempt);
+    return this.read("attempt");
   }
 
   /** Progress of the release with this manifest digest; null when there is none. */
@@ -71,10 +72,52 @@ export class Journal {
       : null;
   }
 
+  /** The attempt that must be under way. Throws when there is none: a fault of the agent. */
+  get underWay(): Attempt {
+    if (this.attempt === null) throw new Error("no attempt in the journal");
+    return this.attempt;
+  }
+
+  /** An attempt in its first phase at the image of a release or of a slot. */
+  newAttempt(
+    image: Pick<Attempt, "imageSizeBytes" | "manifestDigest" | "imageDigest">,
+    slot: number,
+    sequenceNumber: number,
+  ): Attempt {
+    const attempt = emptyAttempt(this.newReportId());
+    attempt.slot = slot;
+    attempt.sequenceNumber = sequenceNumber;
+    attempt.imageSizeBytes = image.imageSizeBytes;
+    attempt.manifestDigest = image.manifestDigest;
+    attempt.imageDigest = image.imageDigest;
+    return attempt;
+  }
+
+  /** Eight random bytes that name one report. */
+  newReportId(): Uint8Array {
+    const reportId = new Uint8Array(8);
+    this.hal.entropy(reportId);
+    return reportId;
+  }
+
+  /** True for an attempt whose image is recorded as the confirmed one: it was good once. */
+  isConfirmed(attempt: Attempt): boolean {
+    const confirmed = this.confirmed;
+    if (confirmed === null || confirmed.slot !== attempt.slot) return false;
+    return equalBytes(confirmed.manifestDigest, attempt.manifestDigest);
+  }
+
+  /** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */
+  enterPhase(phase: Phase, reason: Reason | ""): void {
+    const attempt = this.underWay;
+    if (attempt.phase === phase && attempt.reason === reason) return;
+    this.saveAttempt({ ...attempt, phase, reason });
+  }
+
   /** Each save throws what key-value storage throws; the old record then still stands. */
   saveAttempt(attempt: Attempt): void {
     attempt.sequenceFloor = this.sequenceFloor;
-    this.hal.keyValue.write("attempt", this.buffer, encodeAttempt(attempt, this.buffer));
+    this.write("attempt", attempt);
     this.attempt = attempt;
   }
 
@@ -86,27 +129,20 @@ export class Journal {
   }
 
   saveConfirmed(confirmed: Confirmed): void {
-    this.hal.keyValue.write("confirmed", this.buffer, encodeConfirmed(confirmed, this.buffer));
+    this.write("confirmed", confirmed);
     this.confirmed = confirmed;
   }
 
   /** The confirmed image is lost. The floor stays; the release that set it may come again. */
   forgetConfirmed(): void {
-    this.saveConfirmed({
-      slot: -1,
-      previousSlot: -1,
-      imageSizeBytes: 0,
-      previousSizeBytes: 0,
-      sequenceFloor: this.sequenceFloor,
-      manifestDigest: new Uint8Array(32),
-      imageDigest: new Uint8Array(32),
-      identity: new Uint8Array(32),
-      previousIdentity: new Uint8Array(32),
-    });
+    const lost = emptyConfirmed();
+    lost.slot = lost.previousSlot = -1;
+    lost.sequenceFloor = this.sequenceFloor;
+    this.saveConfirmed(lost);
   }
 
   saveProgress(progress: Progress): void {
-    this.hal.keyValue.write("progress", this.buffer, encodeProgress(progress, this.buffer));
+    this.write("progress", progress);
     this.progress = progress;
   }
 
@@ -129,7 +165,7 @@ export class Journal {
     }
     digests.push(prefix);
     const bad = { sequenceBelow, digests };
-    this.hal.keyValue.write("bad", this.buffer, encodeKnownBad(bad, this.buffer));
+    this.write("bad", bad);
     this.bad = bad;
   }
 
@@ -140,10 +176,10 @@ export class Journal {
    */
   countFailure(manifestDigest: Uint8Array): number {
     const digest = digestPrefix(manifestDigest);
-    const known = this.read("failing", decodeFailing);
+    const known = this.read("failing");
     const before = known !== null && equalBytes(known.digest, digest) ? known.count : 0;
     const failing = { count: Math.min(before + 1, 255), digest };
-    this.hal.keyValue.write("failing", this.buffer, encodeFailing(failing, this.buffer));
+    this.write("failing", failing);
     return failing.count;
   }
 }

@@ -97,35 +97,47 @@ type Row = { readonly [event in AgentEvent]?: Transition };
 const go = (to: AgentState, ...actions: AgentAction[]): Transition =>
   Object.freeze({ to, actions: Object.freeze(actions) });
 
+// Transitions of several events or states.
 const fail = go("failed", "journalFailure", "sendReport");
+const refuse = go("ready", "reportRefusal", "schedulePoll");
+const retryWriting = go("writing", "scheduleRetry");
+const stageImage = go("candidate", "journalStaging", "stage");
+const bootStaged = go("staged", "restart");
+const beginTrial = go("trial", "beginTrial");
+const rejectImage = go("rejected", "reject");
+const rejectRecorded = go("rejected", "journalRejecting", "reject");
+const keep = go("updated", "journalConfirmed", "journalUpdated", "sendReport");
+const close = go("ready", "closeAttempt", "schedulePoll");
+const reportFailureLater = go("failed", "scheduleReport");
+const reportUpdateLater = go("updated", "scheduleReport");
 
 export const table: { readonly [state in AgentState]: Row } = Object.freeze({
   ready: Object.freeze({
     pollDue: go("ready", "fetchOffer"),
     serverFailed: go("ready", "scheduleRetry"),
     nothingNew: go("ready", "schedulePoll"),
-    offerRefused: go("ready", "reportRefusal", "schedulePoll"),
+    offerRefused: refuse,
     offerAccepted: go("writing", "journalWriting", "download"),
     // The result first: once the release is recorded as confirmed, nothing asks for it any more.
     offerInstalled: go("updated", "journalUpdated", "journalConfirmed", "sendReport"),
     // The boot record lost a confirmed image: put it back without a download.
     knownGoodLost: go("candidate", "journalRepair", "stage"),
-    journalFailed: go("ready", "reportRefusal", "schedulePoll"),
+    journalFailed: refuse,
   }),
   writing: Object.freeze({
     pollDue: go("writing", "fetchOffer"),
-    serverFailed: go("writing", "scheduleRetry"),
+    serverFailed: retryWriting,
     offerAccepted: go("writing", "download"),
     offerReplaced: fail,
-    downloadInterrupted: go("writing", "scheduleRetry"),
+    downloadInterrupted: retryWriting,
     downloadFailed: fail,
     imageWritten: go("writing", "verifyImage"),
     imageDamaged: go("writing", "journalDamage", "scheduleRetry"),
-    imageVerified: go("candidate", "journalStaging", "stage"),
-    journalFailed: go("ready", "reportRefusal", "schedulePoll"),
+    imageVerified: stageImage,
+    journalFailed: refuse,
   }),
   candidate: Object.freeze({
-    stageDone: go("staged", "restart"),
+    stageDone: bootStaged,
     stageFailed: fail,
     imageDamaged: go("writing", "journalDamage", "schedulePoll"),
     // The bytes turned out damaged for the last time, when they were read back to be staged again.
@@ -135,53 +147,53 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     repairUnrecorded: go("ready", "scheduleRepair"),
   }),
   staged: Object.freeze({
-    stageDone: go("staged", "restart"),
-    trialBooted: go("trial", "beginTrial"),
-    stageLost: go("candidate", "journalStaging", "stage"),
+    stageDone: bootStaged,
+    trialBooted: beginTrial,
+    stageLost: stageImage,
     stageFailed: fail,
     trialReverted: fail,
   }),
   trial: Object.freeze({
     pollDue: go("trial", "fetchOffer"),
     // After a fault of the host: what of the trial was not begun is, while its deadline runs.
-    trialBooted: go("trial", "beginTrial"),
+    trialBooted: beginTrial,
     serverReached: go("trial", "checkTrial"),
     serverFailed: go("trial", "scheduleRetry"),
     trialPassed: go("trial", "journalConfirming", "confirm"),
-    confirmDone: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
-    confirmFailed: go("rejected", "journalRejecting", "reject"),
-    trialFailed: go("rejected", "journalRejecting", "reject"),
+    confirmDone: keep,
+    confirmFailed: rejectRecorded,
+    trialFailed: rejectRecorded,
     confirmDelayed: go("trial", "scheduleConfirm"),
-    journalFailed: go("rejected", "reject"),
+    journalFailed: rejectImage,
   }),
   rejected: Object.freeze({
     rejectDone: go("rejected", "restart"),
     rejectFailed: fail,
-    trialBooted: go("rejected", "reject"),
+    trialBooted: rejectImage,
     trialReverted: fail,
     // Going back is safe without its record; staying on a rejected image is not.
-    journalFailed: go("rejected", "reject"),
+    journalFailed: rejectImage,
   }),
   failed: Object.freeze({
     // The record comes first here too: it may be what failed before. Written once, then skipped.
     reportDue: fail,
-    journalFailed: go("failed", "scheduleReport"),
-    reportFailed: go("failed", "scheduleReport"),
+    journalFailed: reportFailureLater,
+    reportFailed: reportFailureLater,
     // Perhaps only reports are not answered: then their result must not hold up the next update.
     reportUnanswered: go("failed", "fetchOffer"),
-    serverFailed: go("failed", "scheduleReport"),
+    serverFailed: reportFailureLater,
     serverReached: go("failed", "checkReport"),
-    reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
+    reportDelivered: close,
   }),
   updated: Object.freeze({
-    reportDue: go("updated", "journalConfirmed", "journalUpdated", "sendReport"),
-    journalFailed: go("updated", "scheduleReport"),
-    reportFailed: go("updated", "scheduleReport"),
+    reportDue: keep,
+    journalFailed: reportUpdateLater,
+    reportFailed: reportUpdateLater,
     reportUnanswered: go("updated", "fetchOffer"),
-    serverFailed: go("updated", "scheduleReport"),
+    serverFailed: reportUpdateLater,
     serverReached: go("updated", "checkReport"),
-    reportDelivered: go("ready", "closeAttempt", "schedulePoll"),
-    stageLost: go("candidate", "journalStaging", "stage"),
+    reportDelivered: close,
+    stageLost: stageImage,
   }),
 });
 

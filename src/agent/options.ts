@@ -1,4 +1,7 @@
-/** What a firmware tells the agent: identity, trust, server, and the hooks of the application. */
+/**
+ * What a firmware tells the agent: identity, trust, server, and the hooks of the application. Times
+ * are checked when they are given: a wrong one must show at the desk.
+ */
 import type { Reason } from "../reasons.js";
 import type { SignatureVerifier } from "../suit/envelope.js";
 import type { Release } from "../suit/manifest.js";
@@ -69,7 +72,7 @@ export interface AgentOptions extends BootOptions {
   readonly verifySignature?: SignatureVerifier;
 }
 
-/** Defaults of AgentOptions, in milliseconds, and bounds that are not options. */
+/** Defaults of AgentOptions, in milliseconds, and bounds that are no options: times, counts. */
 export const defaults = Object.freeze({
   pollIntervalMs: 3_600_000,
   trialTimeoutMs: 300_000,
@@ -84,27 +87,56 @@ export const defaults = Object.freeze({
   trialRetryCapMs: 10_000,
   /** Longest pause between tries in all other states. */
   retryCapMs: 900_000,
+  /** Failed starts of the agent in one boot before an image on trial is given up. */
+  startsMax: 5,
+  /** Tries to confirm an image, or to record that, before the trial is given up: some 30 s. */
+  confirmTriesMax: 6,
+  /** Downloads that may end early without progress before the attempt ends. */
+  triesMax: 16,
+  /** Times that a complete image may turn out damaged before the attempt ends. */
+  damagesMax: 3,
+  /** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
+  attemptsMax: 3,
+  /**
+   * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
+   */
+  reportTriesMax: 20,
+  /** Reports in a row that nothing answers before an offer is asked for, to see whether that is. */
+  silentReportsMax: 10,
+  /** Offers that come while reports are not answered, before the result is dropped. */
+  reachedOffersMax: 3,
+  /** Answers 404, 405 or 501 to a report before the server is taken for one that takes none. */
+  unwantedReportsMax: 3,
+  /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
+  absencesMax: 3,
 });
 
-/** Failed starts of the agent in one boot before an image on trial is given up. */
-export const startsMax = 5;
-/** Tries to confirm an image, or to record that, before the trial is given up: some 30 s in all. */
-export const confirmTriesMax = 6;
-/** Downloads that may end early without progress before the attempt ends. */
-export const triesMax = 16;
-/** Times that a complete image may turn out damaged before the attempt ends. */
-export const damagesMax = 3;
-/** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
-export const attemptsMax = 3;
-/**
- * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
- */
-export const reportTriesMax = 20;
-/** Reports in a row that nothing answers before an offer is asked for, to see whether that is. */
-export const silentReportsMax = 10;
-/** Offers that come while reports are not answered, before the result is dropped. */
-export const reachedOffersMax = 3;
-/** Answers 404, 405 or 501 to a report before the server is taken for one that takes no reports. */
-export const unwantedReportsMax = 3;
-/** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
-export const absencesMax = 3;
+/** Timers of hosts take 31 bits of milliseconds. */
+const durationMsMax = 0x7fffffff;
+
+type Duration =
+  | "pollIntervalMs"
+  | "stallTimeoutMs"
+  | "trialTimeoutMs"
+  | "trialDwellMs"
+  | "watchdogTimeoutMs";
+
+/** Throws RangeError for a time that no trial can pass with. */
+export function checkBootOptions(options: BootOptions): void {
+  const timeoutMs = checkDuration(options, "trialTimeoutMs", 1000);
+  const dwellMs = checkDuration(options, "trialDwellMs", 0);
+  checkDuration(options, "watchdogTimeoutMs", 1000);
+  // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
+  if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
+}
+
+/** The time, or its default. Throws RangeError with the option's name when it is out of range. */
+export function checkDuration(
+  options: Partial<Readonly<Record<Duration, number>>>,
+  name: Duration,
+  leastMs: number,
+): number {
+  const valueMs = options[name] ?? defaults[name];
+  if (valueMs >= leastMs && valueMs <= durationMsMax) return valueMs;
+  throw new RangeError(`${name} must be ${leastMs} to ${durationMsMax} milliseconds`);
+}

@@ -1,18 +1,27 @@
-/** Polling: asks for the offer, authenticates it, judges it, and says which event that is. */
+/**
+ * Polling: asks for the offer (the envelope itself, read into the work buffer), authenticates it,
+ * judges it, and says which event that is.
+ */
 import { equalBytes, hex } from "../bytes.js";
 import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
-import { emptyAttempt, phases } from "../journal/records.js";
+import type { HttpHeaders, HttpRequest } from "../hal.js";
+import { emptyConfirmed, phases } from "../journal/records.js";
+import { envelopeBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
-import { type AgentContext, newReportId } from "./context.js";
-import { type OfferAnswer, type OfferListener, OfferRequest } from "./offer.js";
-import { absencesMax, defaults } from "./options.js";
-import { identityOf } from "./slots.js";
+import type { AgentContext } from "./context.js";
+import { retryAfterMs } from "./download.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { identityOf } from "./facts.js";
+import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
+
+/** What came of asking: an envelope, none, one that is too big, or no usable answer. */
+type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 
 /** A refused offer as its report names it. */
 export interface Refusal {
@@ -21,11 +30,15 @@ export interface Refusal {
   readonly sequenceNumber: number;
 }
 
-export class Poller implements OfferListener {
+export class Poller implements ExchangeHandler {
   private readonly context: AgentContext;
   /** The last offer that was refused. */
   refusal: Refusal | null = null;
-  private request: OfferRequest | null = null;
+  private exchange: Exchange | null = null;
+  private answer: OfferAnswer = "unreachable";
+  /** The first bytes of an envelope lie in the buffer. */
+  private length = 0;
+  private retryMs = 0;
   /** Polls in a row that did not name the release under way. */
   private absences = 0;
 
@@ -36,27 +49,68 @@ export class Poller implements OfferListener {
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
     const context = this.context;
-    const { hal, journal, options } = context;
-    const headers = new Map([["daruma-device", hal.deviceId()]]);
-    const confirmed = journal.confirmed;
-    if (confirmed !== null) {
-      headers.set("daruma-release", hex(confirmed.manifestDigest));
+    const journal = context.journal;
+    const headers = new Map<string, string>();
+    headers.set("daruma-device", context.hal.deviceId());
+    if (journal.confirmed !== null) {
+      headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
     }
-    const target = { ...context.server, path: `${context.server.path}latest.suit` };
-    const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
-    this.request?.close();
-    this.request = new OfferRequest(hal, target, headers, stallMs, context.buffer, this);
-    this.request.start();
+    this.exchange?.close();
+    this.answer = "unreachable";
+    this.length = this.retryMs = 0;
+    this.exchange = new Exchange(
+      context.hal,
+      {
+        target: { ...context.server, path: `${context.server.path}latest.suit` },
+        method: "GET",
+        headers,
+        stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+        totalTimeoutMs: defaults.exchangeTimeoutMs,
+      },
+      this,
+    );
+    this.exchange.start();
   }
 
-  answered(answer: OfferAnswer, length: number, retryMs: number): void {
-    this.request = null;
-    this.context.retryAfterMs = retryMs;
-    this.context.enter(() => this.conclude(answer, length));
+  headersReceived(status: number, headers: HttpHeaders): void {
+    if (status === 200) this.answer = "envelope";
+    else if (status === 204 || status === 404) this.end("none");
+    else this.end("unreachable", retryAfterMs(headers));
   }
 
-  private conclude(answer: OfferAnswer, length: number): void {
+  dataReadable(source: HttpRequest, countBytes: number): void {
+    let count = countBytes;
+    while (count > 0) {
+      const start = this.length;
+      const end = Math.min(start + count, envelopeBytesMax);
+      if (end <= start) {
+        this.answer = "too-big";
+        this.exchange?.end(false);
+        return;
+      }
+      const got = source.read(this.context.buffer.subarray(start, end));
+      if (got <= 0) return;
+      this.length = start + got;
+      count -= got;
+    }
+  }
+
+  /** The last word of the exchange, whether the server has more to say or not. */
+  private end(answer: OfferAnswer, retryMs = 0): void {
+    this.answer = answer;
+    this.retryMs = retryMs;
+    this.exchange?.end(false);
+  }
+
+  ended(failed: boolean): void {
+    const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
+    this.exchange = null;
+    this.context.retryAfterMs = this.retryMs;
+    this.context.enter(() => this.conclude(answer));
+  }
+
+  private conclude(answer: OfferAnswer): void {
     const context = this.context;
     switch (answer) {
       case "unreachable":
@@ -65,32 +119,39 @@ export class Poller implements OfferListener {
         if (context.state === "writing") return this.absent();
         return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
       case "too-big":
-        return this.refuse("envelope-too-big", null, length);
+        return this.refuse("envelope-too-big", null);
       case "envelope":
-        return this.envelope(length);
+        return this.envelope();
     }
   }
 
-  private envelope(length: number): void {
+  private envelope(): void {
     const context = this.context;
-    const { hal, options, buffer } = context;
+    const { hal, options } = context;
     const verify = options.verifySignature ?? verifyEd25519;
-    const authentic = authenticate(buffer, length, options.trustAnchors, hal.digest, verify);
-    if (typeof authentic === "string") return this.refuse(authentic, null, length);
+    const authentic = authenticate(
+      context.buffer,
+      this.length,
+      options.trustAnchors,
+      hal.digest,
+      verify,
+    );
+    if (typeof authentic === "string") return this.refuse(authentic, null);
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
     // a result to tell, nothing else is asked.
     if (context.state !== "ready" && context.state !== "writing") {
       return context.post("serverReached");
     }
     const release = parseManifest(authentic);
-    if (typeof release === "string") return this.refuse(release, null, length);
-    this.judged(release, this.judge(release), length);
+    if (typeof release === "string") return this.refuse(release, null);
+    this.judged(release, this.judge(release));
   }
 
   private judge(release: Release): Judgement {
-    const { hal, device, journal, options, server } = this.context;
-    const confirmed = journal.confirmed;
-    const isNew = this.context.state === "ready";
+    const context = this.context;
+    const { hal, device, journal, options } = context;
+    const confirmed = journal.confirmed ?? emptyConfirmed();
+    const isNew = context.state === "ready";
     const vendorId = vendorIdOf(options.vendor, hal.digest);
     const judgement = judge(release, {
       vendorId,
@@ -98,20 +159,20 @@ export class Poller implements OfferListener {
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
       sequenceFloor: journal.sequenceFloor,
-      confirmedManifest: confirmed === null ? new Uint8Array(32) : confirmed.manifestDigest,
-      confirmedImage: confirmed === null ? new Uint8Array(32) : confirmed.imageDigest,
+      confirmedManifest: confirmed.manifestDigest,
+      confirmedImage: confirmed.imageDigest,
       knownBad: journal.bad,
       // An attempt that is under way has its own slot, and its end.
-      targetIsConfirmed: isNew && confirmed !== null && confirmed.slot === device.targetSlot,
+      targetIsConfirmed: isNew && journal.confirmed?.slot === device.targetSlot,
     });
     if (judgement !== "accept") return judgement;
     // Not while one is under way: what was begun under other facts is finished, not left half-way.
-    if (isNew && !this.context.mayInstall) return "rollback-unavailable";
-    if (resolveUri(server, release.uri) === null) return "uri-unsupported";
+    if (isNew && !context.mayInstall) return "rollback-unavailable";
+    if (resolveUri(context.server, release.uri) === null) return "uri-unsupported";
     return options.veto?.(release) === true ? "vetoed" : "accept";
   }
 
-  private judged(release: Release, judgement: Judgement, length: number): void {
+  private judged(release: Release, judgement: Judgement): void {
     const context = this.context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
     const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
@@ -135,7 +196,7 @@ export class Poller implements OfferListener {
         this.keepInstalled(release);
         return context.post("offerInstalled", "already-installed");
       default:
-        return this.refuse(judgement, release, length);
+        return this.refuse(judgement, release);
     }
   }
 
@@ -145,28 +206,23 @@ export class Poller implements OfferListener {
    */
   private absent(): void {
     this.absences++;
-    if (this.absences < absencesMax) return this.context.post("serverFailed");
+    if (this.absences < defaults.absencesMax) return this.context.post("serverFailed");
     this.absences = 0;
     this.context.post("offerReplaced", "withdrawn");
   }
 
   /** The offered image runs already (flashed by cable): only its release is recorded. */
   private keepInstalled(release: Release): void {
-    const { hal, device, journal } = this.context;
-    const slot = hal.boot.openSlot(device.runningSlot);
-    journal.attempt = {
-      ...emptyAttempt(newReportId(hal)),
-      phase: phases.confirming,
-      slot: device.runningSlot,
-      sequenceNumber: release.sequenceNumber,
-      imageSizeBytes: release.imageSizeBytes,
-      manifestDigest: release.manifestDigest,
-      imageDigest: release.imageDigest,
-      identity: identityOf(slot, release.imageSizeBytes),
-    };
+    const context = this.context;
+    const hal = context.hal;
+    const slot = context.device.runningSlot;
+    const attempt = context.journal.newAttempt(release, slot, release.sequenceNumber);
+    attempt.phase = phases.confirming;
+    attempt.identity = identityOf(hal.boot.openSlot(slot), release.imageSizeBytes);
+    context.journal.attempt = attempt;
   }
 
-  private refuse(reason: Reason, release: Release | null, length: number): void {
+  private refuse(reason: Reason, release: Release | null): void {
     const context = this.context;
     // A bad answer must not end a download or a trial that is under way: it is asked again.
     if (context.state !== "ready") return context.post("serverFailed");
@@ -175,7 +231,7 @@ export class Poller implements OfferListener {
       // What was refused before it was authentic has no manifest digest to be named by.
       manifestDigest:
         release === null
-          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, length))
+          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, this.length))
           : release.manifestDigest,
       sequenceNumber: release === null ? 0 : release.sequenceNumber,
     };

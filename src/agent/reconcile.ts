@@ -142,8 +142,8 @@ function rejectAgain(facts: Facts): Outcome {
 }
 
 /** True when an image runs in the place of the confirmed one, which may be whole in its slot. */
-function isKnownGoodLost({ running, hasConfirmed }: Facts): boolean {
-  return running === "previous" || (running === "rejected" && hasConfirmed);
+function isKnownGoodLost(facts: Facts): boolean {
+  return facts.running === "previous" || (facts.running === "rejected" && facts.hasConfirmed);
 }
 
 /**
@@ -157,31 +157,26 @@ function trialBoots(facts: Facts): Outcome {
   const begins = outcome("staged", "trialBooted");
   if (facts.runningState === "pending-verify") return begins;
   if (!facts.unguarded) return { ...begins, counts: "unguarded" };
-  if (isCrash(facts.resetReason)) {
-    return outcome("trial", "trialFailed", crashReason(facts.resetReason));
-  }
-  if (facts.powerTrials + 1 >= powerTrialsMax) {
-    return outcome("trial", "trialFailed", "power-unstable");
-  }
-  return { ...begins, counts: "powerTrials" };
+  return trialEnded(facts, "trial", "trialFailed", begins);
+}
+
+/** A trial was cut short: by a crash, or by a loss of supply, which may happen a few times. */
+function trialEnded(facts: Facts, state: AgentState, event: AgentEvent, again: Outcome): Outcome {
+  if (isCrash(facts.resetReason)) return outcome(state, event, crashReason(facts.resetReason));
+  if (facts.powerTrials + 1 >= powerTrialsMax) return outcome(state, event, "power-unstable");
+  return { ...again, counts: "powerTrials" };
 }
 
 function oldRunsAfterStage(facts: Facts): Outcome {
   switch (facts.targetState) {
     case "aborted":
     case "invalid":
-      if (isCrash(facts.resetReason)) {
-        // Only a reject marks an entry invalid. It was not recorded, so the journal had failed:
-        // that is no fault of the release.
-        if (facts.targetState === "invalid") {
-          return outcome("staged", "trialReverted", "journal-failed");
-        }
-        return outcome("staged", "trialReverted", crashReason(facts.resetReason));
+      // Only a reject marks an entry invalid. It was not recorded, so the journal had failed: that
+      // is no fault of the release.
+      if (facts.targetState === "invalid" && isCrash(facts.resetReason)) {
+        return outcome("staged", "trialReverted", "journal-failed");
       }
-      if (facts.powerTrials + 1 >= powerTrialsMax) {
-        return outcome("staged", "trialReverted", "power-unstable");
-      }
-      return { ...outcome("staged", "stageLost"), counts: "powerTrials" };
+      return trialEnded(facts, "staged", "trialReverted", outcome("staged", "stageLost"));
     case "new":
     case "pending-verify":
       // The bootloader took the entry up, then refused the image and fell back.
@@ -199,22 +194,23 @@ function stageAgain(facts: Facts, reason: Reason): Outcome {
   return outcome("staged", reason === "image-unbootable" ? "trialReverted" : "stageFailed", reason);
 }
 
-/** Software restarts of a trial count as a crash: XS ends an uncaught exception with one. */
 function isCrash(reason: ResetReason): boolean {
+  return crashReason(reason) !== "";
+}
+
+/** Software restarts of a trial count as a crash: XS ends an uncaught exception with one. */
+function crashReason(reason: ResetReason): Reason | "" {
   switch (reason) {
     case "software":
     case "panic":
+      return "crashed";
     case "interrupt-watchdog":
     case "task-watchdog":
     case "watchdog":
-      return true;
+      return "watchdog-reset";
     default:
-      return false;
+      return "";
   }
-}
-
-function crashReason(reason: ResetReason): Reason {
-  return reason === "software" || reason === "panic" ? "crashed" : "watchdog-reset";
 }
 
 /** The attempt with what reconciliation makes it remember. */

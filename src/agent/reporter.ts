@@ -1,22 +1,43 @@
-/** Results to the server: one final result per attempt, at least once; refusals once per boot. */
+/**
+ * Results to the update server: one final result per attempt, delivered at least once; refusals
+ * once per boot. A report is one small CBOR map, posted.
+ */
 import { hex } from "../bytes.js";
+import { CborWriter } from "../cbor/writer.js";
+import type { HttpHeaders } from "../hal.js";
 import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { reportedAbort } from "./abort.js";
-import { type AgentContext, attemptOf, newReportId } from "./context.js";
-import {
-  defaults,
-  reachedOffersMax,
-  reportTriesMax,
-  silentReportsMax,
-  unwantedReportsMax,
-} from "./options.js";
+import type { AgentContext } from "./context.js";
+import { retryAfterMs } from "./download.js";
+import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { defaults } from "./options.js";
 import type { Refusal } from "./poller.js";
-import { type Delivery, type DeliveryListener, ReportDelivery, type Result } from "./report.js";
 
-export class Reporter implements DeliveryListener {
+/** How an offer or an attempt ended. */
+type Result = "updated" | "failed" | "refused";
+
+/** Which release; all zero when the offer was not authentic. */
+interface Reported {
+  readonly manifestDigest: Uint8Array;
+  readonly sequenceNumber: number;
+}
+
+/**
+ * What became of a delivery: taken, no answer, an answer that says try again, or one that says that
+ * this server takes no reports at all.
+ */
+type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
+
+/** Without the text of an abort. */
+const reportBytesMax = 256;
+
+export class Reporter implements ExchangeHandler {
   private readonly context: AgentContext;
-  private delivery: ReportDelivery | null = null;
+  /** The delivery under way, and what was heard of it. */
+  private exchange: Exchange | null = null;
+  private status = 0;
+  private retryMs = 0;
   /** Answers that refused the report, and those of a host that takes none. */
   private tries = 0;
   private unwanted = 0;
@@ -35,28 +56,34 @@ export class Reporter implements DeliveryListener {
   /** Sends the result of the journalled attempt. */
   sendReport(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
+    const abort = reportedAbort(context.hal);
     this.refusal = "";
-    this.send(
-      isUpdated ? "updated" : "failed",
-      reason,
-      attempt.reportId,
-      attempt.manifestDigest,
-      attempt.sequenceNumber,
-      reportedAbort(context.hal),
-    );
+    this.send(isUpdated ? "updated" : "failed", reason, attempt.reportId, attempt, abort);
   }
 
-  concluded(delivery: Delivery, retryMs: number): void {
-    this.delivery = null;
-    if (this.refusal === "") this.context.enter(() => this.resultTold(delivery, retryMs));
+  headersReceived(status: number, headers: HttpHeaders): void {
+    this.status = status;
+    this.retryMs = retryAfterMs(headers);
+    // Its body says nothing, and may have no length, or no end.
+    this.exchange?.end(false);
+  }
+
+  dataReadable(): void {
+    // The exchange was over when the status came.
+  }
+
+  ended(failed: boolean): void {
+    const delivery = failed ? "unanswered" : deliveryOf(this.status);
+    this.exchange = null;
+    if (this.refusal === "") this.context.enter(() => this.resultTold(delivery));
     else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
   }
 
-  private resultTold(delivery: Delivery, retryMs: number): void {
+  private resultTold(delivery: Delivery): void {
     // An unanswered report waits for the network; a server that keeps refusing it is given up on.
     if (delivery === "refused") this.tries++;
     // A single 404 may be a proxy's or a portal's.
@@ -65,67 +92,97 @@ export class Reporter implements DeliveryListener {
     else this.silent = this.reached = 0;
     const isOver =
       delivery === "delivered" ||
-      this.unwanted >= unwantedReportsMax ||
-      this.tries >= reportTriesMax;
+      this.unwanted >= defaults.unwantedReportsMax ||
+      this.tries >= defaults.reportTriesMax;
     if (isOver) this.tries = this.unwanted = 0;
-    this.context.retryAfterMs = retryMs;
+    this.context.retryAfterMs = this.retryMs;
     if (isOver) return this.context.post("reportDelivered");
-    this.context.post(this.silent >= silentReportsMax ? "reportUnanswered" : "reportFailed");
+    this.context.post(
+      this.silent >= defaults.silentReportsMax ? "reportUnanswered" : "reportFailed",
+    );
   }
 
   /** An offer came, though no report is answered: at once once more, for the network is up. */
-  serverReached(): void {
+  checkReport(): void {
     this.reached++;
-    if (this.reached < reachedOffersMax) return this.sendReport();
+    if (this.reached < defaults.reachedOffersMax) return this.sendReport();
     this.silent = this.reached = 0;
     this.context.post("reportDelivered");
   }
 
   /** Tells the server that its offer was refused, without touching flash or journal (P8). */
-  reportRefusal(refusal: Refusal): void {
+  tellRefusal(refusal: Refusal | null): void {
+    if (refusal === null) return;
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
     this.refusal = key;
-    this.send(
-      "refused",
-      refusal.reason,
-      newReportId(this.context.hal),
-      refusal.manifestDigest,
-      refusal.sequenceNumber,
-      "",
-    );
+    this.send("refused", refusal.reason, this.context.journal.newReportId(), refusal, "");
   }
 
   private send(
     result: Result,
     reason: Reason,
     reportId: Uint8Array,
-    manifestDigest: Uint8Array,
-    sequenceNumber: number,
+    of: Reported,
     abort: string,
   ): void {
-    const { hal, journal, options, server } = this.context;
-    this.delivery?.close();
-    this.delivery = new ReportDelivery(
+    const context = this.context;
+    const { hal, server } = context;
+    // First: whatever fails below, what is told of the last one must not count for this one.
+    this.exchange?.close();
+    this.status = this.retryMs = 0;
+    const writer = new CborWriter(new Uint8Array(reportBytesMax + abort.length));
+    writer.map(abort === "" ? 11 : 12);
+    // The same in each delivery of one report.
+    writeField(writer, 1, reportId);
+    writeField(writer, 2, hal.deviceId());
+    writeField(writer, 3, of.manifestDigest);
+    writeField(writer, 4, of.sequenceNumber);
+    writeField(writer, 5, result);
+    writeField(writer, 6, reason);
+    // SHA-256 of the confirmed image.
+    writeField(writer, 7, context.journal.confirmed?.imageDigest ?? new Uint8Array(32));
+    writeField(writer, 8, hal.resetReason());
+    writeField(writer, 10, context.capabilities);
+    // Why JavaScript aborted during the attempt, if it did.
+    if (abort !== "") writeField(writer, 11, abort);
+    writeField(writer, 12, hal.engineVersion());
+    writeField(writer, 13, hal.leastFreeHeapBytes());
+    const body = writer.bytes.subarray(0, writer.length);
+    const headers = new Map<string, string>();
+    headers.set("content-type", "application/cbor");
+    headers.set("content-length", `${body.length}`);
+    this.exchange = new Exchange(
       hal,
-      { ...server, path: `${server.path}reports` },
       {
-        reportId,
-        deviceId: hal.deviceId(),
-        manifestDigest,
-        sequenceNumber,
-        result,
-        reason,
-        imageDigest: journal.confirmed?.imageDigest ?? new Uint8Array(32),
-        resetReason: hal.resetReason(),
-        capabilities: this.context.capabilities,
-        abort,
-        engineVersion: hal.engineVersion(),
-        leastFreeHeapBytes: hal.leastFreeHeapBytes(),
+        target: { ...server, path: `${server.path}reports` },
+        method: "POST",
+        headers,
+        body,
+        stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+        totalTimeoutMs: defaults.exchangeTimeoutMs,
       },
-      options.stallTimeoutMs ?? defaults.stallTimeoutMs,
       this,
     );
-    this.delivery.start();
+    this.exchange.start();
   }
+}
+
+/** One field of a report: its key, and its value. */
+function writeField(writer: CborWriter, key: number, value: number | string | Uint8Array): void {
+  writer.int(key);
+  if (typeof value === "number") writer.int(value);
+  else if (typeof value === "string") writer.text(value);
+  else writer.byteString(value);
+}
+
+/**
+ * A report is taken by 201, 202 or 204. Not by 200: that is how a captive portal or a proxy answers
+ * anything, and a result that it swallowed would never be told.
+ */
+function deliveryOf(status: number): Delivery {
+  if (status === 201 || status === 202 || status === 204) return "delivered";
+  // A static file host takes no reports; that must not hold up updates (RFC 9110 15.5.5, .6).
+  if (status === 404 || status === 405 || status === 501) return "unwanted";
+  return status === 0 ? "unanswered" : "refused";
 }

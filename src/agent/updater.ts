@@ -1,13 +1,15 @@
 /** An attempt from the accepted offer to the staged slot: journal, download, read-back, stage. */
 import { equalBytes } from "../bytes.js";
-import { type Attempt, emptyAttempt, type Progress, phases } from "../journal/records.js";
+import { type Attempt, type Confirmed, type Progress, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
-import { type AgentContext, attemptOf, enterPhase, isConfirmed, newReportId } from "./context.js";
+import type { Release } from "../suit/manifest.js";
+import type { AgentContext } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
+import { setTimer } from "./host.js";
 import { Installer } from "./installer.js";
-import { attemptsMax, damagesMax, defaults, triesMax } from "./options.js";
+import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
 
 export class Updater implements DownloadListener {
@@ -23,88 +25,82 @@ export class Updater implements DownloadListener {
 
   /** Begins a new attempt for the accepted release. */
   journalWriting(): void {
-    const { hal, device, journal, release } = this.context;
-    if (release === null) throw new Error("no release was accepted");
+    const context = this.context;
+    const journal = context.journal;
+    const release = releaseOf(context);
     // Another release was begun after it: the slot may hold that one's blocks.
     const last = journal.lastAttempt();
     const isLast = last !== null && equalBytes(last.manifestDigest, release.manifestDigest);
     if (!isLast && journal.progressOf(release.manifestDigest) !== null) journal.clearProgress();
-    journal.saveAttempt({
-      ...emptyAttempt(newReportId(hal)),
-      slot: device.targetSlot,
-      sequenceNumber: release.sequenceNumber,
-      imageSizeBytes: release.imageSizeBytes,
-      manifestDigest: release.manifestDigest,
-      imageDigest: release.imageDigest,
-    });
+    const slot = context.device.targetSlot;
+    journal.saveAttempt(journal.newAttempt(release, slot, release.sequenceNumber));
   }
 
   /** Begins an attempt that puts the confirmed image back. */
   journalRepair(): void {
-    const { hal, journal } = this.context;
-    const confirmed = journal.confirmed;
+    const confirmed = this.context.journal.confirmed;
     if (confirmed === null) throw new Error("no confirmed image to repair");
-    journal.saveAttempt({
-      ...emptyAttempt(newReportId(hal)),
-      phase: phases.staging,
-      repair: true,
-      slot: confirmed.slot,
-      sequenceNumber: confirmed.sequenceFloor,
-      imageSizeBytes: confirmed.imageSizeBytes,
-      manifestDigest: confirmed.manifestDigest,
-      imageDigest: confirmed.imageDigest,
-      identity: confirmed.identity,
-    });
+    this.beginRepair(confirmed, confirmed.sequenceFloor);
   }
 
   /** Begins an attempt for an unknown image that the bootloader runs on trial. */
   journalStranger(): void {
-    const { hal, device, journal, buffer } = this.context;
-    const running = measureRunning(hal, device.runningSlot, buffer);
-    journal.saveAttempt({
-      ...emptyAttempt(newReportId(hal)),
-      phase: phases.staging,
-      repair: true,
-      slot: running.slot,
-      sequenceNumber: journal.sequenceFloor,
-      imageSizeBytes: running.imageSizeBytes,
-      imageDigest: running.imageDigest,
-      identity: running.identity,
-    });
+    const context = this.context;
+    this.beginRepair(measureRunning(context), context.journal.sequenceFloor);
+  }
+
+  private beginRepair(image: Confirmed, sequenceNumber: number): void {
+    const context = this.context;
+    const attempt = context.journal.newAttempt(image, image.slot, sequenceNumber);
+    attempt.phase = phases.staging;
+    attempt.repair = true;
+    attempt.identity = image.identity;
+    context.journal.saveAttempt(attempt);
   }
 
   /** Fetches what is still missing of the payload. */
   download(): void {
     const context = this.context;
-    const { hal, device, journal, options, release, server, buffer } = context;
-    if (release === null) throw new Error("no release was accepted");
-    const progress = journal.progressOf(release.manifestDigest);
+    const hal = context.hal;
+    const release = releaseOf(context);
+    const progress = context.journal.progressOf(release.manifestDigest);
     if (progress !== null && progress.writtenBytes === release.imageSizeBytes) {
       return context.post("imageWritten");
     }
-    const target = resolveUri(server, release.uri);
+    const target = resolveUri(context.server, release.uri);
     if (target === null) throw new Error("the payload URI was checked before");
-    const { slot } = attemptOf(context);
-    const download = new Download(hal, release, slot, device.chipId, progress, buffer, this);
-    const headers = new Map([["daruma-device", hal.deviceId()]]);
-    const stallMs = options.stallTimeoutMs ?? defaults.stallTimeoutMs;
+    const download = new Download(
+      hal,
+      release,
+      context.journal.underWay.slot,
+      context.device.chipId,
+      progress,
+      context.buffer,
+      this,
+    );
+    const headers = new Map<string, string>();
+    headers.set("daruma-device", hal.deviceId());
+    const stallMs = context.options.stallTimeoutMs ?? defaults.stallTimeoutMs;
     download.start(target, headers, stallMs, this.whole);
   }
 
   progressed(reached: Progress): void {
     const context = this.context;
-    const { journal } = context;
+    const journal = context.journal;
     journal.saveProgress(reached);
     context.failures = 0;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     // Tries count without progress only; written with the next record.
-    journal.attempt = { ...attempt, tries: 0 };
+    if (attempt.tries > 0) journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
   }
 
+  /** From a timer: the calls of the HTTP client leave too little stack for what follows. */
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
-    this.context.retryAfterMs = retryMs;
-    this.context.enter(() => this.concluded(end, reason));
+    const context = this.context;
+    context.retryAfterMs = retryMs;
+    const conclude = (): void => context.enter(() => this.concluded(end, reason));
+    context.enter(() => setTimer(context.hal, conclude, 0));
   }
 
   private concluded(end: DownloadEnd, reason: Reason | ""): void {
@@ -112,8 +108,8 @@ export class Updater implements DownloadListener {
     if (end === "written") return context.post("imageWritten");
     if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
     this.whole = end === "range-refused";
-    const attempt = attemptOf(context);
-    if (attempt.tries + 1 >= triesMax) {
+    const attempt = context.journal.underWay;
+    if (attempt.tries + 1 >= defaults.triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
     }
     context.journal.saveAttempt({ ...attempt, tries: attempt.tries + 1 });
@@ -123,7 +119,7 @@ export class Updater implements DownloadListener {
   /** Reads the written image back and compares its digest with the signed one. */
   verifyImage(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     this.installer.verify(attempt, this.head(attempt), (identity) => {
       context.enter(() => {
         if (identity === null) return this.damaged("image-digest-mismatch");
@@ -136,30 +132,30 @@ export class Updater implements DownloadListener {
   /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
   private damaged(reason: Reason): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     // The confirmed image itself is damaged: nothing to fetch it from, the running one is kept.
     if (attempt.repair) return context.post("stageFailed", reason);
     context.journal.clearProgress();
-    const isLast = attempt.damages + 1 >= damagesMax;
+    const isLast = attempt.damages + 1 >= defaults.damagesMax;
     context.post(isLast ? "downloadFailed" : "imageDamaged", reason);
   }
 
   journalDamage(): void {
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     const damages = attempt.damages + 1;
     this.context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     this.context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back. */
   stage(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const head = this.head(attempt);
     if (!this.installer.isVerified(attempt)) {
       this.installer.verify(attempt, head, (identity) => {
@@ -181,34 +177,34 @@ export class Updater implements DownloadListener {
   /** The final record of a failed attempt; a release that failed its trial is remembered as bad. */
   journalFailure(): void {
     const context = this.context;
-    const { hal, device, journal } = context;
-    const attempt = attemptOf(context);
-    const { runningSlot } = device;
+    const { hal, journal } = context;
+    const attempt = context.journal.underWay;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
       // Each may be known without the other: a cut falls between their records.
-      const wasKept = isKept(attempt.reason) || isConfirmed(context, attempt);
+      const wasKept = isKept(attempt.reason) || context.journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
       if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // It may have been told as updated, and was lost afterwards: that is a result of its own.
-      if (wasKept) journal.attempt = { ...attempt, reportId: newReportId(hal) };
-      enterPhase(context, phases.failed, reason);
+      if (wasKept) journal.attempt = { ...attempt, reportId: journal.newReportId() };
+      context.journal.enterPhase(phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
     // Only now: without its entry the attempt would look like one whose stage was lost.
-    if (attempt.slot !== runningSlot) hal.boot.forget(attempt.slot);
+    if (attempt.slot !== context.device.runningSlot) hal.boot.forget(attempt.slot);
   }
 
   /** The confirmed image, or a stranger's on trial, is lost: what runs instead is kept or not. */
   private keptLost(attempt: Attempt): void {
-    const { hal, device, journal, buffer } = this.context;
-    const { runningSlot } = device;
-    const { confirmed } = journal;
+    const context = this.context;
+    const hal = context.hal;
+    const runningSlot = context.device.runningSlot;
+    const confirmed = context.journal.confirmed;
     const vouched = confirmed === null || isVouched(hal, confirmed, runningSlot);
-    if (!vouched) return journal.forgetConfirmed();
-    adoptRunning(hal, journal, runningSlot, buffer);
+    if (!vouched) return context.journal.forgetConfirmed();
+    adoptRunning(context);
     // At once: the entry of the damaged image would vouch for whatever is written there next.
     if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
   }
@@ -216,7 +212,7 @@ export class Updater implements DownloadListener {
   /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
   private isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
     if (!isWearing(reason)) return false;
-    return this.context.journal.countFailure(attempt.manifestDigest) >= attemptsMax;
+    return this.context.journal.countFailure(attempt.manifestDigest) >= defaults.attemptsMax;
   }
 
   /** The head that may have to be programmed; a repair never writes to a confirmed image. */
@@ -224,6 +220,12 @@ export class Updater implements DownloadListener {
     if (attempt.repair) return null;
     return this.context.journal.progressOf(attempt.manifestDigest)?.head ?? null;
   }
+}
+
+/** The accepted release. Throws when there is none: a fault of the agent. */
+function releaseOf(context: AgentContext): Release {
+  if (context.release === null) throw new Error("no release was accepted");
+  return context.release;
 }
 
 /** True for the reasons of an attempt that had ended well and was opened again. */

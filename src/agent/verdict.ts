@@ -1,11 +1,11 @@
 /** From the first boot of a new image to keeping or rejecting it. */
 import { equalBytes } from "../bytes.js";
-import { phases } from "../journal/records.js";
+import { emptyConfirmed, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import type { BootCheck } from "./boot-check.js";
-import { type AgentContext, attemptOf, enterPhase, isConfirmed } from "./context.js";
+import type { AgentContext } from "./context.js";
 import { Installer } from "./installer.js";
-import { confirmTriesMax } from "./options.js";
+import { defaults } from "./options.js";
 import type { Trial, TrialListener } from "./trial.js";
 
 export class Verdict implements TrialListener {
@@ -47,13 +47,13 @@ export class Verdict implements TrialListener {
     if (this.hasPassed) return context.post("trialPassed");
     if (this.hasBegun) return context.post("pollDue");
     if (trial === null) throw new Error("the boot-time check found no trial");
-    this.installer.verify(attemptOf(context), null, (identity, wasRead) => {
+    this.installer.verify(context.journal.underWay, null, (identity, wasRead) => {
       context.enter(() => {
         if (!wasRead) throw new Error("the image on trial could not be read");
         if (identity === null) return trial.fail("image-digest-mismatch");
         this.hasBegun = true;
         // It has shown before that its way to the server works; the server may be down today.
-        if (isConfirmed(context, attemptOf(context))) trial.serverReached();
+        if (context.journal.isConfirmed(context.journal.underWay)) trial.serverReached();
         // The poll takes the work buffer over now that the read-back is done with it.
         trial.runTests();
         context.post("pollDue");
@@ -62,33 +62,32 @@ export class Verdict implements TrialListener {
   }
 
   /** The server answered with an authentic envelope. */
-  serverReached(): void {
+  checkTrial(): void {
     this.trial?.serverReached();
   }
 
   journalConfirming(): void {
-    const { journal } = this.context;
     // Also what an earlier boot found.
     this.hasPassed = true;
-    const attempt = attemptOf(this.context);
+    const attempt = this.context.journal.underWay;
     // From here on the image is good: what its stage has cost must not count against it.
     if (attempt.phase === phases.confirming) return;
-    journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
+    this.context.journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
   }
 
   confirm(): void {
     const context = this.context;
-    const { hal, device } = context;
+    const boot = context.hal.boot;
     try {
       // The platform confirms its active entry, which after a fallback is another slot's
       // (bootloader_utility.c), and one that reads as valid it leaves as it is: torn bits may only
       // read so today. What the bootloader wrote for this trial is firm.
-      const { runningSlot } = device;
-      const isFirm = hal.boot.slotState(runningSlot) === "pending-verify";
-      if (!isFirm || hal.boot.activeSlot() !== runningSlot) hal.boot.stage(runningSlot);
-      hal.boot.confirm();
+      const runningSlot = context.device.runningSlot;
+      const isFirm = boot.slotState(runningSlot) === "pending-verify";
+      if (!isFirm || boot.activeSlot() !== runningSlot) boot.stage(runningSlot);
+      boot.confirm();
     } catch {
-      if (context.failures < confirmTriesMax) return context.post("confirmDelayed");
+      if (context.failures < defaults.confirmTriesMax) return context.post("confirmDelayed");
       return context.post("confirmFailed", "confirm-failed");
     }
     context.post("confirmDone");
@@ -97,7 +96,7 @@ export class Verdict implements TrialListener {
   /** Raises the floor and makes this image the known-good one; only ever after the confirm. */
   journalConfirmed(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     const old = context.journal.confirmed;
     const isSaved =
       old !== null &&
@@ -106,35 +105,36 @@ export class Verdict implements TrialListener {
       equalBytes(old.manifestDigest, attempt.manifestDigest) &&
       equalBytes(old.identity, attempt.identity);
     if (isSaved) return;
-    const moved = old !== null && old.slot !== attempt.slot;
-    context.journal.saveConfirmed({
-      slot: attempt.slot,
-      previousSlot: old === null ? attempt.slot : moved ? old.slot : old.previousSlot,
-      imageSizeBytes: attempt.imageSizeBytes,
-      previousSizeBytes: old === null ? 0 : moved ? old.imageSizeBytes : old.previousSizeBytes,
-      sequenceFloor: Math.max(context.journal.sequenceFloor, attempt.sequenceNumber),
-      manifestDigest: attempt.manifestDigest,
-      imageDigest: attempt.imageDigest,
-      identity: attempt.identity,
-      previousIdentity:
-        old === null ? new Uint8Array(32) : moved ? old.identity : old.previousIdentity,
-    });
+    const confirmed = { ...(old ?? emptyConfirmed()) };
+    if (old === null) confirmed.previousSlot = attempt.slot;
+    else if (old.slot !== attempt.slot) {
+      confirmed.previousSlot = old.slot;
+      confirmed.previousSizeBytes = old.imageSizeBytes;
+      confirmed.previousIdentity = old.identity;
+    }
+    confirmed.slot = attempt.slot;
+    confirmed.imageSizeBytes = attempt.imageSizeBytes;
+    confirmed.sequenceFloor = Math.max(context.journal.sequenceFloor, attempt.sequenceNumber);
+    confirmed.manifestDigest = attempt.manifestDigest;
+    confirmed.imageDigest = attempt.imageDigest;
+    confirmed.identity = attempt.identity;
+    context.journal.saveConfirmed(confirmed);
   }
 
   journalUpdated(): void {
     const context = this.context;
-    const attempt = attemptOf(context);
+    const attempt = context.journal.underWay;
     if (attempt.phase === phases.updated) return;
     // One that was told before and staged again keeps its reason, for it keeps its report.
     const usual =
       attempt.reason !== "" ? attempt.reason : attempt.repair ? "repaired" : "confirmed";
     // A record that failed at first and is written now is no reason to tell.
     const isUsual = context.reason === "" || context.reason === "journal-failed";
-    enterPhase(context, phases.updated, isUsual ? usual : context.reason);
+    context.journal.enterPhase(phases.updated, isUsual ? usual : context.reason);
   }
 
   journalRejecting(): void {
-    enterPhase(this.context, phases.rejecting, this.context.reason);
+    this.context.journal.enterPhase(phases.rejecting, this.context.reason);
   }
 
   /**
@@ -144,8 +144,8 @@ export class Verdict implements TrialListener {
    */
   reject(): void {
     const context = this.context;
-    const { boot } = context.hal;
-    const { runningSlot } = context.device;
+    const boot = context.hal.boot;
+    const runningSlot = context.device.runningSlot;
     const state = boot.slotState(runningSlot);
     try {
       // The platform marks its active entry. When that is another slot's already, it must not be
@@ -166,12 +166,12 @@ export class Verdict implements TrialListener {
 
   /** Stages the confirmed image, if there is one in the other slot that boots. */
   private stagesConfirmed(): boolean {
-    const { hal, device, journal } = this.context;
-    const { confirmed } = journal;
-    if (confirmed === null || confirmed.slot !== device.targetSlot) return false;
+    const { runningSlot, targetSlot } = this.context.device;
+    const boot = this.context.hal.boot;
+    if (this.context.journal.confirmed?.slot !== targetSlot) return false;
     try {
-      hal.boot.stage(confirmed.slot);
-      hal.boot.forget(device.runningSlot);
+      boot.stage(targetSlot);
+      boot.forget(runningSlot);
       return true;
     } catch {
       return false;

@@ -6,7 +6,7 @@
 import { Encoder, Tag } from "cbor-x";
 import { equalBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
-import { envelopeBytesMax, signaturesMax, uriBytesMax, versionTextBytesMax } from "../limits.js";
+import { envelopeBytesMax, suitLimits, uriBytesMax } from "../limits.js";
 import { keyIdOf, signatureBytes, signedMessage } from "../suit/cose.js";
 import { readEnvelope } from "../suit/envelope.js";
 import { label } from "../suit/labels.js";
@@ -159,8 +159,8 @@ export function signEnvelope(
   digest: DigestFactory,
   options: SignOptions = {},
 ): Uint8Array {
-  if (signers.length < 1 || signers.length > signaturesMax) {
-    throw new PackError("signers", `a release takes 1 to ${signaturesMax} signatures`);
+  if (signers.length < 1 || signers.length > suitLimits.signaturesMax) {
+    throw new PackError("signers", `a release takes 1 to ${suitLimits.signaturesMax} signatures`);
   }
   const algorithm = options.algorithm ?? label.algorithmEd25519;
   const item = encode(manifest);
@@ -228,7 +228,7 @@ function versionNumbers(text: string): unknown[] {
   );
   const match = form.exec(text);
   const release = match?.[1]?.split(".").map(Number);
-  if (!match || !release || text.length > versionTextBytesMax) {
+  if (!match || !release || text.length > suitLimits.versionTextBytesMax) {
     throw new PackError(
       "version",
       `version "${text}" is not like 1.4.0 or 1.4.0-rc.2 (also -beta, -alpha; no other suffix)`,

@@ -24,8 +24,6 @@ const majorMap = 5;
 const majorTag = 6;
 const majorSimple = 7;
 
-const simpleFalse = 20;
-const simpleTrue = 21;
 const simpleNull = 22;
 
 export class CborReader {
@@ -123,12 +121,6 @@ export class CborReader {
   /** Tag number; the tagged item follows. */
   tag(): number {
     return this.head(majorTag);
-  }
-
-  bool(): boolean {
-    const value = this.head(majorSimple);
-    this.expect(value === simpleTrue || value === simpleFalse);
-    return !this.failed && value === simpleTrue;
   }
 
   /** The null item. */

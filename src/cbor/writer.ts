@@ -47,10 +47,6 @@ export class CborWriter {
     this.head(5, count);
   }
 
-  bool(value: boolean): void {
-    this.head(7, value ? 21 : 20);
-  }
-
   nil(): void {
     this.head(7, 22);
   }

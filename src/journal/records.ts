@@ -32,13 +32,15 @@
  *     0 version u8 = 1    1 count u8     2 zero [6]     8 first 16 bytes of its manifest digest
  *    24 crc u32
  */
-import { readU32, writeU32 } from "../bytes.js";
+import { asciiText, readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
-import { heldHeadBytes, knownBadMax } from "../limits.js";
+import { knownBadMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 
 const version = 1;
 const digestPrefixBytes = 16;
+/** The longest record without its crc, reason or digests. */
+const fixedBytesMax = 152;
 
 export const phases = Object.freeze({
   writing: 1,
@@ -82,30 +84,6 @@ export interface Attempt {
   reason: Reason | "";
 }
 
-/** An attempt in its first phase, named by `reportId`, to be filled in. */
-export function emptyAttempt(reportId: Uint8Array): Attempt {
-  return {
-    phase: phases.writing,
-    slot: 0,
-    repair: false,
-    unguarded: false,
-    tries: 0,
-    damages: 0,
-    powerTrials: 0,
-    restages: 0,
-    returns: 0,
-    closed: false,
-    sequenceFloor: 0,
-    reportId,
-    sequenceNumber: 0,
-    imageSizeBytes: 0,
-    manifestDigest: new Uint8Array(32),
-    imageDigest: new Uint8Array(32),
-    identity: new Uint8Array(32),
-    reason: "",
-  };
-}
-
 export interface Confirmed {
   /** -1 when the confirmed image is lost: then nothing is confirmed, and the floor stays. */
   slot: number;
@@ -137,175 +115,219 @@ export interface Failing {
   digest: Uint8Array;
 }
 
+/** What each key holds. */
+export interface Records {
+  attempt: Attempt;
+  confirmed: Confirmed;
+  progress: Progress;
+  bad: KnownBad;
+  failing: Failing;
+}
+
+type Value = number | boolean | string | Uint8Array | Uint8Array[];
+
+/** What a field is, added to its offset: numbers by size; from 2048 on 256 times a length. */
+const u8 = 0x000;
+const i8 = 0x100;
+/** One of `phases`, in a byte. */
+const phase = 0x200;
+const u32 = 0x300;
+const u64 = 0x400;
+/** A bit of the byte at 3: added to its mask. */
+const flag = 0x500;
+/** ASCII after a byte with its length. */
+const text = 0x600;
+/** Digest prefixes; the byte at 1 counts them. */
+const prefixes = 0x700;
+const bytes8 = 0x800;
+const bytes16 = 0x1000;
+const bytes32 = 0x2000;
+
+/** The names of its fields are listed when the module loads: a record is written per 64 KB. */
+interface Layout {
+  readonly names: readonly string[];
+  readonly fields: Readonly<Record<string, number>>;
+}
+
+function layout<K extends keyof Records>(fields: { [name in keyof Records[K]]: number }): Layout {
+  return Object.freeze({
+    names: Object.freeze(Object.keys(fields)),
+    fields: Object.freeze(fields),
+  });
+}
+
+/** Fields in the order of their offsets: where the last one ends, the crc begins. */
+const layouts: { readonly [key in keyof Records]: Layout } = Object.freeze({
+  attempt: layout<"attempt">({
+    phase: phase + 1,
+    slot: i8 + 2,
+    repair: flag + 1,
+    unguarded: flag + 2,
+    closed: flag + 4,
+    tries: u8 + 4,
+    damages: u8 + 5,
+    powerTrials: u8 + 6,
+    restages: u8 + 7,
+    reportId: bytes8 + 8,
+    sequenceNumber: u64 + 16,
+    sequenceFloor: u64 + 24,
+    imageSizeBytes: u32 + 32,
+    returns: u32 + 36,
+    manifestDigest: bytes32 + 40,
+    imageDigest: bytes32 + 72,
+    identity: bytes32 + 104,
+    reason: text + 136,
+  }),
+  confirmed: layout<"confirmed">({
+    slot: i8 + 1,
+    previousSlot: i8 + 2,
+    imageSizeBytes: u32 + 4,
+    sequenceFloor: u64 + 8,
+    previousSizeBytes: u32 + 16,
+    manifestDigest: bytes32 + 24,
+    imageDigest: bytes32 + 56,
+    identity: bytes32 + 88,
+    previousIdentity: bytes32 + 120,
+  }),
+  progress: layout<"progress">({
+    writtenBytes: u32 + 4,
+    head: bytes16 + 8,
+    manifestDigest: bytes32 + 24,
+  }),
+  bad: layout<"bad">({ sequenceBelow: u64 + 8, digests: prefixes + 16 }),
+  failing: layout<"failing">({ count: u8 + 1, digest: bytes16 + 8 }),
+});
+
 /** First bytes of a digest as the "bad" record keeps them. */
 export function digestPrefix(digest: Uint8Array): Uint8Array {
   return digest.slice(0, digestPrefixBytes);
 }
 
-function writeU64(bytes: Uint8Array, offset: number, value: number): void {
-  writeU32(bytes, offset, value >>> 0);
-  writeU32(bytes, offset + 4, Math.floor(value / 0x100000000));
-}
-
-function readU64(bytes: Uint8Array, offset: number): number {
-  return readU32(bytes, offset) + readU32(bytes, offset + 4) * 0x100000000;
-}
-
-/** Adds the crc; returns the record's length. */
-function seal(into: Uint8Array, length: number): number {
-  writeU32(into, length, crc32(into, 0, length));
-  return length + 4;
-}
-
-/** True when the record is whole, long enough, and of a version that this code can read. */
-function isIntact(bytes: Uint8Array, length: number, leastBytes: number): boolean {
-  if (length < leastBytes + 4 || length > bytes.length || bytes[0] < version) return false;
-  return readU32(bytes, length - 4) === crc32(bytes, 0, length - 4);
-}
-
-const signed = (byte: number): number => (byte << 24) >> 24;
-
-/** Writes an attempt into `into` (at least 320 bytes); returns the length. */
-export function encodeAttempt(attempt: Attempt, into: Uint8Array): number {
+/** Writes a record into `into` (at least 320 bytes); returns its length. */
+export function encodeRecord<K extends keyof Records>(
+  key: K,
+  record: Records[K],
+  into: Uint8Array,
+): number {
+  const { names, fields } = layouts[key];
+  let end = 0;
+  // What is not a field lies below byte 24.
+  into.fill(0, 0, 24);
   into[0] = version;
-  into[1] = attempt.phase;
-  into[2] = attempt.slot;
-  into[3] = (attempt.repair ? 1 : 0) | (attempt.unguarded ? 2 : 0) | (attempt.closed ? 4 : 0);
-  into[4] = attempt.tries;
-  into[5] = attempt.damages;
-  into[6] = attempt.powerTrials;
-  into[7] = attempt.restages;
-  into.set(attempt.reportId, 8);
-  writeU64(into, 16, attempt.sequenceNumber);
-  writeU64(into, 24, attempt.sequenceFloor);
-  writeU32(into, 32, attempt.imageSizeBytes);
-  writeU32(into, 36, attempt.returns);
-  into.set(attempt.manifestDigest, 40);
-  into.set(attempt.imageDigest, 72);
-  into.set(attempt.identity, 104);
-  const reason = attempt.reason;
-  into[136] = reason.length;
-  for (let i = 0; i < reason.length; i++) into[137 + i] = reason.charCodeAt(i);
-  return seal(into, 137 + reason.length);
-}
-
-/** Reads an attempt; null when it is damaged or from a format that cannot be read. */
-export function decodeAttempt(bytes: Uint8Array, length: number): Attempt | null {
-  if (!isIntact(bytes, length, 137)) return null;
-  const phase = bytes[1];
-  if (phase < phases.writing || phase > phases.failed) return null;
-  const reasonLength = bytes[136];
-  if (137 + reasonLength > length - 4) return null;
-  let reason = "";
-  for (let i = 0; i < reasonLength; i++) reason += String.fromCharCode(bytes[137 + i]);
-  // One copy: four arrays of their own would take 9 slots more.
-  const own = bytes.slice(0, 136);
-  return {
-    phase: phase as Phase,
-    slot: signed(bytes[2]),
-    repair: (bytes[3] & 1) !== 0,
-    unguarded: (bytes[3] & 2) !== 0,
-    tries: bytes[4],
-    damages: bytes[5],
-    powerTrials: bytes[6],
-    restages: bytes[7],
-    returns: readU32(bytes, 36),
-    closed: (bytes[3] & 4) !== 0,
-    sequenceFloor: readU64(bytes, 24),
-    reportId: own.subarray(8, 16),
-    sequenceNumber: readU64(bytes, 16),
-    imageSizeBytes: readU32(bytes, 32),
-    manifestDigest: own.subarray(40, 72),
-    imageDigest: own.subarray(72, 104),
-    identity: own.subarray(104, 136),
-    // Written by this agent or a newer one under the crc: at worst a code we cannot explain.
-    reason: reason as Reason | "",
-  };
-}
-
-/** Writes a confirmed record into `into`; returns the length. */
-export function encodeConfirmed(confirmed: Confirmed, into: Uint8Array): number {
-  into.fill(0, 0, 152);
-  into[0] = version;
-  into[1] = confirmed.slot;
-  into[2] = confirmed.previousSlot;
-  writeU32(into, 4, confirmed.imageSizeBytes);
-  writeU64(into, 8, confirmed.sequenceFloor);
-  writeU32(into, 16, confirmed.previousSizeBytes);
-  into.set(confirmed.manifestDigest, 24);
-  into.set(confirmed.imageDigest, 56);
-  into.set(confirmed.identity, 88);
-  into.set(confirmed.previousIdentity, 120);
-  return seal(into, 152);
-}
-
-export function decodeConfirmed(bytes: Uint8Array, length: number): Confirmed | null {
-  if (!isIntact(bytes, length, 152)) return null;
-  const own = bytes.slice(0, 152);
-  return {
-    slot: signed(bytes[1]),
-    previousSlot: signed(bytes[2]),
-    imageSizeBytes: readU32(bytes, 4),
-    sequenceFloor: readU64(bytes, 8),
-    previousSizeBytes: readU32(bytes, 16),
-    manifestDigest: own.subarray(24, 56),
-    imageDigest: own.subarray(56, 88),
-    identity: own.subarray(88, 120),
-    previousIdentity: own.subarray(120, 152),
-  };
-}
-
-/** Writes a progress record into `into`; returns the length. */
-export function encodeProgress(progress: Progress, into: Uint8Array): number {
-  into.fill(0, 0, 8);
-  into[0] = version;
-  writeU32(into, 4, progress.writtenBytes);
-  into.set(progress.head, 8);
-  into.set(progress.manifestDigest, 24);
-  return seal(into, 56);
-}
-
-export function decodeProgress(bytes: Uint8Array, length: number): Progress | null {
-  if (!isIntact(bytes, length, 56)) return null;
-  return {
-    writtenBytes: readU32(bytes, 4),
-    head: bytes.slice(8, 8 + heldHeadBytes),
-    manifestDigest: bytes.slice(24, 56),
-  };
-}
-
-/** Writes the list of bad releases into `into`; returns the length. */
-export function encodeKnownBad(bad: KnownBad, into: Uint8Array): number {
-  into.fill(0, 0, 8);
-  into[0] = version;
-  into[1] = bad.digests.length;
-  writeU64(into, 8, bad.sequenceBelow);
-  for (let i = 0; i < bad.digests.length; i++) into.set(bad.digests[i], 16 + i * digestPrefixBytes);
-  return seal(into, 16 + bad.digests.length * digestPrefixBytes);
-}
-
-export function decodeKnownBad(bytes: Uint8Array, length: number): KnownBad | null {
-  if (!isIntact(bytes, length, 16)) return null;
-  const count = bytes[1];
-  if (count > knownBadMax || 16 + count * digestPrefixBytes > length - 4) return null;
-  const digests: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = 16 + i * digestPrefixBytes;
-    digests.push(bytes.slice(start, start + digestPrefixBytes));
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    end = writeField(into, fields[name], record[name as keyof Records[K]] as Value);
   }
-  return { sequenceBelow: readU64(bytes, 8), digests };
+  const crc = crc32(into, 0, end);
+  writeU32(into, end, crc);
+  return end + 4;
 }
 
-/** Writes a count of failed attempts into `into`; returns the length. */
-export function encodeFailing(failing: Failing, into: Uint8Array): number {
-  into.fill(0, 0, 8);
-  into[0] = version;
-  into[1] = failing.count;
-  into.set(failing.digest, 8);
-  return seal(into, 8 + digestPrefixBytes);
+/**
+ * Writes one field; returns where it ends, if it may be the last one. Each name costs a slot of the
+ * stack, and progress is written from within the calls of the HTTP client.
+ */
+function writeField(into: Uint8Array, field: number, value: Value): number {
+  const offset = field & 0xff;
+  if (typeof value === "number") {
+    if (field < u32) into[offset] = value;
+    else writeU32(into, offset, value >>> 0);
+    if (field >= u64) writeU32(into, offset + 4, Math.floor(value / 0x100000000));
+    return 0;
+  }
+  if (value instanceof Uint8Array) {
+    into.set(value, offset);
+    return offset + value.length;
+  }
+  if (typeof value === "boolean") {
+    if (value) into[3] |= offset;
+    return 0;
+  }
+  if (typeof value === "string") {
+    into[offset] = value.length;
+    for (let i = 0; i < value.length; i++) into[offset + 1 + i] = value.charCodeAt(i);
+    return offset + 1 + value.length;
+  }
+  into[1] = value.length;
+  for (let i = 0; i < value.length; i++) into.set(value[i], offset + i * digestPrefixBytes);
+  return offset + value.length * digestPrefixBytes;
 }
 
-export function decodeFailing(bytes: Uint8Array, length: number): Failing | null {
-  if (!isIntact(bytes, length, 8 + digestPrefixBytes)) return null;
-  return { count: bytes[1], digest: bytes.slice(8, 8 + digestPrefixBytes) };
+/** Reads a record; null when it is damaged, too short, or of a format that cannot be read. */
+export function decodeRecord<K extends keyof Records>(
+  key: K,
+  bytes: Uint8Array,
+  length: number,
+): Records[K] | null {
+  const end = length - 4;
+  if (end <= 0 || length > bytes.length || bytes[0] < version) return null;
+  if (readU32(bytes, end) !== crc32(bytes, 0, end)) return null;
+  // One copy: an array of its own for each field would take more slots.
+  return readFields(key, bytes.slice(0, end));
+}
+
+/** The fields of a record without its crc, as views of `bytes`; null when one does not fit. */
+function readFields<K extends keyof Records>(key: K, bytes: Uint8Array): Records[K] | null {
+  const { names, fields } = layouts[key];
+  const record: Record<string, Value> = {};
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const value = readField(bytes, fields[name]);
+    if (value === null) return null;
+    record[name] = value;
+  }
+  return record as unknown as Records[K];
+}
+
+/** The value of one field. Null when it ends behind `bytes`, or cannot be. */
+function readField(bytes: Uint8Array, field: number): Value | null {
+  const offset = field & 0xff;
+  const first = bytes[offset];
+  switch (field - offset) {
+    case u8:
+      return first;
+    case i8:
+      return (first << 24) >> 24;
+    case phase:
+      return first < phases.writing || first > phases.failed ? null : first;
+    case u32:
+      return readU32(bytes, offset);
+    case u64:
+      return readU32(bytes, offset) + readU32(bytes, offset + 4) * 0x100000000;
+    case flag:
+      return (bytes[3] & offset) !== 0;
+    case text: {
+      // At worst a code we cannot explain: this agent wrote it, or a newer one.
+      const end = offset + 1 + first;
+      return end <= bytes.length ? asciiText(bytes, offset + 1, end) : null;
+    }
+    case prefixes: {
+      const count = bytes[1];
+      if (count > knownBadMax || offset + count * digestPrefixBytes > bytes.length) return null;
+      const list: Uint8Array[] = [];
+      for (let i = 0; i < count; i++) {
+        const start = offset + i * digestPrefixBytes;
+        list.push(bytes.subarray(start, start + digestPrefixBytes));
+      }
+      return list;
+    }
+    default: {
+      const end = offset + (field >> 8);
+      return end <= bytes.length ? bytes.subarray(offset, end) : null;
+    }
+  }
+}
+
+/** An attempt in its first phase, named by `reportId`, to be filled in. */
+export function emptyAttempt(reportId: Uint8Array): Attempt {
+  const zero = new Uint8Array(fixedBytesMax);
+  zero[1] = phases.writing;
+  // An identity of its own: a view would keep all of `zero` alive.
+  const identity = new Uint8Array(32);
+  return { ...(readFields("attempt", zero) as Attempt), reportId, identity };
+}
+
+/** A confirmed image of which nothing is known. */
+export function emptyConfirmed(): Confirmed {
+  return readFields("confirmed", new Uint8Array(fixedBytesMax)) as Confirmed;
 }

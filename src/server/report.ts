@@ -2,7 +2,7 @@
 
 import { hex } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import { abortCharsMax, versionTextBytesMax } from "../limits.js";
+import { abortCharsMax, suitLimits } from "../limits.js";
 import { isReason, type Reason } from "../reasons.js";
 
 /** Largest report that is read, in bytes. */
@@ -126,7 +126,7 @@ function engineText(version: number | undefined): string | null {
 function textCharsMax(key: number): number {
   if (key === 11) return abortCharsMax;
   if (key === 2) return deviceIdCharsMax;
-  return key === 9 ? versionTextBytesMax : wordCharsMax;
+  return key === 9 ? suitLimits.versionTextBytesMax : wordCharsMax;
 }
 
 /** Identity of a report for "stored once"; device ids hold no line feed. */

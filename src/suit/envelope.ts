@@ -10,13 +10,7 @@
 import { equalBytes } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
 import { type DigestFactory, digestOf } from "../crypto/digest.js";
-import {
-  envelopeBytesMax,
-  mapEntriesMax,
-  signaturesMax,
-  trustAnchorsMax,
-  verificationsMax,
-} from "../limits.js";
+import { envelopeBytesMax, suitLimits, trustAnchorsMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
 import { label } from "./labels.js";
@@ -108,7 +102,7 @@ export function authenticate(
     for (let anchor = 0; anchor < anchorCount; anchor++) {
       const key = trustAnchors[anchor];
       if (block.keyId !== null && !equalBytes(block.keyId, keyIdOf(key, digest))) continue;
-      if (verifications === verificationsMax) return refusal;
+      if (verifications === suitLimits.verificationsMax) return refusal;
       verifications++;
       if (verify(key, block.signature, message, digest)) {
         return new Authentic(envelope, parts, anchor);
@@ -134,11 +128,11 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   const reader = new CborReader(envelope, 0, lengthBytes);
   reader.expect(reader.tag() === label.tagEnvelope);
   // The profile has no severed members, integrated payloads or other keys.
-  reader.expect(reader.map(mapEntriesMax) === 2);
+  reader.expect(reader.map(suitLimits.mapEntriesMax) === 2);
   const first = reader.key(undefined);
   reader.expect(first === label.envelopeAuthentication);
   const authenticationEnd = reader.enter();
-  const itemCount = reader.array(1 + signaturesMax);
+  const itemCount = reader.array(1 + suitLimits.signaturesMax);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;

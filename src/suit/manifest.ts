@@ -11,13 +11,7 @@
  */
 
 import { CborReader } from "../cbor/reader.js";
-import {
-  commandsMax,
-  componentPartsMax,
-  componentsMax,
-  mapEntriesMax,
-  uriBytesMax,
-} from "../limits.js";
+import { suitLimits, uriBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
 import { label } from "./labels.js";
@@ -46,44 +40,38 @@ export interface Release {
 }
 
 type Sequence = readonly number[];
-const sharedSequence: Sequence = Object.freeze([
+const sequence = (...labels: number[]): Sequence => Object.freeze(labels);
+
+const sharedSequence = sequence(
   label.directiveOverrideParameters,
   label.conditionVendor,
   label.conditionClass,
-]);
-const validateSequence: Sequence = Object.freeze([label.conditionImageMatch]);
-const invokeSequence: Sequence = Object.freeze([label.directiveInvoke]);
-const installSequence: Sequence = Object.freeze([
+);
+const validateSequence = sequence(label.conditionImageMatch);
+const invokeSequence = sequence(label.directiveInvoke);
+const installSequence = sequence(
   label.directiveOverrideParameters,
   label.directiveFetch,
   label.conditionImageMatch,
-]);
-/** Every command of the profile. */
-const commands: Sequence = Object.freeze([
-  label.conditionVendor,
-  label.conditionClass,
-  label.conditionImageMatch,
-  label.directiveOverrideParameters,
-  label.directiveFetch,
-  label.directiveInvoke,
-]);
-const sharedParameters: Sequence = Object.freeze([
+);
+const sharedParameters = sequence(
   label.parameterVendor,
   label.parameterClass,
   label.parameterImageDigest,
   label.parameterImageSize,
-]);
-const installParameters: Sequence = Object.freeze([label.parameterUri, label.parameterImageChip]);
-const noParameters: Sequence = Object.freeze([]);
-/** Every parameter of the profile. */
-const parameters: Sequence = Object.freeze([
-  label.parameterVendor,
-  label.parameterClass,
-  label.parameterImageDigest,
-  label.parameterImageSize,
-  label.parameterUri,
-  label.parameterImageChip,
-]);
+);
+const installParameters = sequence(label.parameterUri, label.parameterImageChip);
+const noParameters = sequence();
+/** True for every command of the profile. */
+function isCommand(command: number): boolean {
+  if (sharedSequence.includes(command) || invokeSequence.includes(command)) return true;
+  return installSequence.includes(command);
+}
+
+/** True for every parameter of the profile. */
+function isParameter(key: number): boolean {
+  return sharedParameters.includes(key) || installParameters.includes(key);
+}
 
 /** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
 export function parseManifest(manifest: AuthenticManifest): Release | Reason {
@@ -100,47 +88,38 @@ export function readManifest(
   end: number,
   manifestDigest: Uint8Array,
 ): Release | Reason {
-  const walk = new Walk(new CborReader(bytes, start, end));
+  const walk = new Walk(new CborReader(bytes, start, end), manifestDigest.slice());
   walk.manifest();
   if (walk.unsupported) return "manifest-unsupported";
-  if (!walk.reader.atEnd) return "manifest-malformed";
-  return {
-    manifestDigest: manifestDigest.slice(),
-    sequenceNumber: walk.sequenceNumber,
-    vendorId: walk.vendorId.slice(),
-    classId: walk.classId.slice(),
-    imageDigest: walk.imageDigest.slice(),
-    imageSizeBytes: walk.imageSizeBytes,
-    chipId: walk.chipId,
-    uri: walk.uri,
-    versionText: walk.versionText,
-  };
+  return walk.reader.atEnd ? walk.release : "manifest-malformed";
 }
+
+type Draft = { -readonly [field in keyof Release]: Release[field] };
 
 /** One pass over a manifest: the reader and what it has met. */
 class Walk {
   readonly reader: CborReader;
+  readonly release: Draft;
   unsupported = false;
-  sequenceNumber = 0;
-  vendorId: Uint8Array;
-  classId: Uint8Array;
-  imageDigest: Uint8Array;
-  imageSizeBytes = 0;
-  chipId = -1;
-  uri = "";
-  versionText = "";
 
-  constructor(reader: CborReader) {
+  constructor(reader: CborReader, manifestDigest: Uint8Array) {
     this.reader = reader;
-    const none = new Uint8Array(0);
-    this.vendorId = none;
-    this.classId = none;
-    this.imageDigest = none;
+    this.release = {
+      manifestDigest,
+      sequenceNumber: 0,
+      vendorId: manifestDigest,
+      classId: manifestDigest,
+      imageDigest: manifestDigest,
+      imageSizeBytes: 0,
+      chipId: -1,
+      uri: "",
+      versionText: "",
+    };
   }
 
   manifest(): void {
     const reader = this.reader;
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -150,8 +129,8 @@ class Walk {
           this.support(reader.uint() === 1);
           break;
         case label.manifestSequenceNumber:
-          this.sequenceNumber = reader.uint();
-          reader.expect(this.sequenceNumber > 0);
+          this.release.sequenceNumber = reader.uint();
+          reader.expect(this.release.sequenceNumber > 0);
           break;
         case label.manifestCommon:
           this.common();
@@ -160,7 +139,7 @@ class Walk {
           this.componentId();
           break;
         case label.manifestSetVersion:
-          this.versionText = readVersion(reader);
+          this.release.versionText = readVersion(reader);
           break;
         case label.manifestValidate:
           this.sequence(validateSequence, noParameters);
@@ -189,12 +168,12 @@ class Walk {
   private common(): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
       if (key === label.commonComponents) {
-        this.support(reader.array(componentsMax) === 1);
+        this.support(reader.array(suitLimits.componentsMax) === 1);
         this.componentId();
       } else if (key === label.commonSharedSequence) {
         this.sequence(sharedSequence, sharedParameters);
@@ -210,7 +189,7 @@ class Walk {
   /** ['fw'] */
   private componentId(): void {
     const reader = this.reader;
-    this.support(reader.array(componentPartsMax) === 1);
+    this.support(reader.array(suitLimits.componentPartsMax) === 1);
     const part = reader.byteString();
     this.support(part.length === 2 && part[0] === 0x66 && part[1] === 0x77);
   }
@@ -219,11 +198,11 @@ class Walk {
   private sequence(expected: Sequence, parametersHere: Sequence): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.array(2 * commandsMax);
+    const count = reader.array(2 * suitLimits.commandsMax);
     for (let i = 0; 2 * i < count && !reader.failed; i++) {
       const command = reader.int();
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
-      this.support(commands.includes(command));
+      this.support(isCommand(command));
       reader.expect(command === expected[i]);
       if (command === label.directiveOverrideParameters) this.overrideParameters(parametersHere);
       else {
@@ -240,38 +219,38 @@ class Walk {
   /** A map of exactly the parameters of `expected`. */
   private overrideParameters(expected: Sequence): void {
     const reader = this.reader;
-    const count = reader.map(mapEntriesMax);
+    const count = reader.map(suitLimits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
-      this.support(parameters.includes(key));
+      this.support(isParameter(key));
       reader.expect(expected.includes(key));
       switch (key) {
         case label.parameterVendor:
-          this.vendorId = reader.byteStringOf(16);
+          this.release.vendorId = reader.byteStringOf(16).slice();
           break;
         case label.parameterClass:
-          this.classId = reader.byteStringOf(16);
+          this.release.classId = reader.byteStringOf(16).slice();
           break;
         case label.parameterImageDigest:
           this.digest();
           break;
         case label.parameterImageSize:
-          this.imageSizeBytes = reader.uint();
-          reader.expect(this.imageSizeBytes > 0);
+          this.release.imageSizeBytes = reader.uint();
+          reader.expect(this.release.imageSizeBytes > 0);
           break;
         case label.parameterUri:
-          this.uri = reader.text(uriBytesMax);
-          reader.expect(this.uri !== "" && !this.uri.includes(" "));
+          this.release.uri = reader.text(uriBytesMax);
+          reader.expect(this.release.uri !== "" && !this.release.uri.includes(" "));
           break;
         case label.parameterImageChip:
-          this.chipId = reader.uint();
-          reader.expect(this.chipId <= 0xffff);
+          this.release.chipId = reader.uint();
+          reader.expect(this.release.chipId <= 0xffff);
           break;
       }
     }
     // Each key came once and is expected, so the count tells that all are there: but for the chip.
-    const optional = expected === installParameters && this.chipId < 0 ? 1 : 0;
+    const optional = expected === installParameters && this.release.chipId < 0 ? 1 : 0;
     reader.expect(count === expected.length - optional);
   }
 
@@ -281,7 +260,7 @@ class Walk {
     const outerEnd = reader.enter();
     reader.expect(reader.array(2) === 2);
     this.support(reader.int() === label.algorithmSha256);
-    this.imageDigest = reader.byteStringOf(32);
+    this.release.imageDigest = reader.byteStringOf(32).slice();
     reader.leave(outerEnd);
   }
 }

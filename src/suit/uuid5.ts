@@ -3,11 +3,6 @@
 import { asciiBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
 
-/** RFC 9562 6.6: 6ba7b810-9dad-11d1-80b4-00c04fd430c8. */
-const dnsNamespace: readonly number[] = Object.freeze([
-  0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
-]);
-
 /** UUID version 5, 16 bytes, of an ASCII name in a namespace of 16 bytes. */
 export function uuid5(namespace: Uint8Array, name: string, digest: DigestFactory): Uint8Array {
   const hash = digest("SHA1");
@@ -21,9 +16,12 @@ export function uuid5(namespace: Uint8Array, name: string, digest: DigestFactory
 
 /** Vendor identifier of a domain name such as "example.com". */
 export function vendorIdOf(domain: string, digest: DigestFactory): Uint8Array {
-  const namespace = new Uint8Array(16);
-  namespace.set(dnsNamespace);
-  return uuid5(namespace, domain, digest);
+  // RFC 9562 6.6: 6ba7b810-9dad-11d1-80b4-00c04fd430c8.
+  // biome-ignore format: as the RFC groups them.
+  const dnsNamespace = Uint8Array.of(
+    0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
+  );
+  return uuid5(dnsNamespace, domain, digest);
 }
 
 /** Class identifier of a name that the vendor chose for one kind of device. */

@@ -5,7 +5,7 @@
  */
 
 import type { CborReader } from "../cbor/reader.js";
-import { versionTextBytesMax } from "../limits.js";
+import { suitLimits } from "../limits.js";
 import { label } from "./labels.js";
 
 /** Three numbers, an indicator and its number. */
@@ -35,7 +35,7 @@ export function readVersion(reader: CborReader): string {
       text += i === 0 ? String(value) : `.${value}`;
     }
   }
-  reader.expect(text.length <= versionTextBytesMax);
+  reader.expect(text.length <= suitLimits.versionTextBytesMax);
   reader.leave(outerEnd);
   return text;
 }

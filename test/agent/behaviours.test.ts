@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { standardRun } from "../../hosts/node/simulator.js";
 import type { Behaviour } from "../../hosts/simulator/simulation.js";
-import { decodeKnownBad } from "../../src/journal/records.js";
+import { decodeRecord } from "../../src/journal/records.js";
 import { Bench, benchImage, benchRelease, manifestDigestOf } from "../helpers/bench.js";
 
 const endings: readonly [Behaviour, string, string][] = [
@@ -38,7 +38,7 @@ for (const [behaviour, , reason] of endings.slice(1)) {
     bench.untilTold(second);
     assert.ok(bench.simulation.runs(bench.installed.image));
     const bytes = bench.simulation.keyValue.entries("daruma").get("bad") ?? new Uint8Array(0);
-    const [prefix] = decodeKnownBad(bytes, bytes.length)?.digests ?? [];
+    const [prefix] = decodeRecord("bad", bytes, bytes.length)?.digests ?? [];
     assert.ok(manifestDigestOf(second).startsWith(Buffer.from(prefix).toString("hex")));
     // The server goes on offering it, and the device is even switched off and on.
     const { flash, payload } = bench.cost;

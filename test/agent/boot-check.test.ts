@@ -7,7 +7,7 @@ import type { Cut } from "../../hosts/simulator/tear.js";
 import { Agent } from "../../src/agent/agent.js";
 import { BootCheck, type BootFindings } from "../../src/agent/boot-check.js";
 import { capabilities } from "../../src/agent/capabilities.js";
-import { decodeAttempt, phases } from "../../src/journal/records.js";
+import { decodeRecord, phases } from "../../src/journal/records.js";
 import { release, simulated, update } from "../helpers/simulated.js";
 
 const test = suite("agent/boot-check");
@@ -88,7 +88,7 @@ test("its intent to go back is in the journal before the boot record changes", (
   const simulation = simulated({
     application: (device, options, behaviour) => {
       const record = simulation.keyValue.entries("daruma").get("attempt");
-      phasesAtRestart.push(record && decodeAttempt(record, record.length)?.phase);
+      phasesAtRestart.push(record && decodeRecord("attempt", record, record.length)?.phase);
       checked(
         () => {},
         (label) => label === "ota_0",

@@ -1,8 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { checkBootOptions } from "../../src/agent/check-boot-options.js";
 import { checkOptions } from "../../src/agent/check-options.js";
-import type { AgentOptions } from "../../src/agent/options.js";
+import { type AgentOptions, checkBootOptions } from "../../src/agent/options.js";
 
 const good: AgentOptions = {
   vendor: "example.com",

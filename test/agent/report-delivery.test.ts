@@ -42,6 +42,7 @@ class Desk {
       engineVersion: () => 0,
       leastFreeHeapBytes: () => 0,
     } as unknown as Hal;
+    const newReportId = (): Uint8Array => new Uint8Array(8);
     const attempt = {
       phase: 6,
       reason: "crashed",
@@ -52,7 +53,7 @@ class Desk {
     const context = {
       hal,
       options: {},
-      journal: { attempt, confirmed: null },
+      journal: { attempt, underWay: attempt, confirmed: null, newReportId },
       server: { scheme: "http", hostname: "h", port: 80, path: "/" },
       capabilities: 0,
       post: (event: string) => void this.posted.push(event),
@@ -80,7 +81,7 @@ test("what follows a report is not begun within the call of the HTTP client", ()
 test("a report that is still on its way is closed before the next one is sent", () => {
   const desk = new Desk();
   for (const first of [1, 2]) {
-    desk.reporter.reportRefusal({
+    desk.reporter.tellRefusal({
       reason: "signature-invalid",
       manifestDigest: new Uint8Array(32).fill(first),
       sequenceNumber: 0,

@@ -7,9 +7,11 @@ import {
   printNetworkFault,
 } from "../../hosts/simulator/network-faults.js";
 import { Prng } from "../../hosts/simulator/prng.js";
-import { OfferRequest } from "../../src/agent/offer.js";
+import type { AgentContext } from "../../src/agent/context.js";
+import { Poller } from "../../src/agent/poller.js";
 import type { Hal, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
 import { Bench, benchImage, benchRelease } from "../helpers/bench.js";
+import { nodeDigest } from "../helpers/node-digest.js";
 import { randomBytes, randomFrom } from "../helpers/seed.js";
 
 const sizeBytes = 140_000;
@@ -68,6 +70,8 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       }
     };
     const hal = {
+      deviceId: () => "device",
+      digest: nodeDigest,
       http: {
         request: (_options: HttpRequestOptions, heard: HttpReceiver) => {
           receiver = heard;
@@ -86,8 +90,17 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       },
     } as unknown as Hal;
     const target = { scheme: "http" as const, hostname: "h", port: 80, path: "/" };
-    const listener = { answered: () => ends++ };
-    new OfferRequest(hal, target, new Map(), 1000, new Uint8Array(4096), listener).start();
+    const context = {
+      hal,
+      options: { stallTimeoutMs: 1000, trustAnchors: [] },
+      journal: { attempt: null, confirmed: null },
+      server: target,
+      buffer: new Uint8Array(4096),
+      state: "ready",
+      enter: (run: () => void) => run(),
+      post: () => ends++,
+    };
+    new Poller(context as unknown as AgentContext).fetchOffer();
     runDue();
     for (let i = 0; i < 12; i++) {
       const heard = receiver as HttpReceiver | null;

@@ -337,20 +337,26 @@ test("a chunked answer is a failed exchange for the agent, and the update goes o
   }
 });
 
-test("a report is delivered by its status, whatever the form of the answer's body", () => {
-  const taken = asciiBytes(
-    "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: y\r\n\r\n",
-  );
-  const { simulation } = wired({
-    guarded: true,
-    mangle: atFirst("reports", 99, () => ({ bytes: taken, closes: false })),
+for (const [form, taken, closes] of [
+  ["chunked", "transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: y\r\n\r\n", false],
+  ["a trailer at once", "transfer-encoding: chunked\r\n\r\n0\r\nx: y\r\n\r\n", false],
+  ["no length, then closed", "server: x\r\n\r\n", true],
+  ["no length, left open", "server: x\r\n\r\n", false],
+  ["a length that never comes", "content-length: 5\r\n\r\nok", true],
+] as const) {
+  test(`a report is delivered by its status, whatever the answer's body: ${form}`, () => {
+    const bytes = asciiBytes(`HTTP/1.1 201 Created\r\n${taken}`);
+    const { simulation } = wired({
+      guarded: true,
+      mangle: atFirst("reports", 99, () => ({ bytes, closes })),
+    });
+    assert.ok(installs(simulation));
+    simulation.run(() => false, 3_600_000);
+    assert.is(aborts(simulation), 0);
+    const posts = simulation.wire().filter((one) => one.method === "POST");
+    assert.is(posts.length, 1, "told once");
   });
-  assert.ok(installs(simulation));
-  simulation.run(() => false, 3_600_000);
-  assert.is(aborts(simulation), 0);
-  const posts = simulation.wire().filter((one) => one.method === "POST");
-  assert.is(posts.length, 1, "told once");
-});
+}
 
 test("the agent asks with GET and POST only: the answer to a HEAD never completes", () => {
   const { simulation, habits } = wired({ guarded: true });

@@ -25,7 +25,7 @@ import { decodeEntry, type OtadataEntry, type OtadataPair } from "../../src/boot
 import { encodeEntry } from "../../src/boot/otadata-write.js";
 import { hex } from "../../src/bytes.js";
 import type { Attempt } from "../../src/journal/records.js";
-import { decodeAttempt, decodeConfirmed } from "../../src/journal/records.js";
+import { decodeRecord } from "../../src/journal/records.js";
 import { bytesBody } from "../../src/server/body.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { digest } from "./digest.js";
@@ -151,13 +151,13 @@ export class Bench {
   get floor(): number {
     const bytes = this.simulation.keyValue.entries("daruma").get("confirmed");
     if (bytes === undefined) return 0;
-    return decodeConfirmed(bytes, bytes.length)?.sequenceFloor ?? -1;
+    return decodeRecord("confirmed", bytes, bytes.length)?.sequenceFloor ?? -1;
   }
 
   /** The attempt under way; null when there is none, or the last one is closed. */
   get attempt(): Attempt | null {
     const bytes = this.simulation.keyValue.entries("daruma").get("attempt");
-    const attempt = bytes === undefined ? null : decodeAttempt(bytes, bytes.length);
+    const attempt = bytes === undefined ? null : decodeRecord("attempt", bytes, bytes.length);
     return attempt?.closed === true ? null : attempt;
   }
 

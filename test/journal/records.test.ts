@@ -5,15 +5,9 @@ import { readU32, writeU32 } from "../../src/bytes.js";
 import { crc32 } from "../../src/crc.js";
 import {
   type Attempt,
-  decodeAttempt,
-  decodeConfirmed,
-  decodeKnownBad,
-  decodeProgress,
+  decodeRecord,
   digestPrefix,
-  encodeAttempt,
-  encodeConfirmed,
-  encodeKnownBad,
-  encodeProgress,
+  encodeRecord,
   phases,
 } from "../../src/journal/records.js";
 import { knownBadMax, recordBytesMax } from "../../src/limits.js";
@@ -78,29 +72,29 @@ const kinds: readonly Kind[] = [
   {
     name: "attempt",
     value: attempt,
-    encoded: encoded((into) => encodeAttempt(attempt, into)),
-    decode: decodeAttempt,
+    encoded: encoded((into) => encodeRecord("attempt", attempt, into)),
+    decode: (bytes, length) => decodeRecord("attempt", bytes, length),
     leastBytes: 137,
   },
   {
     name: "confirmed",
     value: confirmed,
-    encoded: encoded((into) => encodeConfirmed(confirmed, into)),
-    decode: decodeConfirmed,
+    encoded: encoded((into) => encodeRecord("confirmed", confirmed, into)),
+    decode: (bytes, length) => decodeRecord("confirmed", bytes, length),
     leastBytes: 152,
   },
   {
     name: "progress",
     value: progress,
-    encoded: encoded((into) => encodeProgress(progress, into)),
-    decode: decodeProgress,
+    encoded: encoded((into) => encodeRecord("progress", progress, into)),
+    decode: (bytes, length) => decodeRecord("progress", bytes, length),
     leastBytes: 56,
   },
   {
     name: "bad",
     value: bad,
-    encoded: encoded((into) => encodeKnownBad(bad, into)),
-    decode: decodeKnownBad,
+    encoded: encoded((into) => encodeRecord("bad", bad, into)),
+    decode: (bytes, length) => decodeRecord("bad", bytes, length),
     leastBytes: 16,
   },
 ];
@@ -156,11 +150,11 @@ test("an attempt in an unknown phase, or with a reason beyond its end, is refuse
   for (const phase of [0, 7, 255]) {
     const changed = record.slice();
     changed[1] = phase;
-    assert.is(decodeAttempt(resealed(changed), changed.length), null, `phase ${phase}`);
+    assert.is(decodeRecord("attempt", resealed(changed), changed.length), null, `phase ${phase}`);
   }
   const long = record.slice();
   long[136]++;
-  assert.is(decodeAttempt(resealed(long), long.length), null);
+  assert.is(decodeRecord("attempt", resealed(long), long.length), null);
 });
 
 test("a list of bad releases that is longer than its bytes or its limit is refused", () => {
@@ -168,10 +162,10 @@ test("a list of bad releases that is longer than its bytes or its limit is refus
   for (const count of [knownBadMax + 1, 255]) {
     const changed = record.slice();
     changed[1] = count;
-    assert.is(decodeKnownBad(resealed(changed), changed.length), null);
+    assert.is(decodeRecord("bad", resealed(changed), changed.length), null);
   }
-  const empty = encoded((into) => encodeKnownBad({ sequenceBelow: 0, digests: [] }, into));
-  assert.equal(decodeKnownBad(empty, empty.length), { sequenceBelow: 0, digests: [] });
+  const empty = encoded((into) => encodeRecord("bad", { sequenceBelow: 0, digests: [] }, into));
+  assert.equal(decodeRecord("bad", empty, empty.length), { sequenceBelow: 0, digests: [] });
   assert.equal(digestPrefix(attempt.manifestDigest), attempt.manifestDigest.slice(0, 16));
 });
 

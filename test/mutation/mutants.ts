@@ -37,15 +37,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "intent before stage",
     file: `${agent}/machine.js`,
-    find: 'imageVerified: go("candidate", "journalStaging", "stage")',
+    find: "imageVerified: stageImage",
     replace: 'imageVerified: go("candidate", "stage", "journalStaging")',
     sweep: ["singles", "healthy", "known"],
   },
   {
     name: "intent before reject",
     file: `${agent}/machine.js`,
-    find: 'trialFailed: go("rejected", "journalRejecting", "reject")',
-    replace: 'trialFailed: go("rejected", "reject")',
+    find: "trialFailed: rejectRecorded",
+    replace: "trialFailed: rejectImage",
     sweep: ["singles", "fail-test", "known"],
   },
   {
@@ -89,7 +89,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "damaged downloads are bounded",
     file: `${agent}/updater.js`,
-    find: "attempt.damages + 1 >= damagesMax",
+    find: "attempt.damages + 1 >= defaults.damagesMax",
     replace: "false",
     sweep: ["rot", "healthy", "known"],
   },
@@ -124,8 +124,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "trials ended by the supply are bounded",
     file: `${agent}/reconcile.js`,
-    find: "            if (facts.powerTrials + 1 >= powerTrialsMax)",
-    replace: "            if (false)",
+    find: "if (facts.powerTrials + 1 >= powerTrialsMax)",
+    replace: "if (false)",
     sweep: ["singles", "brown-out", "known"],
   },
   {
@@ -219,8 +219,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a report keeps its id",
     file: `${agent}/reporter.js`,
-    find: "reason, attempt.reportId,",
-    replace: "reason, newReportId(context.hal),",
+    find: "reason, attempt.reportId, attempt",
+    replace: "reason, context.journal.newReportId(), attempt",
     sweep: ["singles", "healthy", "known"],
   },
   {
@@ -261,15 +261,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing is confirmed once the confirmed image is lost",
     file: `${agent}/updater.js`,
-    find: "if (!vouched)\n            return journal.forgetConfirmed();",
+    find: "if (!vouched)\n            return context.journal.forgetConfirmed();",
     replace: "",
     sweep: ["lost", "fail-test", "known"],
   },
   {
     name: "second copy of the floor",
     file: `${agent}/journal.js`,
-    find: "return confirmed === null ? floorCopy : Math.max(confirmed.sequenceFloor, floorCopy);",
-    replace: "return confirmed === null ? 0 : confirmed.sequenceFloor;",
+    find: "return Math.max(this.confirmed?.sequenceFloor ?? 0, this.floorCopy);",
+    replace: "return this.confirmed?.sequenceFloor ?? 0;",
     sweep: ["journal", "healthy", "known"],
   },
   {
@@ -297,14 +297,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a confirm makes its entry firm",
     file: `${agent}/verdict.js`,
-    find: "if (!isFirm || hal",
-    replace: "if (hal",
+    find: "if (!isFirm || boot",
+    replace: "if (boot",
     sweep: ["weak", "healthy", "known"],
   },
   {
     name: "an image that is put back needs no server",
     file: `${agent}/verdict.js`,
-    find: "if (isConfirmed(context, attemptOf(context)))",
+    find: "if (context.journal.isConfirmed(context.journal.underWay))",
     replace: "if (false)",
     sweep: ["random", "healthy", "second"],
     plan: "healthy second 2 17~before server:withdraw@19",

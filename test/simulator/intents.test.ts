@@ -6,7 +6,7 @@ import { simulateWithout } from "../mutation/harness.js";
 const machine = "src/agent/machine.js";
 
 test("daruma simulate notices that a slot is staged before the journal says so", async () => {
-  const find = 'imageVerified: go("candidate", "journalStaging", "stage")';
+  const find = "imageVerified: stageImage";
   const replace = 'imageVerified: go("candidate", "stage", "journalStaging")';
   assert.ok((await simulateWithout([{ file: machine, find, replace }])).includes("P7"));
 });

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { encodeEntry, makeEntry } from "../../src/boot/otadata-write.js";
 import { asciiBytes } from "../../src/bytes.js";
-import { emptyAttempt, encodeAttempt, encodeConfirmed } from "../../src/journal/records.js";
+import { emptyAttempt, encodeRecord } from "../../src/journal/records.js";
 import { rfc8032Vectors } from "../crypto/rfc8032.js";
 import { fromHex } from "../helpers/cbor.js";
 import { imageOf } from "../helpers/images.js";
@@ -119,11 +119,15 @@ test("image headers read the same", () => {
 test("journal records read and write the same, whole and damaged", () => {
   const random = randomFrom(seed);
   const bytes = new Uint8Array(320);
-  const attempt = bytes.slice(0, encodeAttempt(emptyAttempt(randomBytes(random, 8)), bytes));
+  const attempt = bytes.slice(
+    0,
+    encodeRecord("attempt", emptyAttempt(randomBytes(random, 8)), bytes),
+  );
   const digest = randomBytes(random, 32);
   const confirmed = bytes.slice(
     0,
-    encodeConfirmed(
+    encodeRecord(
+      "confirmed",
       {
         slot: 1,
         previousSlot: -1,

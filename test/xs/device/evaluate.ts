@@ -16,15 +16,7 @@ import { crc32 } from "../../../src/crc.js";
 import type { DigestFactory } from "../../../src/crypto/digest.js";
 import { verifyEd25519 } from "../../../src/crypto/ed25519.js";
 import type { ResetReason, SlotState } from "../../../src/hal.js";
-import {
-  decodeAttempt,
-  decodeConfirmed,
-  decodeKnownBad,
-  decodeProgress,
-  encodeAttempt,
-  encodeConfirmed,
-  type Phase,
-} from "../../../src/journal/records.js";
+import { decodeRecord, encodeRecord, type Phase } from "../../../src/journal/records.js";
 import { authenticate } from "../../../src/suit/envelope.js";
 import { parseManifest } from "../../../src/suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../../../src/suit/uuid5.js";
@@ -85,7 +77,8 @@ function readItem(reader: CborReader, depth: number): string {
     case 6:
       return `tag ${reader.tag()}`;
     default:
-      return String(reader.bool());
+      reader.nil();
+      return "null";
   }
 }
 
@@ -147,16 +140,19 @@ function machineAll(): string {
 }
 
 function records(bytes: Uint8Array): string {
-  const attempt = decodeAttempt(bytes, bytes.length);
-  const confirmed = decodeConfirmed(bytes, bytes.length);
+  const attempt = decodeRecord("attempt", bytes, bytes.length);
+  const confirmed = decodeRecord("confirmed", bytes, bytes.length);
   const again = new Uint8Array(320);
   const written =
     attempt !== null
-      ? encodeAttempt(attempt, again)
+      ? encodeRecord("attempt", attempt, again)
       : confirmed !== null
-        ? encodeConfirmed(confirmed, again)
+        ? encodeRecord("confirmed", confirmed, again)
         : 0;
-  const others = [decodeProgress(bytes, bytes.length), decodeKnownBad(bytes, bytes.length)];
+  const others = [
+    decodeRecord("progress", bytes, bytes.length),
+    decodeRecord("bad", bytes, bytes.length),
+  ];
   return show([attempt, confirmed, others, again.subarray(0, written)]);
 }
 
