@@ -47,6 +47,8 @@ export class Download implements ExchangeHandler {
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
   private skip = 0;
   private receiving = false;
+  /** Bytes that wait until the progress is saved; -1 when it is. */
+  private heldBytes = -1;
   /** How it ended, until that is told. */
   private outcome: DownloadEnd | "" = "";
   private reason: Reason | "" = "";
@@ -121,6 +123,10 @@ export class Download implements ExchangeHandler {
   }
 
   dataReadable(source: HttpRequest, countBytes: number): void {
+    if (this.heldBytes >= 0) {
+      this.heldBytes = countBytes;
+      return;
+    }
     let count = countBytes;
     while (count > 0) {
       const fill = this.fill;
@@ -132,36 +138,78 @@ export class Download implements ExchangeHandler {
       if (got <= 0) return;
       count -= got;
       this.fill = fill + got;
-      if (got === room) this.blockFilled();
+      if (got === room && this.blockFilled()) return this.pause(source, count);
       if (this.outcome !== "") return;
     }
   }
 
+  /**
+   * The progress is saved from a timer, and the rest of the answer waits: on top of HTTP and TLS
+   * the journal would need more than the 384 slots of stack of the smallest ESP32 build.
+   */
+  private pause(source: HttpRequest, countBytes: number): void {
+    this.heldBytes = countBytes;
+    try {
+      this.hal.timers.set(() => this.resume(source), 0);
+    } catch {
+      this.resume(source);
+    }
+  }
+
+  private resume(source: HttpRequest): void {
+    const count = this.heldBytes;
+    this.saveHeld();
+    try {
+      if (this.outcome === "" && count > 0) this.dataReadable(source, count);
+    } catch {
+      this.end("interrupted", "");
+    }
+  }
+
+  /** Saves the progress, unless that was done. */
+  private saveHeld(): void {
+    if (this.heldBytes < 0) return;
+    this.heldBytes = -1;
+    try {
+      this.listener.progressed({
+        writtenBytes: this.offset,
+        head: this.head,
+        manifestDigest: this.release.manifestDigest,
+      });
+    } catch {
+      this.end("interrupted", "journal-failed");
+    }
+  }
+
   ended(failed: boolean): void {
+    this.saveHeld();
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
     const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
     this.listener.ended(outcome, this.reason, this.retryMs);
   }
 
-  /** A block of the answer is in the buffer: in flash already, or to be written. */
-  private blockFilled(): void {
+  /**
+   * A block of the answer is in the buffer: in flash already, or to be written. True when the
+   * progress is to be saved.
+   */
+  private blockFilled(): boolean {
     const length = this.fill;
     this.fill = 0;
-    if (this.skip > 0) {
-      this.skip -= length;
-      return this.nextBlock();
-    }
     const start = this.offset;
-    if (start === 0 && !this.acceptHead(length)) return;
-    try {
-      this.writeBlock(start, length);
-    } catch {
-      return this.end("damaged", "flash-failed");
+    if (this.skip > 0) this.skip -= length;
+    else if (start === 0 && !this.acceptHead(length)) return false;
+    else {
+      try {
+        this.writeBlock(start, length);
+      } catch {
+        this.end("damaged", "flash-failed");
+        return false;
+      }
+      this.offset = start + length;
+      tryFeed(this.hal);
     }
-    this.offset = start + length;
-    tryFeed(this.hal);
     this.nextBlock();
-    if (this.blockBytes === 0 || this.offset % progressBytes === 0) this.saveProgress();
+    return this.offset > start && (this.blockBytes === 0 || this.offset % progressBytes === 0);
   }
 
   private nextBlock(): void {
@@ -191,18 +239,6 @@ export class Download implements ExchangeHandler {
     const end = (length + 15) & ~15;
     buffer.fill(0xff, length, end);
     slot.write(buffer.subarray(start, end), offset + start);
-  }
-
-  private saveProgress(): void {
-    try {
-      this.listener.progressed({
-        writtenBytes: this.offset,
-        head: this.head,
-        manifestDigest: this.release.manifestDigest,
-      });
-    } catch {
-      this.end("interrupted", "journal-failed");
-    }
   }
 
   /** The last word of the download, whether the server has more to say or not. */
