@@ -62,7 +62,8 @@ test("every key of the journal is documented, and no other", () => {
     for (const match of code.matchAll(/(?:this\.write|keyValue\.delete)\("([a-z-]+)"/g)) {
       used.add(match[1]);
     }
-    for (const match of code.matchAll(/^const \w+Key = "([a-z-]+)";/gm)) used.add(match[1]);
+    for (const match of code.matchAll(/^(?:export )?const \w+Key = "([a-z-]+)";/gm))
+      used.add(match[1]);
   }
   assert.equal(documented, [...used].sort());
 });

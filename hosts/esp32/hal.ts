@@ -1,5 +1,6 @@
 /** The HAL on Moddable for ESP32, over injected classes and functions. */
-import { recordAbort } from "../../src/agent/abort.js";
+import { abortKey, recordAbort } from "../../src/agent/abort.js";
+import { asciiBytes } from "../../src/bytes.js";
 import type { Digest, DigestFactory } from "../../src/crypto/digest.js";
 import type {
   BootControl,
@@ -37,6 +38,10 @@ const resetReasons: readonly ResetReason[] = Object.freeze([
 
 type HeapFunction = "esp_get_free_heap_size" | "esp_get_minimum_free_heap_size";
 
+/** XS's reason when chunks or slots ran out (xsError.c), and its record, made while preloading. */
+const memoryFull = "memory full";
+const memoryFullRecord = asciiBytes(memoryFull);
+
 /** Namespace of the journal in NVS. */
 const journalDomain = "daruma";
 
@@ -58,7 +63,7 @@ class NvsKeyValue implements KeyValue {
   }
 
   write(key: string, from: Uint8Array, length: number): void {
-    this.domain.write(key, from.slice(0, length));
+    this.domain.write(key, length === from.length ? from : from.slice(0, length));
   }
 
   delete(key: string): void {
@@ -137,10 +142,13 @@ class Esp32Hal implements Hal {
     const keyValue = new NvsKeyValue(platform.keyValue);
     let aborting = false;
     platform.onAbort((reason, exception) => {
-      // With its memory full the machine aborts again in here, and again (SDK, xsPlatform.c).
+      // With its memory full the machine aborts again in here where anything is made, and be it
+      // the instance that XS makes to read the length of a string (xsPlatform.c, fxToInstance).
       if (aborting) return;
       aborting = true;
-      recordAbort(keyValue, abortText(reason, exception));
+      if (reason === memoryFull)
+        keyValue.write(abortKey, memoryFullRecord, memoryFullRecord.length);
+      else recordAbort(keyValue, abortText(reason, exception));
     });
     this.keyValue = keyValue;
     this.http = new ClientHttp(platform.http, platform.httpScheme ?? "http");

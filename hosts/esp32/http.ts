@@ -6,48 +6,52 @@
  */
 import type {
   Http,
+  HttpHeaders,
   HttpReceiver,
   HttpRequest,
   HttpRequestOptions,
   HttpScheme,
 } from "../../src/hal.js";
-import type {
-  ClientRequest,
-  ClientRequestOptions,
-  HttpClientClass,
-  HttpClientInstance,
-} from "./platform.js";
+import type { ClientRequest, HttpClientClass, HttpClientInstance } from "./platform.js";
+
+/** A request with whom it is for. The client calls back with it for `this`: no closures, no RAM. */
+interface OwnedRequest extends ClientRequest {
+  exchange?: ClientExchange;
+}
+
+function onHeaders(this: OwnedRequest, status: number, headers: HttpHeaders): void {
+  this.exchange?.headersReceived(status, headers);
+}
+
+function onReadable(this: OwnedRequest, countBytes: number): void {
+  this.exchange?.dataReadable(countBytes);
+}
+
+function onWritable(this: OwnedRequest, countBytes: number): void {
+  this.exchange?.send(countBytes);
+}
+
+function onDone(this: OwnedRequest, error: unknown): void {
+  this.exchange?.done(error !== null && error !== undefined);
+}
 
 class ClientExchange implements HttpRequest {
   private readonly receiver: HttpReceiver;
   private readonly client: HttpClientInstance;
-  private readonly request: ClientRequest;
+  private readonly request: OwnedRequest;
+  private readonly body: Uint8Array | undefined;
+  private sentBytes = 0;
   private over = false;
 
   constructor(Client: HttpClientClass, options: HttpRequestOptions, receiver: HttpReceiver) {
     const { hostname, port, method, path, headers, body } = options;
     this.receiver = receiver;
+    this.body = body;
     this.client = new Client({ host: hostname, port, onError: () => this.done(true) });
-    const request: ClientRequestOptions = {
-      method,
-      path,
-      headers,
-      onHeaders: (status, received) => {
-        if (this.over) return;
-        // Once a chunk is read, SDK 8.2's client goes on from a timer of its own, where no guard
-        // is: there it throws (a trailer), or reads without end (data came before the timer).
-        const isRead = status < 300 && body === undefined;
-        if (isRead && received.has("transfer-encoding")) this.done(true);
-        else receiver.headersReceived(this, status, received);
-      },
-      onReadable: (count) => {
-        if (!this.over) receiver.dataReadable(this, count);
-      },
-      onDone: (error) => this.done(error !== null && error !== undefined),
-    };
-    if (body !== undefined) request.onWritable = this.sender(body);
     try {
-      this.request = this.client.request(request);
+      const callbacks = { onHeaders, onReadable, onWritable, onDone };
+      this.request = this.client.request({ method, path, headers, ...callbacks });
+      this.request.exchange = this;
     } catch (error) {
       // Nobody else holds the client: its connection would stay open for ever.
       this.close();
@@ -65,18 +69,29 @@ class ClientExchange implements HttpRequest {
     this.client.close();
   }
 
-  /** Writes the body as fast as the client takes it. */
-  private sender(body: Uint8Array): (count: number) => void {
-    let sent = 0;
-    return (count) => {
-      if (this.over || sent >= body.length) return;
-      const end = Math.min(body.length, sent + count);
-      this.request.write(body.subarray(sent, end));
-      sent = end;
-    };
+  headersReceived(status: number, headers: HttpHeaders): void {
+    if (this.over) return;
+    // Once a chunk is read, SDK 8.2's client goes on from a timer of its own, where no guard is:
+    // there it throws (a trailer), or reads without end (data came before the timer).
+    const isRead = status < 300 && this.body === undefined;
+    if (isRead && headers.has("transfer-encoding")) this.done(true);
+    else this.receiver.headersReceived(this, status, headers);
   }
 
-  private done(failed: boolean): void {
+  dataReadable(countBytes: number): void {
+    if (!this.over) this.receiver.dataReadable(this, countBytes);
+  }
+
+  /** Sends as much of the body as the client takes. */
+  send(countBytes: number): void {
+    const { body, sentBytes } = this;
+    if (this.over || body === undefined || sentBytes >= body.length) return;
+    const end = Math.min(body.length, sentBytes + countBytes);
+    this.request.write(body.subarray(sentBytes, end));
+    this.sentBytes = end;
+  }
+
+  done(failed: boolean): void {
     if (this.over) return;
     this.close();
     this.receiver.ended(this, failed);

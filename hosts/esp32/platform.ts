@@ -45,10 +45,10 @@ export interface ClientRequestOptions {
   readonly method: string;
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
-  onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
-  onReadable(countBytes: number): void;
-  onWritable?: (countBytes: number) => void;
-  onDone(error: unknown): void;
+  onHeaders(this: ClientRequest, status: number, headers: ReadonlyMap<string, string>): void;
+  onReadable(this: ClientRequest, countBytes: number): void;
+  onWritable?(this: ClientRequest, countBytes: number): void;
+  onDone(this: ClientRequest, error: unknown): void;
 }
 
 export interface HttpClientInstance {

@@ -37,9 +37,13 @@ export function guardedTls(Tls: TlsClass): TlsClass {
       const { tcp } = link;
       const waiting = tcp.readable ?? 0;
       tcp.readable = 0;
-      const result = super.read(count);
-      tcp.readable = waiting;
-      this.guardGate?.took(result);
+      let result: unknown;
+      try {
+        result = super.read(count);
+      } finally {
+        tcp.readable = waiting;
+      }
+      this.guardGate?.took(count, result);
       if (waiting > 0 && link.timer === null) {
         link.timer = this.guardTimer.set(() => {
           link.timer = null;

@@ -31,19 +31,26 @@ export function keepConnected(
   onAddress?: () => void,
 ): WifiStation {
   let retry: TimerId | null = null;
+  let station: WifiStation | null = null;
   const connect = (): void => {
     retry = null;
     try {
-      station.connect(credentials);
+      station?.connect(credentials);
     } catch {
       retryLater();
     }
   };
   const retryLater = (): void => {
-    if (retry === null) retry = timer.set(connect, reconnectMs);
+    try {
+      if (retry === null) retry = timer.set(connect, reconnectMs);
+    } catch {
+      // The next change of the driver tries again.
+    }
   };
-  const station: WifiStation = new Wifi({
+  station = new Wifi({
     onChanged: () => {
+      // Not while the driver is being made: `connect` follows.
+      if (station === null) return;
       if (station.connection <= disconnectedMost) retryLater();
       if (station.connection < connectedLeast) return;
       try {

@@ -3,10 +3,11 @@
  * tables; the exit code is 1 when anything is over.
  */
 
-import { deviceModule } from "./xs-device.js";
+import { deviceModule, type XsCpuOptions } from "./xs-device.js";
 import {
   blockBytes,
   growsWithImage,
+  headAtBound,
   measureUpdate,
   type Phase,
   refuseFigures,
@@ -29,7 +30,8 @@ const largeBytes = 256 * 1024;
 const budgets = {
   chunkBytes: { limit: 16_384, goal: 8192 },
   slots: { limit: 1000, goal: 600 },
-  stackSlots: { limit: 384, goal: 384 },
+  // Of the smallest build's 384, what the SDK's own client and TLS need more than ours is left.
+  stackSlots: { limit: 352, goal: 320 },
   names: { limit: 0, goal: 0 },
 };
 
@@ -43,18 +45,28 @@ const budgets = {
  */
 const designCode = { limit: 24_576, goal: 20_480 };
 
-function survives(creation: Creation): boolean {
-  const options = { creation, quiet: true, stopAtAbort: true };
+/** Every head of the update as large as the guards let it be. */
+const withHeads = (kind: "lines" | "line"): XsCpuOptions => ({
+  onHead: (_path, head) => headAtBound(head, kind),
+});
+
+function survives(creation: Creation, more: XsCpuOptions): boolean {
+  const options = { ...more, creation, quiet: true, stopAtAbort: true };
   return measureUpdate(smallBytes, false, options) !== null;
 }
 
 /** The smallest value of one dimension with which the update gets through, within `step`. */
-function smallest(field: keyof Creation, low: number, step: number): number {
+function smallest(
+  field: keyof Creation,
+  low: number,
+  step: number,
+  more: XsCpuOptions = {},
+): number {
   let bad = low;
   let good = esp32Creation[field];
   while (good - bad > step) {
     const middle = Math.floor((good + bad) / 2);
-    if (survives({ ...esp32Creation, [field]: middle })) good = middle;
+    if (survives({ ...esp32Creation, [field]: middle }, more)) good = middle;
     else bad = middle;
   }
   return good;
@@ -130,11 +142,19 @@ function printMachine(exact: readonly Phase[]): void {
   console.log("\nsmallest machine that survives, each with the other two as on the board:");
   console.log(`  chunk ${smallest("chunkBytes", 1024, 128)} bytes`);
   console.log(`  heap  ${smallest("heapSlots", 64, 8)} slots`);
-  console.log(`  stack ${stack} slots\n`);
+  console.log(`  stack ${stack} slots`);
+  const line = smallest("chunkBytes", 1024, 128, withHeads("line"));
+  const lines = smallest("heapSlots", 64, 8, withHeads("lines"));
+  console.log(`with heads at their bound: chunk ${line} bytes, heap ${lines} slots\n`);
   const peak = most(exact);
+  const bounded = measureUpdate(smallBytes, false, { collectOften: true, ...withHeads("lines") });
+  if (bounded === null) throw new Error("heads at their bound end the update");
+  const worst = most(bounded);
   console.log("the whole machine: agent, ESP32 host, test glue");
   check("live chunk, peak, bytes", peak.chunkBytes, budgets.chunkBytes);
   check("live slots, peak", peak.slots, budgets.slots);
+  check("chunk, heads at their bound", worst.chunkBytes, budgets.chunkBytes);
+  check("slots, heads at their bound", worst.slots, budgets.slots);
   check("stack slots", stack, budgets.stackSlots);
   const names = Math.max(...exact.map((phase) => phase.names));
   check("property names made at run time", names, budgets.names);

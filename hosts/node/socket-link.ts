@@ -42,12 +42,12 @@ export class SocketLink {
           method: options.method,
           path: options.path,
           headers: options.headers,
-          onHeaders: (status, headers) => this.#call(() => options.onHeaders(status, headers)),
-          onReadable: (count) => this.#call(() => options.onReadable(count)),
-          onWritable: (count) => this.#call(() => options.onWritable?.(count)),
-          onDone: (error) => this.#call(() => options.onDone(error)),
+          onHeaders: (...values) => this.#call(() => options.onHeaders.call(request, ...values)),
+          onReadable: (count) => this.#call(() => options.onReadable.call(request, count)),
+          onWritable: (count) => this.#call(() => options.onWritable?.call(request, count)),
+          onDone: (error) => this.#call(() => options.onDone.call(request, error)),
         });
-        return {
+        const request: ClientRequest = {
           read: (into) => {
             const count = inner.read(into);
             link.receivedBytes += count ?? 0;
@@ -55,6 +55,7 @@ export class SocketLink {
           },
           write: (from) => inner.write(from),
         };
+        return request;
       }
 
       close(): void {

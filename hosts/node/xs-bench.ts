@@ -104,7 +104,7 @@ function main(): void {
     ["the same at its leanest", lean],
     ["agent: download and write", download],
     ["agent: read-back, twice", readBack],
-    ["agent: and a digest at boot", whole],
+    ["agent: all of an update", whole],
   ] as const) {
     const ratio = `${(count / loop).toFixed(2)}x`.padStart(7);
     console.log(

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildImage } from "../../src/author/esp-image.js";
+import { headBytesMax, headLinesMax } from "../../src/limits.js";
 import { Simulation } from "../simulator/simulation.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
@@ -80,6 +81,22 @@ export function measureUpdate(
     const run = { ...images(sizeBytes), behaviour: "healthy" as const, seed: 7 };
     return standardRun({ ...run, more: { firmware: cpu.firmware } }).passed;
   });
+}
+
+/**
+ * A head as large as the guards let it be: in as many lines as they take, which costs slots and
+ * most of what is live, or mostly in one, whose copies need most room for a moment.
+ */
+export function headAtBound(head: string, kind: "lines" | "line"): string {
+  const room = headBytesMax - head.length;
+  const count = kind === "line" ? 1 : headLinesMax - head.split("\r\n").length + 1;
+  let more = "";
+  for (let i = 0; i < count; i++) {
+    const name = `x-${i}: `;
+    const bytes = Math.floor((room * (i + 1)) / count) - more.length;
+    more += `${name}${"y".repeat(bytes - name.length - 2)}\r\n`;
+  }
+  return head.replace("\r\n", `\r\n${more}`);
 }
 
 /** Modules of the loops that the agent is measured against. */

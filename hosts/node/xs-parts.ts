@@ -42,8 +42,8 @@ export const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
   "boot entry": { codeBytes: 18_300, slots: 240, chunkBytes: 1024 },
   agent: { codeBytes: 59_800, slots: 600, chunkBytes: 8192 },
   entry: { codeBytes: 3000, slots: 8, chunkBytes: 64 },
-  "ESP32 host": { codeBytes: 7950, slots: 130, chunkBytes: 64 },
-  "Wi-Fi": { codeBytes: 480, slots: 64, chunkBytes: 64 },
+  "ESP32 host": { codeBytes: 8600, slots: 130, chunkBytes: 64 },
+  "Wi-Fi": { codeBytes: 540, slots: 64, chunkBytes: 64 },
   noble: { codeBytes: 11_500, slots: 100, chunkBytes: 2048 },
   "crc-32": { codeBytes: 2700, slots: 8, chunkBytes: 64 },
 });

@@ -14,6 +14,8 @@ export interface WireAnswer {
   readonly bytes: Uint8Array;
   /** The server closes the connection after the last byte. */
   readonly closes: boolean;
+  /** Bytes of the first window, when it is not full. */
+  readonly firstBytes?: number;
 }
 
 /** One boot's view of the world. */
@@ -27,17 +29,20 @@ export interface HabitOptions {
   readonly lookUpsMax?: number;
 }
 
+/** Of a TCP socket the callbacks have it for their `this`, as tcp.c calls them. */
 export interface HabitSocketOptions {
   readonly address?: string;
-  onReadable?(count: number): void;
-  onWritable?(count: number): void;
-  onError?(error?: unknown): void;
+  onReadable?(this: unknown, count: number): void;
+  onWritable?(this: unknown, count: number): void;
+  onError?(this: unknown, error?: unknown): void;
 }
 
 /** A socket of the engine. */
 export interface HabitStream {
   /** Up to `count` bytes that have arrived. */
   read(count: number): Uint8Array;
+  /** The next byte (format "number"). */
+  read(): number;
   write(bytes: Uint8Array): void;
   close(): void;
 }
@@ -123,6 +128,7 @@ export class ModdableHabits {
       #received = new Uint8Array(0);
       #arrived = 0;
       #taken = 0;
+      #firstBytes = windowBytes;
       #isOpen = true;
       #closes = false;
 
@@ -130,12 +136,17 @@ export class ModdableHabits {
         this.#callbacks = options;
         habits.openSockets++;
         habits.later(10, () => {
-          if (this.#isOpen) options.onWritable?.(windowBytes);
+          if (this.#isOpen) options.onWritable?.call(this, windowBytes);
         });
       }
 
-      /** Up to `count` bytes that have arrived. */
-      read(count: number): Uint8Array {
+      read(count: number): Uint8Array;
+      read(): number;
+      read(count?: number): Uint8Array | number {
+        return count === undefined ? this.#take(1)[0] : this.#take(count);
+      }
+
+      #take(count: number): Uint8Array {
         const end = Math.min(this.#taken + count, this.#arrived);
         const bytes = this.#received.subarray(this.#taken, end);
         this.#taken = end;
@@ -152,6 +163,7 @@ export class ModdableHabits {
         this.#received = answer.bytes.slice();
         habits.later(20, () => this.#arrive());
         this.#closes = answer.closes;
+        this.#firstBytes = answer.firstBytes ?? windowBytes;
       }
 
       close(): void {
@@ -165,14 +177,15 @@ export class ModdableHabits {
         const left = this.#received.length - this.#arrived;
         if (!this.#isOpen) return;
         if (left === 0) {
-          if (this.#closes) habits.later(1, () => this.#isOpen && this.#callbacks.onError?.());
+          if (this.#closes)
+            habits.later(1, () => this.#isOpen && this.#callbacks.onError?.call(this));
           return;
         }
-        const piece = Math.min(windowBytes, left);
+        const piece = Math.min(this.#arrived === 0 ? this.#firstBytes : windowBytes, left);
         habits.later(piece / 100, () => {
           if (!this.#isOpen) return;
           this.#arrived += piece;
-          this.#callbacks.onReadable?.(this.#arrived - this.#taken);
+          this.#callbacks.onReadable?.call(this, this.#arrived - this.#taken);
         });
       }
     };
@@ -218,7 +231,13 @@ export class ModdableHabits {
         this.#options.onReadable?.(record.length);
       }
 
-      read(count: number): Uint8Array {
+      read(count: number): Uint8Array;
+      read(): number;
+      read(count?: number): Uint8Array | number {
+        return count === undefined ? this.#take(1)[0] : this.#take(count);
+      }
+
+      #take(count: number): Uint8Array {
         const bytes = this.#data.subarray(0, count);
         this.#data = this.#data.subarray(bytes.length);
         const socket = this.#socket;

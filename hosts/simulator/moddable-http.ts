@@ -1,10 +1,10 @@
 /**
  * The HTTP client with the habits of Moddable's own (SDK 8.2.3): it throws on a garbage status line
- * and, from a timer, on a chunk's trailer; it waits for ever where an answer has no length, throws
- * when it is read after the end, reports a broken connection twice, and opens a socket even when
- * the name is resolved after its `close`.
+ * and, from a timer, on a chunk's trailer; takes a header without a value for the end of the head;
+ * waits for ever where an answer has no length; throws when it is read after the end; reports a
+ * broken connection twice; and opens a socket even when the name is resolved after its `close`.
  */
-import { asciiBytes, asciiText } from "../../src/bytes.js";
+import { asciiBytes } from "../../src/bytes.js";
 import type { ResolverClass, SdkHttpClientClass } from "../esp32/guards.js";
 import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
 import type { HabitSocketClass, HabitStream, ModdableHabits } from "./moddable-habits.js";
@@ -79,7 +79,7 @@ class HabitRequest implements ClientRequest {
   readonly #fail: () => void;
   #stream: HabitStream | null = null;
   #state: "head" | "body" | "trailer" | "over" = "head";
-  #head = "";
+  readonly #head: string[] = [];
   /** What is left of the chunk, or -1 in an answer without chunks. */
   #chunk = -1;
   #line = "";
@@ -119,9 +119,15 @@ class HabitRequest implements ClientRequest {
     this.#readable = count;
     while (this.#state === "head" && this.#readable > 0) {
       this.#readable--;
-      this.#head += asciiText(stream.read(1), 0, 1);
-      if (this.#head.endsWith("\r\n\r\n")) this.#headers();
-      else if (this.#head.endsWith("\r\n") && !this.#head.includes(" ")) {
+      const byte = stream.read();
+      this.#line += String.fromCharCode(byte);
+      if (byte !== 10 || !this.#line.endsWith("\r\n")) continue;
+      const line = this.#line;
+      this.#line = "";
+      // A header without a value is taken for the end, too.
+      if (this.#head.length > 0 && /^([^:]*:)?\r\n$/.test(line)) this.#headers();
+      else this.#head.push(line);
+      if (!this.#head[0].includes(" ")) {
         this.#fail();
         // The client goes on with the socket that `fail` has just taken away.
         if (this.#readable > 0) throw new TypeError("cannot coerce undefined to object");
@@ -140,7 +146,7 @@ class HabitRequest implements ClientRequest {
         return;
       }
       this.#readable--;
-      this.#line += asciiText(stream.read(1), 0, 1);
+      this.#line += String.fromCharCode(stream.read());
       if (!this.#line.endsWith("\r\n")) continue;
       const line = this.#line;
       this.#line = "";
@@ -155,10 +161,9 @@ class HabitRequest implements ClientRequest {
   }
 
   #headers(): void {
-    const lines = this.#head.split("\r\n");
-    const status = Number(lines[0].split(" ")[1]);
+    const status = Number(this.#head[0].split(" ")[1]);
     const headers = new Map<string, string>();
-    for (const line of lines.slice(1)) {
+    for (const line of this.#head.slice(1)) {
       const colon = line.indexOf(":");
       if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
     }

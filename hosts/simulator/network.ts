@@ -230,7 +230,7 @@ class SimulatedRequest implements ClientRequest {
   start(): void {
     const length = Number(this.#options.headers.get("content-length") ?? "0");
     this.#later(5, () => {
-      if (length > 0) this.#options.onWritable?.(length);
+      if (length > 0) this.#options.onWritable?.call(this, length);
       this.#send(length);
     });
   }

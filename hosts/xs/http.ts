@@ -1,6 +1,6 @@
 /**
- * The ECMA-419 HTTP client over the board: bodies lie outside this machine. The head of an answer
- * comes through a socket and grows byte by byte in this heap, as in the SDK's client.
+ * The ECMA-419 HTTP client over the board. As in the SDK's client an answer comes through a socket,
+ * its head byte by byte, and that grows in this heap; bodies lie outside this machine.
  */
 import type { SocketClass, SocketOptions } from "../esp32/guards.js";
 import type { ClientRequest, ClientRequestOptions, HttpClientInstance } from "../esp32/platform.js";
@@ -12,30 +12,45 @@ export type OpenRequests = Map<number, BoardClient>;
 export interface ClientOptions {
   readonly host: string;
   readonly port: number;
-  /** What the guards make of `HeadSocket`; itself when there are none. */
+  /** What the guards make of `BoardSocket`; itself when there are none. */
   readonly socket?: { readonly io: SocketClass };
   onError?(error: unknown): void;
 }
 
-/** A connection, as far as the head of the answer. */
-export class HeadSocket {
-  readonly #options: SocketOptions;
+interface BoardSocketOptions extends SocketOptions {
+  /** Number of the request. */
+  readonly id: number;
+}
+
+/** The connection of one request. */
+export class BoardSocket {
+  readonly #id: number;
+  readonly #onReadable: SocketOptions["onReadable"];
   #window = "";
   #taken = 0;
 
   constructor(options: SocketOptions) {
-    this.#options = options;
+    this.#id = (options as BoardSocketOptions).id;
+    this.#onReadable = options.onReadable;
   }
 
-  /** A window of bytes arrived. */
-  arrived(text: string): void {
+  /** A window of the head arrived. */
+  headArrived(text: string): void {
     this.#window = text;
     this.#taken = 0;
-    this.#options.onReadable?.call(this, text.length);
+    this.readable(text.length);
+    this.#window = "";
   }
 
-  read(): number {
-    return this.#window.charCodeAt(this.#taken++);
+  /** `countBytes` of the body can be read. */
+  readable(countBytes: number): void {
+    this.#onReadable?.call(this, countBytes);
+  }
+
+  /** A byte of the head, or bytes of the body. */
+  read(into?: unknown): number {
+    if (into === undefined) return this.#window.charCodeAt(this.#taken++);
+    return boardCall(operations.httpRead, this.#id, 0, undefined, into as Uint8Array);
   }
 
   close(): void {}
@@ -45,24 +60,29 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   readonly #id: number;
   readonly #open: OpenRequests;
   readonly #onError: ((error: unknown) => void) | undefined;
-  readonly socket: HeadSocket;
+  readonly socket: BoardSocket;
   #options: ClientRequestOptions | null = null;
   #line = "";
+  /** Of the header whose value is being read. */
+  #name = "";
   #status = -1;
-  #headers = new Map<string, string>();
+  #headers: Map<string, string> | null = null;
   #hasHead = false;
 
   constructor(open: OpenRequests, options: ClientOptions) {
     this.#open = open;
     this.#onError = options.onError;
-    this.#id = boardCall(operations.httpOpen, options.port, 0, options.host);
-    open.set(this.#id, this);
-    const Socket = options.socket?.io ?? HeadSocket;
-    this.socket = new Socket({
+    const id = boardCall(operations.httpOpen, options.port, 0, options.host);
+    this.#id = id;
+    open.set(id, this);
+    const Socket = options.socket?.io ?? BoardSocket;
+    const socketOptions: BoardSocketOptions = {
       ...options.socket,
-      onReadable: (count) => this.#readHead(count as number),
+      id,
+      onReadable: (count) => this.#readable(count as number),
       onError: () => this.failed(),
-    }) as HeadSocket;
+    };
+    this.socket = new Socket(socketOptions) as BoardSocket;
   }
 
   request(options: ClientRequestOptions): ClientRequest {
@@ -74,7 +94,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   }
 
   read(into: Uint8Array): number | undefined {
-    const count = boardCall(operations.httpRead, this.#id, 0, undefined, into);
+    const count = this.socket.read(into);
     return count < 0 ? undefined : count;
   }
 
@@ -88,41 +108,52 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   }
 
   /** As deep on the stack as the SDK's client: the receiver is called from here. */
-  #readHead(count: number): void {
+  #readable(count: number): void {
+    if (this.#hasHead) return this.#options?.onReadable.call(this, count);
     for (let i = 0; i < count; i++) {
       const code = this.socket.read();
+      if (code === 58 && this.#status >= 0 && this.#name === "") {
+        this.#name = this.#line.toLowerCase();
+        this.#line = "";
+        continue;
+      }
       this.#line += String.fromCharCode(code);
       if (code === 10) this.#endLine();
     }
-    if (this.#hasHead) this.#options?.onHeaders(this.#status, this.#headers);
+    const headers = this.#headers;
+    if (!this.#hasHead || headers === null) return;
+    this.#headers = null;
+    this.#options?.onHeaders.call(this, this.#status, headers);
   }
 
   #endLine(): void {
     const line = this.#line;
-    this.#line = "";
+    const name = this.#name;
+    this.#line = this.#name = "";
     if (this.#status < 0) {
       const start = line.indexOf(" ") + 1;
       this.#status = Number.parseInt(line.slice(start, line.indexOf(" ", start)), 10);
+      this.#headers = new Map();
     } else if (line === "\r\n") {
+      // Also after a name: the SDK's client takes a header without a value for the end.
       this.#hasHead = true;
     } else {
-      const colon = line.indexOf(":");
-      this.#headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+      this.#headers?.set(name, line.trim());
     }
   }
 
   readable(countBytes: number): void {
-    if (this.#hasHead) this.#options?.onReadable(countBytes);
+    if (this.#hasHead) this.socket.readable(countBytes);
   }
 
   writable(countBytes: number): void {
-    this.#options?.onWritable?.(countBytes);
+    this.#options?.onWritable?.call(this, countBytes);
   }
 
   /** Without a whole head the client waits on: nothing is done. */
   done(failed: boolean): void {
     if (!failed && !this.#hasHead) return;
-    this.#options?.onDone(failed ? new Error("the exchange failed") : null);
+    this.#options?.onDone.call(this, failed ? new Error("the exchange failed") : null);
   }
 
   failed(): void {

@@ -192,7 +192,7 @@ export function createBoardPlatform(
     }
     const request = requests.get(id);
     if (request === undefined) return;
-    if (kind === events.head) request.socket.arrived(text ?? "");
+    if (kind === events.head) request.socket.headArrived(text ?? "");
     else if (kind === events.readable) request.readable(value);
     else if (kind === events.writable) request.writable(value);
     else if (kind === events.done) request.done(value !== 0);

@@ -7,7 +7,7 @@ import type { Hal, KeyValue } from "../hal.js";
 import { abortCharsMax } from "../limits.js";
 import { tryLog } from "./host.js";
 
-const abortKey = "abort";
+export const abortKey = "abort";
 /** In the first byte: the application was told. Free, for the line is ASCII. */
 const toldBit = 0x80;
 

@@ -47,7 +47,10 @@ export class Download implements ExchangeHandler {
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
   private skip = 0;
   private receiving = false;
-  private over = false;
+  /** How it ended, until that is told. */
+  private outcome: DownloadEnd | "" = "";
+  private reason: Reason | "" = "";
+  private retryMs = 0;
 
   constructor(
     hal: Hal,
@@ -93,12 +96,6 @@ export class Download implements ExchangeHandler {
     exchange.start();
   }
 
-  /** Stops without a callback. */
-  close(): void {
-    this.over = true;
-    this.exchange?.close();
-  }
-
   headersReceived(status: number, headers: HttpHeaders): void {
     const size = this.release.imageSizeBytes;
     const length = headers.get("content-length");
@@ -136,14 +133,14 @@ export class Download implements ExchangeHandler {
       count -= got;
       this.fill = fill + got;
       if (got === room) this.blockFilled();
-      if (this.over) return;
+      if (this.outcome !== "") return;
     }
   }
 
   ended(failed: boolean): void {
-    if (this.over) return;
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
-    this.end(whole ? "written" : "interrupted", "");
+    const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
+    this.listener.ended(outcome, this.reason, this.retryMs);
   }
 
   /** A block of the answer is in the buffer: in flash already, or to be written. */
@@ -208,10 +205,12 @@ export class Download implements ExchangeHandler {
     }
   }
 
-  private end(end: DownloadEnd, reason: Reason | "", afterMs = 0): void {
-    if (this.over) return;
-    this.close();
-    this.listener.ended(end, reason, afterMs);
+  /** The last word of the download, whether the server has more to say or not. */
+  private end(outcome: DownloadEnd, reason: Reason | "", retryMs = 0): void {
+    this.outcome = outcome;
+    this.reason = reason;
+    this.retryMs = retryMs;
+    this.exchange?.end(true);
   }
 }
 

@@ -57,7 +57,8 @@ export class Exchange implements HttpReceiver {
    */
   start(): void {
     this.wait(0, () => {
-      this.arm(Math.min(this.request.stallTimeoutMs, this.request.totalTimeoutMs));
+      this.activeMs = this.hal.timers.nowMs();
+      this.watch();
       this.open();
     });
   }
@@ -71,11 +72,15 @@ export class Exchange implements HttpReceiver {
   private stop(): void {
     // First: a timer that cannot be cleared finds it over.
     this.over = true;
+    this.drop();
+    // Also the timer of an end that was not told yet.
+    this.clearTimer();
+  }
+
+  private clearTimer(): void {
     const timer = this.timer;
     this.timer = null;
-    this.drop();
     try {
-      // Also the timer of an end that was not told yet.
       if (timer !== null) this.hal.timers.clear(timer);
     } catch {
       // It fires for nothing.
@@ -84,15 +89,16 @@ export class Exchange implements HttpReceiver {
 
   /** Runs `then` from a timer; what it throws ends the exchange. */
   private wait(delayMs: number, then: () => void): void {
-    this.timer = this.hal.timers.set(() => {
+    const timer = this.hal.timers.set(() => {
+      if (this.over || this.timer !== timer) return;
       this.timer = null;
-      if (this.over) return;
       try {
         then();
       } catch {
         this.end(true);
       }
     }, delayMs);
+    this.timer = timer;
   }
 
   private drop(): void {
@@ -135,7 +141,8 @@ export class Exchange implements HttpReceiver {
     this.drop();
     this.redirects++;
     this.current = location;
-    this.open();
+    this.clearTimer();
+    this.start();
   }
 
   dataReadable(request: HttpRequest, countBytes: number): void {
@@ -171,14 +178,13 @@ export class Exchange implements HttpReceiver {
     }
   }
 
-  private arm(delayMs: number): void {
-    this.wait(delayMs, () => {
-      const nowMs = this.hal.timers.nowMs();
-      const stallMs = this.activeMs + this.request.stallTimeoutMs - nowMs;
-      const totalMs = this.startedMs + this.request.totalTimeoutMs - nowMs;
-      if (stallMs <= 0 || totalMs <= 0) this.end(true);
-      // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
-      else this.arm(Math.ceil(Math.min(stallMs, totalMs)));
-    });
+  /** Ends the exchange when it was silent for too long, or lasted too long. */
+  private watch(): void {
+    const nowMs = this.hal.timers.nowMs();
+    const stallMs = this.activeMs + this.request.stallTimeoutMs - nowMs;
+    const totalMs = this.startedMs + this.request.totalTimeoutMs - nowMs;
+    if (stallMs <= 0 || totalMs <= 0) return this.end(true);
+    // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
+    this.wait(Math.ceil(Math.min(stallMs, totalMs)), () => this.watch());
   }
 }

@@ -3,16 +3,16 @@ import * as assert from "uvu/assert";
 import { Exchange, type ExchangeHandler } from "../../src/agent/exchange.js";
 import type { Hal, Http, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
 
-/** A request that was made, as its host sees it. */
+/** A request that was made, as its host sees it; each callback is a turn of the event loop. */
 class Made implements HttpRequest {
   readonly options: HttpRequestOptions;
   readonly #receiver: HttpReceiver;
-  readonly #onClose: () => void;
+  readonly #desk: Desk;
 
-  constructor(options: HttpRequestOptions, receiver: HttpReceiver, onClose: () => void) {
+  constructor(options: HttpRequestOptions, receiver: HttpReceiver, desk: Desk) {
     this.options = options;
     this.#receiver = receiver;
-    this.#onClose = onClose;
+    this.#desk = desk;
   }
 
   read(): number {
@@ -20,19 +20,22 @@ class Made implements HttpRequest {
   }
 
   close(): void {
-    this.#onClose();
+    this.#desk.closed++;
   }
 
   headers(status: number, headers: ReadonlyMap<string, string> = new Map()): void {
     this.#receiver.headersReceived(this, status, headers);
+    this.#desk.turn();
   }
 
   readable(countBytes: number): void {
     this.#receiver.dataReadable(this, countBytes);
+    this.#desk.turn();
   }
 
   done(failed: boolean): void {
     this.#receiver.ended(this, failed);
+    this.#desk.turn();
   }
 }
 
@@ -43,12 +46,14 @@ class Desk {
   readonly requests: Made[] = [];
   readonly log: string[] = [];
   closed = 0;
-  #due: (() => void) | null = null;
+  /** Timers that wait, by handle: their delays and callbacks. */
+  readonly #timers = new Map<number, readonly [number, () => void]>();
+  #handles = 0;
 
   readonly http: Http = {
     scheme: "http",
     request: (options, receiver) => {
-      const made = new Made(options, receiver, () => this.closed++);
+      const made = new Made(options, receiver, this);
       this.requests.push(made);
       return made;
     },
@@ -66,18 +71,11 @@ class Desk {
       timers: {
         nowMs: () => this.nowMs,
         set: (callback: () => void, delayMs: number) => {
-          // A turn of the event loop, in which nothing else happens here.
-          if (delayMs === 0) {
-            callback();
-            return 2;
-          }
-          this.#due = callback;
-          this.delays.push(delayMs);
-          return 1;
+          this.#timers.set(++this.#handles, [delayMs, callback]);
+          if (delayMs > 0) this.delays.push(delayMs);
+          return this.#handles;
         },
-        clear: () => {
-          this.#due = null;
-        },
+        clear: (handle: number) => this.#timers.delete(handle),
       },
     } as unknown as Hal;
     const exchange = new Exchange(
@@ -92,15 +90,32 @@ class Desk {
       this.handler,
     );
     exchange.start();
+    this.turn();
     return exchange;
   }
 
-  /** Moves the clock and lets the timer fire. */
+  /** Runs what waits for the next turn of the event loop. */
+  turn(): void {
+    while ([...this.#timers.values()].some(([delayMs]) => delayMs === 0)) {
+      this.#fire((delayMs) => delayMs === 0);
+    }
+  }
+
+  /** Moves the clock and lets the timers fire. */
   fireAt(nowMs: number): void {
     this.nowMs = nowMs;
-    const due = this.#due;
-    this.#due = null;
-    due?.();
+    this.#fire(() => true);
+    this.turn();
+  }
+
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  #fire(isDue: (delayMs: number) => boolean): void {
+    for (const [handle, [delayMs, callback]] of [...this.#timers]) {
+      if (isDue(delayMs) && this.#timers.delete(handle)) callback();
+    }
   }
 
   redirect(location: string | null): void {
@@ -165,6 +180,15 @@ test("a redirect opens the other address, and the first request is heard no more
   second.headers(200);
   second.done(false);
   assert.equal(desk.log, ["headers 200", "ended false"]);
+  assert.is(desk.waiting, 0, "no timer is left");
+});
+
+test("a redirect is followed from a timer: the stack is the HTTP client's in its callback", () => {
+  const desk = new Desk();
+  desk.exchange();
+  desk.turn = () => undefined;
+  desk.redirect("/z");
+  assert.equal([desk.requests.length, desk.closed, desk.waiting], [1, 1, 1]);
 });
 
 test("redirects that are too many, lead nowhere or to another scheme end the exchange", () => {

@@ -10,6 +10,7 @@ import {
   guardedResolver,
   guardedSocket,
   type SocketClass,
+  type SocketOptions,
 } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
 import { ClientHttp } from "../../hosts/esp32/http.js";
@@ -83,6 +84,37 @@ test("an exception in onReadable is an error of the connection with the guard, t
   );
   assert.is(aborts(simulation), 0);
   assert.ok(installs(simulation));
+});
+
+test("where no timer can be set, the exception is dropped and nothing is called any more", () => {
+  let calls = 0;
+  let callback: ((value?: unknown) => void) | undefined;
+  class Plain {
+    constructor(options: SocketOptions) {
+      callback = options.onReadable?.bind(this);
+    }
+    read(): number {
+      return 0;
+    }
+    close(): void {}
+  }
+  const timer = {
+    set: () => {
+      throw new Error("add failed");
+    },
+    clear: () => {},
+  };
+  const Socket = guardedSocket(Plain, timer);
+  new Socket({
+    onReadable: () => {
+      calls++;
+      throw new Error("bad");
+    },
+    onError: () => calls++,
+  });
+  callback?.(5);
+  callback?.(5);
+  assert.is(calls, 1);
 });
 
 for (const guarded of [false, true]) {

@@ -3,13 +3,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MonotonicClock } from "../../hosts/esp32/guards.js";
 import { createHal } from "../../hosts/esp32/hal.js";
+import { ClientHttp } from "../../hosts/esp32/http.js";
 import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
-import { headBytesMax } from "../../src/limits.js";
+import { headBytesMax, headLinesMax } from "../../src/limits.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { digest } from "../helpers/digest.js";
 import { release, simulated } from "../helpers/simulated.js";
@@ -191,10 +192,12 @@ test("a head without an end is kept whole by the SDK's client", () => {
   assert.ok(habits().takenBytesMost > 190_000);
 });
 
+/** Line by line, as much as TLS decrypts at once. */
+const recordBytes = 700;
 for (const tls of [false, true]) {
-  for (const [name, answer] of [
-    ["headers", longHead("HTTP/1.1 200 OK\r\n")],
-    ["a status line", longLine],
+  for (const [name, answer, mostBytes] of [
+    ["headers", longHead("HTTP/1.1 200 OK\r\n"), headLinesMax * 17],
+    ["a status line", longLine, headBytesMax],
   ] as const) {
     test(`${name} without an end ${tls ? "over TLS " : ""}cost the agent little RAM`, () => {
       const { simulation, habits } = wired({
@@ -205,12 +208,92 @@ for (const tls of [false, true]) {
       simulation.publish(release(2));
       simulation.run(() => false, 20_000);
       const taken = habits().takenBytesMost;
-      assert.ok(taken > 4000 && taken <= headBytesMax + 2 * 5744, `${taken} bytes`);
+      assert.ok(taken > 700 && taken <= mostBytes + recordBytes, `${taken} bytes`);
       assert.ok(installs(simulation));
       assert.is(aborts(simulation), 0);
       assert.equal(simulation.violations(), []);
     });
   }
+}
+
+/** The statuses and body lengths that the agent's HTTP gets for `answers`, one after another. */
+function fetched(answers: readonly WireAnswer[], tls: boolean): string[] {
+  let next = 0;
+  const { simulation, client } = wired({
+    guarded: true,
+    tls,
+    mangle: (path) => (path.includes("latest") ? answers[next++ % answers.length] : null),
+  });
+  simulation.run(() => false, 1000);
+  next = 0;
+  const told: string[] = [];
+  const into = new Uint8Array(4096);
+  const ask = (): void => {
+    let text = "";
+    let count = 0;
+    new ClientHttp(client(), "http").request(
+      {
+        hostname: "updates.example.com",
+        port: 80,
+        method: "GET",
+        path: "/example.com/lamp-v2/latest.suit",
+        headers: new Map(),
+      },
+      {
+        headersReceived: (_request, status, headers) => {
+          text = `${status}, ${headers.size} headers`;
+        },
+        dataReadable: (request, countBytes) => {
+          count += request.read(into.subarray(0, countBytes));
+        },
+        ended: (_request, failed) => {
+          told.push(failed ? "failed" : `${text}, ${count} bytes`);
+          if (told.length < answers.length) ask();
+        },
+      },
+    );
+  };
+  ask();
+  simulation.run(() => told.length === answers.length, 60_000);
+  return told;
+}
+
+const honestHead =
+  "HTTP/1.1 200 OK\r\nServer: any\r\nETag:x\r\nX-Cache: \r\nContent-Length: 5\r\n\r\n";
+
+for (const tls of [false, true]) {
+  test(`an honest head may be torn anywhere between two windows${tls ? " of TLS" : ""}`, () => {
+    const bytes = asciiBytes(`${honestHead}12345`);
+    const answers = Array.from(bytes, (_, at) => ({ bytes, closes: false, firstBytes: at + 1 }));
+    assert.equal(
+      fetched(answers, tls),
+      answers.map(() => "200, 4 headers, 5 bytes"),
+    );
+  });
+
+  test(`a head has at most 64 lines and 4 KB${tls ? " over TLS" : ""}`, () => {
+    const answer = (headers: string): WireAnswer => ({
+      bytes: asciiBytes(`HTTP/1.1 200 OK\r\n${headers}Content-Length: 0\r\n\r\n`),
+      closes: false,
+    });
+    const lines = (count: number): string =>
+      Array.from({ length: count }, (_, at) => `x${at}: y\r\n`).join("");
+    // Beside them the status line, the length and the empty line.
+    const others = answer("").bytes.length;
+    const long = (bytes: number): string => `x: ${"y".repeat(bytes - others - 5)}\r\n`;
+    assert.equal(
+      fetched(
+        [
+          answer(lines(headLinesMax - 3)),
+          answer(lines(headLinesMax - 2)),
+          answer(long(headBytesMax)),
+          answer(long(headBytesMax + 1)),
+        ],
+        tls,
+      ),
+      ["200, 62 headers, 0 bytes", "failed", "200, 2 headers, 0 bytes", "failed"],
+    );
+  });
 }
 
 test("a server that goes silent is given up by the agent, and the download resumes", () => {

@@ -77,4 +77,34 @@ test("an address is told, and nothing that is thrown then reaches the driver", (
   assert.is(told, 1);
 });
 
+test("where no timer can be set the next change of the driver tries again", () => {
+  const { air: state, Wifi } = air();
+  let fails = true;
+  const set = (callback: () => void, delayMs: number): number => {
+    if (fails) throw new Error("add failed");
+    return state.timers.push({ callback, delayMs });
+  };
+  state.refuses = true;
+  keepConnected(Wifi, { set, clear: () => {} }, { SSID: "home" });
+  state.change(100);
+  fails = false;
+  state.change(100);
+  assert.is(state.timers.length, 1);
+});
+
+test("a driver that calls back while it is being made is connected all the same", () => {
+  let connects = 0;
+  class Hasty {
+    connection = 0;
+    constructor(options: { onChanged(property: string): void }) {
+      options.onChanged("connection");
+    }
+    connect(): void {
+      connects++;
+    }
+  }
+  keepConnected(Hasty, { set: () => 1, clear: () => {} }, { SSID: "home" });
+  assert.is(connects, 1);
+});
+
 test.run();

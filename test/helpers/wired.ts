@@ -8,6 +8,7 @@ import {
 import type {
   ClientRequest,
   ClientRequestOptions,
+  HttpClientClass,
   HttpClientInstance,
 } from "../../hosts/esp32/platform.js";
 import { guardedTls, type TlsClass } from "../../hosts/esp32/tls.js";
@@ -33,9 +34,17 @@ export interface Wiring {
   readonly agent?: SimulationOptions["agent"];
 }
 
+export interface Wired {
+  readonly simulation: Simulation;
+  /** Of the newest boot. */
+  readonly habits: () => ModdableHabits;
+  readonly client: () => HttpClientClass;
+}
+
 /** A device whose network is made of the habits, and the habits of its newest boot. */
-export function wired(wiring: Wiring): { simulation: Simulation; habits: () => ModdableHabits } {
+export function wired(wiring: Wiring): Wired {
   let newest: ModdableHabits | null = null;
+  let newestClient: HttpClientClass | null = null;
   let untrusted = wiring.untrusted ?? 0;
   let damaged = wiring.damaged ?? 0;
   const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
@@ -65,14 +74,19 @@ export function wired(wiring: Wiring): { simulation: Simulation; habits: () => M
     const Resolver = wiring.guarded
       ? guardedResolver(habits.net, habits.timer)
       : habits.plainResolver;
-    return guardedClient(habitClient(habits), socket, Resolver);
+    newestClient = guardedClient(habitClient(habits), socket, Resolver);
+    return newestClient;
   };
   const simulation = simulated({ clientClass, agent: wiring.agent ?? {} });
   const habits = (): ModdableHabits => {
     if (newest === null) throw new Error("no boot yet");
     return newest;
   };
-  return { simulation, habits };
+  const client = (): HttpClientClass => {
+    if (newestClient === null) throw new Error("no boot yet");
+    return newestClient;
+  };
+  return { simulation, habits, client };
 }
 
 export const aborts = (simulation: Simulation): number =>

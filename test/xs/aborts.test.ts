@@ -1,13 +1,19 @@
 /** What the ESP32 host records as the machine goes down, with the SDK's rule for its hook. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { standardRun } from "../../hosts/node/simulator.js";
+import { deviceModule, XsCpu } from "../../hosts/node/xs-device.js";
 import { exitCodes } from "../../hosts/node/xs-process.js";
+import { buildImage } from "../../src/author/esp-image.js";
+import { nodeDigest } from "../helpers/node-digest.js";
 import { runAlone } from "../helpers/xs.js";
 
 for (const [name, status, record] of [
   ["exception", exitCodes.unhandledException, "unhandled exception: on purpose"],
   ["rejection", exitCodes.unhandledRejection, "unhandled rejection"],
   ["chunks", exitCodes.memoryFull, "memory full"],
+  ["bytes", exitCodes.memoryFull, "memory full"],
+  ["slots", exitCodes.memoryFull, "memory full"],
 ] as const) {
   test(`${name}: the record of the abort is written, once`, () => {
     const result = runAlone(`dist/test/xs/device/aborting/${name}.js`);
@@ -18,16 +24,29 @@ for (const [name, status, record] of [
   });
 }
 
-test("slots that run out to the last end the machine, and no record is promised", () => {
-  // XS needs a slot to call the hook: it aborts anew in there until its stack is full as well.
-  const { status, output } = runAlone("dist/test/xs/device/aborting/slots.js");
-  assert.is(status, exitCodes.memoryFull, output);
-});
-
 test("a stack overflow leaves no record: the SDK does not call its hook then", () => {
   const result = runAlone("dist/test/xs/device/aborting/recursion.js");
   assert.is(result.status, exitCodes.stackOverflow, result.output);
   assert.not.match(result.output, /^abort$/m);
+});
+
+test("a release that fills the memory in its trial is reverted, and the report says why", () => {
+  const leaking = "dist/test/xs/device/aborting/leaking.js";
+  const cpu = new XsCpu({ module: (boot) => (boot === 2 ? leaking : deviceModule), quiet: true });
+  const image = (version: string): Uint8Array =>
+    buildImage({ chipId: 0, version, projectName: "lamp", sizeBytes: 20_000 }, nodeDigest);
+  const run = {
+    oldImage: image("1"),
+    newImage: image("2"),
+    behaviour: "healthy",
+    seed: 7,
+  } as const;
+  const { simulation, result, reason } = standardRun({ ...run, more: { firmware: cpu.firmware } });
+  cpu.close();
+  assert.equal(cpu.aborts, ["memory full"]);
+  assert.equal([result, reason], ["failed", "crashed"]);
+  assert.is(simulation.reports().at(-1)?.abort, "memory full");
+  assert.equal(simulation.violations(), []);
 });
 
 test.run();

@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { describeForServer } from "../../hosts/node/describe.js";
 import { makeRelease, nodeNatives, throwAwaySigner } from "../../hosts/node/simulator.js";
 import { XsCpu } from "../../hosts/node/xs-device.js";
+import { esp32Creation } from "../../hosts/node/xs-process.js";
 import type { Delivery } from "../../hosts/simulator/network.js";
 import { type SimulatedRelease, Simulation } from "../../hosts/simulator/simulation.js";
 import { buildImage } from "../../src/author/esp-image.js";
@@ -111,6 +112,9 @@ function spoil(delivery: Delivery, random: () => number): void {
   else if (random() < 0.05) delivery.stallAfterBytes = Math.floor(random() * 3000);
 }
 
+/** Less than the smallest build has: the SDK's own client and TLS need more stack than ours. */
+const creation = { ...esp32Creation, stackSlots: 352 };
+
 /** What ended each boot, as the board saw it, must be a restart that the agent asked for. */
 function restartsOnly({ timeline }: Simulation): void {
   const ends = timeline.map(({ text }) => text).filter((text) => text.startsWith("reset "));
@@ -143,7 +147,7 @@ test(`${answerCount} spoiled HTTP answers: no abort, no fault (SEED=${seed})`, (
       sequenceNumber,
       versionText: `${sequenceNumber}`,
     });
-  const cpu = new XsCpu();
+  const cpu = new XsCpu({ creation });
   let spoiled = 0;
   let sequence = 1;
   let newest = release(sequence);

@@ -1,16 +1,18 @@
 /** Byte code and RAM of each part, measured on XS: the limits of `npm run budgets`, always held. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { measureUpdate } from "../../hosts/node/xs-measure.js";
+import { headAtBound, measureUpdate } from "../../hosts/node/xs-measure.js";
 import {
   measureParts,
   moduleSizes,
+  most,
   type PartCost,
   type PartLimits,
   partLimits,
   partsOver,
 } from "../../hosts/node/xs-parts.js";
 import { xsProgram } from "../../hosts/node/xs-process.js";
+import { headBytesMax, headLinesMax } from "../../src/limits.js";
 
 function measured(): PartCost[] {
   const update = measureUpdate(40_000, false, { collectOften: true });
@@ -39,6 +41,24 @@ test("a limit below what a part needs is reported, for each of the three", () =>
     const over = partsOver(parts, { agent });
     assert.is(over.length, 1);
     assert.ok(over[0].startsWith("agent: ") && over[0].endsWith(unit), over[0]);
+  }
+});
+
+test("with heads as large as they may be, at most 16 KB and 1000 slots are live", () => {
+  for (const kind of ["lines", "line"] as const) {
+    const sizes = new Set<number>();
+    const onHead = (_path: string, head: string): string => {
+      const changed = headAtBound(head, kind);
+      sizes.add(changed.length);
+      assert.ok(changed.split("\r\n").length - 1 <= headLinesMax);
+      return changed;
+    };
+    const update = measureUpdate(40_000, false, { collectOften: true, onHead });
+    assert.equal([...sizes], [headBytesMax]);
+    assert.ok(update !== null);
+    const { chunkBytes, slots } = most(update);
+    assert.ok(chunkBytes <= 16_384, `${chunkBytes} bytes`);
+    assert.ok(slots <= 1000, `${slots} slots`);
   }
 });
 

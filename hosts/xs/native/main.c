@@ -53,18 +53,23 @@ static void callAbortHook(txMachine* the, const char* reason)
 {
 	if (gxAbortHook.kind != XS_REFERENCE_KIND)
 		return;
+	fxBeginHost(the);
+	mxPush(mxException);
+	txSlot* exception = the->stack;
+	mxException = mxUndefined;
 	mxTry(the) {
 		mxOverflow(-8);
 		mxPushUndefined();
 		mxPushSlot(&gxAbortHook);
 		mxCall();
 		mxPushStringC((txString)reason);
-		mxPushSlot(&mxException);
+		mxPushSlot(exception);
 		mxRunCount(2);
 		mxPop();
 	}
 	mxCatch(the) {
 	}
+	fxEndHost(the);
 }
 
 void fxAbort(txMachine* the, int status)
