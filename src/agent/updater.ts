@@ -7,7 +7,6 @@ import type { AgentContext } from "./context.js";
 import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
-import { setTimer } from "./host.js";
 import { Installer } from "./installer.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
@@ -95,12 +94,9 @@ export class Updater implements DownloadListener {
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
   }
 
-  /** From a timer: the calls of the HTTP client leave too little stack for what follows. */
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
-    const context = this.context;
-    context.retryAfterMs = retryMs;
-    const conclude = (): void => context.enter(() => this.concluded(end, reason));
-    context.enter(() => setTimer(context.hal, conclude, 0));
+    this.context.retryAfterMs = retryMs;
+    this.context.enter(() => this.concluded(end, reason));
   }
 
   private concluded(end: DownloadEnd, reason: Reason | ""): void {
