@@ -13,7 +13,6 @@ import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
-import { tryFeed } from "./host.js";
 import { defaults } from "./options.js";
 import { decimal, type HttpTarget } from "./url.js";
 
@@ -206,7 +205,6 @@ export class Download implements ExchangeHandler {
         return false;
       }
       this.offset = start + length;
-      tryFeed(this.hal);
     }
     this.nextBlock();
     return this.offset > start && (this.blockBytes === 0 || this.offset % progressBytes === 0);
