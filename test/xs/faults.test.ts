@@ -6,7 +6,15 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { standardRun } from "../../hosts/node/simulator.js";
 import { deviceModule, XsCpu, type XsCpuOptions } from "../../hosts/node/xs-device.js";
-import { exitCodes, xsModule, xsProgram } from "../../hosts/node/xs-process.js";
+import {
+  esp32Creation,
+  exitCodes,
+  XsProcess,
+  xsArguments,
+  xsModule,
+  xsProgram,
+} from "../../hosts/node/xs-process.js";
+import { operations } from "../../hosts/xs/operations.js";
 import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { nodeDigest as sha } from "../helpers/node-digest.js";
@@ -107,9 +115,25 @@ function abortsOf(module: string, more: XsCpuOptions = {}, agent: Partial<AgentO
   return cpu.aborts;
 }
 
-test("the board hears of a loop as the end of its boot", () => {
-  const aborts = abortsOf(`${faulty}/endless.js`, { secondsMax: 1 });
-  assert.equal(aborts, ["too much computation: 1 s without a request"]);
+for (const name of ["endless", "endless-event"]) {
+  test(`${name}: the board hears of a loop as the end of its boot`, () => {
+    const aborts = abortsOf(`${faulty}/${name}.js`, { secondsMax: 1 });
+    assert.equal(aborts, ["too much computation: 1 s without a request"]);
+  });
+}
+
+test("the time that the board takes for an answer is not the module's", () => {
+  const module = xsModule("dist/test/xs/device/instruments/request.js");
+  const parameters = xsArguments(esp32Creation, module, ["--board", "--seconds", "1"]);
+  const device = new XsProcess(xsProgram().path, parameters);
+  try {
+    assert.is(device.next()?.operation, operations.ticks);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1300);
+    device.answer(0, 0, new Uint8Array(0));
+    assert.is(device.next()?.operation, operations.wait);
+  } finally {
+    device.kill();
+  }
 });
 
 test("the board hears what the callback of an event threw", () => {

@@ -48,7 +48,7 @@ test("a mark tells the most of its phase, not what is left at its end", () => {
   assert.equal(more(marks, "peak", "bytes"), nothingMore);
 });
 
-test("with collect-often a mark tells what was live at a request, and while events are awaited", () => {
+test("with collect-often a mark tells what was live at a request and at a wait for events", () => {
   const often = marksOf(`${instruments}/between.js`, 2, ["--collect-often"]);
   const slots = (phase: string): number => often.get(phase)?.slots ?? 0;
   assert.ok(slots("waited") >= 200 && slots("waited") < 300, `${slots("waited")} slots`);
