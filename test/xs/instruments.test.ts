@@ -34,7 +34,7 @@ function equalOn32(actual: Held, expected: Held): void {
 
 test("marks tell names, slots and bytes of chunk, each to the one", () => {
   const marks = marksOf(`${instruments}/marks.js`, 0, []);
-  // An object with three properties, and for each name a slot and a string: 8 bytes and the chunk's.
+  // An object with three properties; for each name a slot, and a string of 8 bytes in its chunk.
   equalOn32(more(marks, "names", "start"), { names: 3, slots: 7, chunkBytes: 48 });
   equalOn32(more(marks, "slots", "names"), { names: 0, slots: 200, chunkBytes: 0 });
   equalOn32(more(marks, "bytes", "slots"), { names: 0, slots: 7, chunkBytes: 1008 });
