@@ -24,12 +24,10 @@ export interface BootListener {
   readonly onHead: ((path: string, head: string) => string | null) | undefined;
 }
 
-/**
- * The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). At first it
- * is less than the guard takes of a head, so that a whole window comes on top: the worst case.
- */
+/** The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). */
 const windowBytes = 5744;
-const firstBytes = headBytesMax - 1;
+/** One byte less than the guard takes of a head, so that a whole window comes on top of it. */
+const firstBytes = Math.min(headBytesMax - 1, windowBytes);
 
 const nothing = new Uint8Array(0);
 /** Names of `functions`, by number. */

@@ -23,7 +23,7 @@ export const deviceModule = "dist/hosts/xs/device.js";
 export interface PhaseMark {
   readonly boot: number;
   readonly phase: string;
-  /** The most that was live after a collection. */
+  /** The most that was live after a collection: of slots any, of chunks one that sweeps them. */
   readonly chunkBytes: number;
   readonly slots: number;
   readonly collections: number;
@@ -37,8 +37,16 @@ export interface XsCpuOptions {
   readonly creation?: Creation;
   /** Compiled module of each boot, by its number; dist/hosts/xs/device.js by default. */
   readonly module?: (boot: number) => string;
-  /** Collect before every request, so that peaks are exact. Slow. */
+  /**
+   * Collect before every request: peaks are then the most that was live at a request. What is made
+   * and dropped between two requests is seen only where XS itself collects. Slow.
+   */
   readonly collectOften?: boolean;
+  /**
+   * The most that may pass between two requests of a boot: a module that loops ends so. 60 by
+   * default; none with a `prefix`, as everything takes 50 times longer under valgrind.
+   */
+  readonly secondsMax?: number;
   /** Says nothing when the machine aborts. */
   readonly quiet?: boolean;
   /** Gives up after an abort: boots that follow crash at once. */
@@ -70,11 +78,13 @@ export class XsCpu implements BootListener {
       this.close();
       if (this.#options.stopAtAbort === true && this.aborts.length > 0) device.crash();
       this.boots++;
-      const { creation = esp32Creation } = this.#options;
+      const { creation = esp32Creation, collectOften = false, prefix } = this.#options;
+      const { secondsMax = prefix === undefined ? 60 : 0 } = this.#options;
       const module = this.#options.module?.(this.boots) ?? deviceModule;
-      const more = ["--board", ...(this.#options.collectOften === true ? ["--collect-often"] : [])];
+      const more = ["--board", "--seconds", `${secondsMax}`];
+      if (collectOften) more.push("--collect-often");
       const line = [
-        ...(this.#options.prefix?.(this.boots) ?? []),
+        ...(prefix?.(this.boots) ?? []),
         xsProgram().path,
         ...xsArguments(creation, xsModule(module), more),
       ];

@@ -10,6 +10,7 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync,
   writeSync,
@@ -36,13 +37,15 @@ export const esp32Creation: Creation = Object.freeze({
   stackSlots: 384,
 });
 
-/** Exit codes of the host. */
+/** Exit codes of the host; with `broken` it gives up for a reason that is no device's. */
 export const exitCodes = Object.freeze({
   ok: 0,
+  usage: 64,
+  broken: 65,
   memoryFull: 71,
   stackOverflow: 72,
   unhandledException: 75,
-  noMoreKeys: 76,
+  tooMuchComputation: 77,
   unhandledRejection: 78,
 });
 
@@ -52,13 +55,13 @@ export interface XsProgram {
   readonly bits: 32 | 64;
 }
 
-/** The built host. Throws when `npm run build:xs` was not run. */
-export function xsProgram(): XsProgram {
-  for (const bits of [32, 64] as const) {
-    const path = join(root, "node_modules", ".cache", "daruma-xs", `m${bits}`, "daruma-xs");
-    if (existsSync(path)) return { path, bits };
-  }
-  throw new Error("the XS host is not built: npm run build:xs");
+/** The host that was built last. Throws when `npm run build:xs` was not run. */
+export function xsProgram(cache = join(root, "node_modules", ".cache", "daruma-xs")): XsProgram {
+  const choice = join(cache, "bits");
+  // One of each size may lie there: the build says which of them this machine could build.
+  const text = existsSync(choice) ? readFileSync(choice, "utf8") : "";
+  if (text !== "32" && text !== "64") throw new Error("the XS host is not built: npm run build:xs");
+  return { path: join(cache, `m${text}`, "daruma-xs"), bits: text === "32" ? 32 : 64 };
 }
 
 /** The compiled module that a machine starts from, by its path below the project's root. */

@@ -230,7 +230,11 @@ export function createPlatform(services: BootServices): Platform {
       esp_get_free_heap_size: () => freeHeapBytes,
       esp_get_minimum_free_heap_size: () => freeHeapBytes,
       esp_reset_reason: () => services.resetReason,
-      esp_random: () => services.prng.next(),
+      esp_random: () => {
+        // What still runs of a boot that ended must not take the numbers of the next one.
+        services.check();
+        return services.prng.next();
+      },
       esp_restart: () => services.restart(),
     },
   };

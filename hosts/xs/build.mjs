@@ -61,7 +61,6 @@ async function main() {
     "-Os",
     "-std=gnu11",
     "-fno-common",
-    "-w",
     "-DINCLUDE_XSPLATFORM",
     '-DXSPLATFORM="platform.h"',
     "-DmxRun=1",
@@ -72,16 +71,22 @@ async function main() {
     "-DmxBoundsCheck=1",
     "-DmxNoConsole=1",
     ...(hasValgrind ? ["-DWITH_VALGRIND"] : []),
-    ...["sources", "includes", "platforms"].map((folder) => `-I${join(sources, folder)}`),
+  ];
+  const folders = ["sources", "includes", "platforms"].map((folder) => join(sources, folder));
+  // XS's own sources are not ours to mend, so their warnings are hidden: also those of its headers.
+  const ofXs = [...options, "-w", ...folders.map((folder) => `-I${folder}`), `-I${native}`];
+  const ours = [
+    ...[...options, "-Wall", "-Wextra", ...(process.env.CI === undefined ? [] : ["-Werror"])],
+    ...folders.flatMap((folder) => ["-isystem", folder]),
     `-I${native}`,
   ];
-  const files = [
-    ...readdirSync(join(sources, "sources"))
+  const filesOf = (folder) =>
+    readdirSync(folder)
       .filter((name) => name.endsWith(".c") && !leftOut.has(name))
-      .map((name) => join(sources, "sources", name)),
-    ...readdirSync(native)
-      .filter((name) => name.endsWith(".c"))
-      .map((name) => join(native, name)),
+      .map((name) => join(folder, name));
+  const files = [
+    ...filesOf(join(sources, "sources")).map((file) => ({ file, flags: ofXs })),
+    ...filesOf(native).map((file) => ({ file, flags: ours })),
   ];
   const headersMs = Math.max(
     statSync(fileURLToPath(import.meta.url)).mtimeMs,
@@ -89,20 +94,23 @@ async function main() {
     statSync(join(native, "platform.h")).mtimeMs,
   );
   const stamp = join(cache, "options");
-  const isSame = existsSync(stamp) && readFileSync(stamp, "utf8") === options.join("\n");
+  const stampText = [...ofXs, ...ours].join("\n");
+  const isSame = existsSync(stamp) && readFileSync(stamp, "utf8") === stampText;
   const jobs = [];
-  const objects = files.map((file) => {
+  const objects = files.map(({ file, flags }) => {
     const object = join(cache, `${file.slice(file.lastIndexOf("/") + 1, -2)}.o`);
     const neededMs = Math.max(statSync(file).mtimeMs, headersMs);
     const isBuilt = isSame && existsSync(object) && statSync(object).mtimeMs >= neededMs;
-    if (!isBuilt) jobs.push({ file, object });
+    if (!isBuilt) jobs.push({ file, object, flags });
     return object;
   });
   const program = join(cache, "daruma-xs");
-  if (jobs.length === 0 && existsSync(program)) return;
+  // A program of the other size may lie there from a time when gcc could build it.
+  const choose = () => writeFileSync(join(cache, "..", "bits"), `${bits}`);
+  if (jobs.length === 0 && existsSync(program)) return choose();
   const worker = async () => {
     for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) {
-      await compile(job.file, job.object, options);
+      await compile(job.file, job.object, job.flags);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
@@ -110,7 +118,8 @@ async function main() {
     stdio: ["ignore", "inherit", "inherit"],
   });
   if (link.status !== 0) throw new Error("gcc could not link the XS host");
-  writeFileSync(stamp, options.join("\n"));
+  writeFileSync(stamp, stampText);
+  choose();
 }
 
 main().catch((error) => {

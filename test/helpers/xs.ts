@@ -8,12 +8,20 @@ import {
   xsModule,
   xsProgram,
 } from "../../hosts/node/xs-process.js";
-import { operations } from "../../hosts/xs/operations.js";
+import { events as boardEvents, operations } from "../../hosts/xs/operations.js";
 import { questions } from "../xs/device/questions.js";
 
 export interface Question {
   readonly kind: number;
   readonly inputs: readonly Uint8Array[];
+}
+
+/** The instruments' numbers of one phase. */
+export interface Mark {
+  readonly chunkBytes: number;
+  readonly slots: number;
+  readonly collections: number;
+  readonly names: number;
 }
 
 const nothing = new Uint8Array(0);
@@ -53,12 +61,52 @@ export function askXs(
   }
 }
 
-/** Runs a module alone; its exit code and what it printed. */
+/** The most that a module which needs no board may take; its host ends it before that. */
+const aloneMs = 90_000;
+
+export interface EndedAlone {
+  /** Null when a signal ended it. */
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly output: string;
+}
+
+/** Runs a module alone: how it ended and what it printed. */
 export function runAlone(
   path: string,
   creation: Partial<Creation> = {},
-): { status: number | null; output: string } {
-  const parameters = xsArguments({ ...esp32Creation, ...creation }, xsModule(path), []);
-  const result = spawnSync(xsProgram().path, parameters, { encoding: "utf8" });
-  return { status: result.status, output: `${result.stdout}${result.stderr}` };
+  more: readonly string[] = [],
+): EndedAlone {
+  return runHost(xsArguments({ ...esp32Creation, ...creation }, xsModule(path), more));
+}
+
+/** Runs the host with arguments that may be wrong. */
+export function runHost(parameters: readonly string[]): EndedAlone {
+  const options = { encoding: "utf8", timeout: aloneMs } as const;
+  const { status, signal, stdout, stderr } = spawnSync(xsProgram().path, parameters, options);
+  return { status, signal, output: `${stdout}${stderr}` };
+}
+
+/** What a module does that gets as many timer events as asked for: its marks, by phase. */
+export function marksOf(path: string, events: number, more: readonly string[]): Map<string, Mark> {
+  const parameters = xsArguments(esp32Creation, xsModule(path), ["--board", ...more]);
+  const device = new XsProcess(xsProgram().path, parameters);
+  const marks = new Map<string, Mark>();
+  let left = events;
+  try {
+    for (let request = device.next(); request !== null; request = device.next()) {
+      if (request.operation === operations.abort) throw new Error(request.body.toString());
+      if (request.operation === operations.mark) {
+        const [phase, ...numbers] = request.body.toString().split(" ");
+        const [chunkBytes, slots, collections, , names] = numbers.map(Number);
+        marks.set(phase, { chunkBytes, slots, collections, names });
+        device.answer(0, 0, nothing);
+      } else if (request.operation === operations.wait) {
+        device.answer(left-- > 0 ? boardEvents.timer : boardEvents.end, 0, Buffer.alloc(4));
+      } else device.answer(0, 0, nothing);
+    }
+    return marks;
+  } finally {
+    device.kill();
+  }
 }

@@ -1,6 +1,8 @@
 /** What the ESP32 host records as the machine goes down, with the SDK's rule for its hook. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { createHal } from "../../hosts/esp32/hal.js";
+import type { AbortHook, Platform } from "../../hosts/esp32/platform.js";
 import { standardRun } from "../../hosts/node/simulator.js";
 import { deviceModule, XsCpu } from "../../hosts/node/xs-device.js";
 import { exitCodes } from "../../hosts/node/xs-process.js";
@@ -30,23 +32,46 @@ test("a stack overflow leaves no record: the SDK does not call its hook then", (
   assert.not.match(result.output, /^abort$/m);
 });
 
-test("a release that fills the memory in its trial is reverted, and the report says why", () => {
-  const leaking = "dist/test/xs/device/aborting/leaking.js";
-  const cpu = new XsCpu({ module: (boot) => (boot === 2 ? leaking : deviceModule), quiet: true });
-  const image = (version: string): Uint8Array =>
-    buildImage({ chipId: 0, version, projectName: "lamp", sizeBytes: 20_000 }, nodeDigest);
-  const run = {
-    oldImage: image("1"),
-    newImage: image("2"),
-    behaviour: "healthy",
-    seed: 7,
-  } as const;
-  const { simulation, result, reason } = standardRun({ ...run, more: { firmware: cpu.firmware } });
-  cpu.close();
-  assert.equal(cpu.aborts, ["memory full"]);
-  assert.equal([result, reason], ["failed", "crashed"]);
-  assert.is(simulation.reports().at(-1)?.abort, "memory full");
-  assert.equal(simulation.violations(), []);
+for (const [name, abort, what] of [
+  ["leaking", "memory full", "fills the memory"],
+  ["throwing", "unhandled exception: lamp is not a function", "throws"],
+] as const) {
+  test(`a release that ${what} in its trial is reverted, and the report says why`, () => {
+    const module = `dist/test/xs/device/aborting/${name}.js`;
+    const cpu = new XsCpu({ module: (boot) => (boot === 2 ? module : deviceModule), quiet: true });
+    const image = (version: string): Uint8Array =>
+      buildImage({ chipId: 0, version, projectName: "lamp", sizeBytes: 20_000 }, nodeDigest);
+    const run = {
+      oldImage: image("1"),
+      newImage: image("2"),
+      behaviour: "healthy",
+      seed: 7,
+    } as const;
+    const { simulation, result, reason } = standardRun({
+      ...run,
+      more: { firmware: cpu.firmware },
+    });
+    cpu.close();
+    assert.equal(cpu.aborts, [abort.replace("unhandled exception: ", "")]);
+    assert.equal([result, reason], ["failed", "crashed"]);
+    assert.is(simulation.reports().at(-1)?.abort, abort);
+    assert.equal(simulation.violations(), []);
+  });
+}
+
+test("the hook never returns false, with which the SDK would let the machine go on", () => {
+  for (const reason of ["memory full", "unhandled exception", "unhandled rejection", "fatal", ""]) {
+    let hook: AbortHook = () => {};
+    for (const write of [() => {}, () => hook("memory full", undefined)]) {
+      const keyValue = { open: () => ({ read: () => undefined, write, delete: () => {} }) };
+      const onAbort = (given: AbortHook): void => {
+        hook = given;
+      };
+      createHal({ keyValue, onAbort } as unknown as Platform);
+      // Also of the abort that comes after the first.
+      for (let i = 0; i < 2; i++) assert.is(hook(reason, new Error("on purpose")), undefined);
+    }
+  }
 });
 
 test.run();

@@ -43,6 +43,15 @@ function compare(
     assert.is(onXs.simulation.timeline.length, onNode.simulation.timeline.length);
     assert.equal(onXs.simulation.flash.bytes, onNode.simulation.flash.bytes);
     assert.equal(onXs.simulation.keyValue.snapshot(), onNode.simulation.keyValue.snapshot());
+    // Every field of every exchange: when, where to, the headers and the body of the request.
+    const wire = onXs.simulation.wire();
+    onNode.simulation.wire().forEach((record, index) => {
+      assert.equal(wire[index], record, `request ${index}`);
+    });
+    assert.is(wire.length, onNode.simulation.wire().length);
+    assert.ok(
+      wire.some(({ sent }) => sent.length > 0) && wire.every(({ headers }) => headers.size),
+    );
     assert.is(onXs.passed, onNode.passed);
     // A cut in the bootloader is a boot that never reaches the firmware.
     assert.ok(cpu.boots > 1 && cpu.boots <= onXs.boots);
@@ -120,7 +129,7 @@ test("a machine that is too small ends in an abort that the board sees", () => {
     // Full before the first signature: XS 13.3 dies of a full chunk heap within BigInt arithmetic.
     [{ chunkBytes: 4500, heapSlots: 4928, stackSlots: 384 }, "memory full"],
     [{ chunkBytes: 78_848, heapSlots: 500, stackSlots: 384 }, "memory full"],
-    [{ chunkBytes: 78_848, heapSlots: 4928, stackSlots: 250 }, "stack overflow"],
+    [{ chunkBytes: 78_848, heapSlots: 4928, stackSlots: 250 }, "JavaScript stack overflow"],
   ] as const) {
     const cpu = new XsCpu({ creation, quiet: true, stopAtAbort: true });
     const run: StandardRun = { oldImage, newImage, behaviour: "healthy", seed: 7 };

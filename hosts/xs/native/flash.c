@@ -42,21 +42,21 @@ void flashProtect(void)
 }
 
 /* Chunks and slots of the root are flash; those of the device machine are RAM. */
-void* fxAllocateChunks(txMachine* the, txSize size)
+void* fxAllocateChunks(txMachine* the unused, txSize size)
 {
 	return gxFlashDone ? malloc(size) : flashAllocate(size);
 }
 
-void fxFreeChunks(txMachine* the, void* chunks)
+void fxFreeChunks(txMachine* the unused, void* chunks unused)
 {
 }
 
-txSlot* fxAllocateSlots(txMachine* the, txSize count)
+txSlot* fxAllocateSlots(txMachine* the unused, txSize count)
 {
 	size_t size = (size_t)count * sizeof(txSlot);
 	return gxFlashDone ? malloc(size) : flashAllocate(size);
 }
 
-void fxFreeSlots(txMachine* the, void* slots)
+void fxFreeSlots(txMachine* the unused, void* slots unused)
 {
 }

@@ -12,20 +12,31 @@
 #define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
 #endif
 
+/* Parameters that XS gives and this host has no use for. */
+#define unused __attribute__((unused))
+
+/* Of xsmc.c and xsRun.c, which no header of XS declares for its hosts. */
+extern txInteger _xsmcGetBuffer(txMachine* the, txSlot* slot, void** data, txUnsigned* count,
+	txBoolean writable);
+extern void fxRemapIDs(txMachine* the, txByte* code, txSize size, txID* ids);
+
 /* Exit codes: 70 and the number of the XS abort, so that a caller can tell them apart. */
-enum { exitUsage = 64, exitAbortBase = 70 };
+enum { exitUsage = 64, exitBroken = 65, exitAbortBase = 70 };
 
 /* What the device machine holds, seen at each garbage collection. */
 typedef struct {
 	unsigned collections;
-	/* After the last collection, and the most since `statsReset`. */
-	txSize liveChunkBytes;
+	/* After the last collection. */
 	txSize liveSlots;
+	/* The most after any collection since `statsReset`. */
 	txSize peakChunkBytes;
 	txSize peakSlots;
 } txHostStats;
 extern txHostStats gxStats;
-/* Collect before every call to the board, so that peaks are seen and not guessed. */
+/*
+ * Collect before every request to the board: peaks are then the most that was live at a request.
+ * What is made and dropped between two requests is seen only where XS itself collects.
+ */
 extern int gxCollectOften;
 void statsReset(void);
 
@@ -58,9 +69,16 @@ typedef struct {
 	unsigned char* body;
 } txAnswer;
 enum { answerOk = 0, answerError = 1, answerNone = 2 };
-/* Requests of the host itself; all others are named in device/operations.ts. */
+/* Requests of the host itself; all others are named in operations.ts. */
 enum { operationWait = 0, operationAbort = 1, operationMark = 2 };
 extern int gxHasBoard;
+/*
+ * Ends the process when that many seconds pass between two requests of it, or without a board in
+ * all: an endless loop. 0: never. Under valgrind everything takes 50 times longer.
+ */
+void boardLimit(unsigned seconds);
+/* Ends the process for a reason that is the host's own and no device's; the board hears it. */
+void hostFail(const char* format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void boardRequest(int operation, double a, double b, const void* body, uint32_t length,
 	txAnswer* answer);
 /* Numbers of the machine since the last mark, for the phase that ends now. */

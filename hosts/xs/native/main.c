@@ -4,104 +4,7 @@
  * with the heap of a real board. Its default export runs, then events come from the board, if any.
  */
 #include "host.h"
-
-static const char* gxAbortNames[] = { "debugger", "memory full", "stack overflow", "fatal check",
-	"dead strip", "unhandled exception", "no more keys", "too much computation",
-	"unhandled rejection" };
-
-/* The text of what was thrown: the message of an Error, "unknown" for anything else. */
-static void exceptionText(txMachine* the, char* text, size_t size)
-{
-	snprintf(text, size, "unknown");
-	mxTry(the) {
-		txSlot* instance = mxException.kind == XS_REFERENCE_KIND ? mxException.value.reference : NULL;
-		if (instance && instance->next && instance->next->kind == XS_ERROR_KIND) {
-			mxPush(mxException);
-			mxGetID(mxID(_message));
-			snprintf(text, size, "%s", fxToString(the, the->stack));
-			mxPop();
-		}
-	}
-	mxCatch(the) {
-	}
-}
-
-/* Who called whom, innermost first, with the slots that each call holds. */
-static void printCalls(txMachine* the)
-{
-	txSlot* inner = the->stack;
-	fprintf(stderr, "daruma-xs: stack overflow, %ld slots in use; innermost call first:\n",
-		(long)(the->stackTop - the->stack));
-	for (txSlot* frame = the->frame; frame; frame = frame->next) {
-		txSlot* function = frame + 3;
-		const char* name = "?";
-		if (function->kind == XS_REFERENCE_KIND)
-			for (txSlot* property = function->value.reference; property; property = property->next)
-				if (property->ID == mxID(_name) && property->value.string &&
-					(property->kind == XS_STRING_KIND || property->kind == XS_STRING_X_KIND))
-					name = property->value.string;
-		fprintf(stderr, "  %-24s %ld\n", name, (long)(frame + 5 - inner));
-		inner = frame + 5;
-	}
-}
-
-/*
- * Moddable's abortHook, as fxAbort of xsPlatform.c for ESP32 calls it: JavaScript may record why,
- * before the chip restarts. An abort within the hook calls it again: nothing here guards it.
- */
-static void callAbortHook(txMachine* the, const char* reason)
-{
-	if (gxAbortHook.kind != XS_REFERENCE_KIND)
-		return;
-	fxBeginHost(the);
-	mxPush(mxException);
-	txSlot* exception = the->stack;
-	mxException = mxUndefined;
-	mxTry(the) {
-		mxOverflow(-8);
-		mxPushUndefined();
-		mxPushSlot(&gxAbortHook);
-		mxCall();
-		mxPushStringC((txString)reason);
-		mxPushSlot(exception);
-		mxRunCount(2);
-		mxPop();
-	}
-	mxCatch(the) {
-	}
-	fxEndHost(the);
-}
-
-void fxAbort(txMachine* the, int status)
-{
-	/* What the board hears is why the machine went down first, whatever the hook did then. */
-	static int cause = -1;
-	static char text[256];
-	txAnswer answer;
-	const char* name = status >= 0 && status <= 8 ? gxAbortNames[status] : "abort";
-	if (cause < 0) {
-		if (status == XS_STACK_OVERFLOW_EXIT && the->isDevice)
-			printCalls(the);
-		cause = status;
-		if (status == XS_UNHANDLED_EXCEPTION_EXIT || !the->isDevice)
-			exceptionText(the, text, sizeof(text));
-		else
-			snprintf(text, sizeof(text), "%s", name);
-	}
-	if (!the->isDevice) {
-		fprintf(stderr, "daruma-xs: preload: %s: %s\n", name, text);
-		_exit(exitAbortBase + status);
-	}
-	if (status != XS_STACK_OVERFLOW_EXIT && status != XS_DEBUGGER_EXIT)
-		callAbortHook(the, name);
-	if (gxHasBoard)
-		boardRequest(operationAbort, cause, 0, text, (uint32_t)strlen(text), &answer);
-	else
-		fprintf(stderr, "daruma-xs: %s: %s\n",
-			cause >= 0 && cause <= 8 ? gxAbortNames[cause] : "abort", text);
-	fflush(stdout);
-	_exit(exitAbortBase + cause);
-}
+#include <errno.h>
 
 void fxQueuePromiseJobs(txMachine* the)
 {
@@ -195,10 +98,10 @@ static void importModule(txMachine* the, txString path, txBoolean flag)
 }
 
 typedef struct {
-	long chunk;
-	long heap;
-	long stack;
-	int grows;
+	txSize chunk;
+	txSize heap;
+	txSize stack;
+	txSize seconds;
 	int sizesOnly;
 	const char* main;
 } txArguments;
@@ -206,19 +109,39 @@ typedef struct {
 static int usage(void)
 {
 	fprintf(stderr, "usage: daruma-xs [--chunk bytes] [--heap slots] [--stack slots] [--board]\n"
-		"  [--collect-often] [--sizes] --modules node_modules main.js\n");
+		"  [--seconds between requests, 0: no limit] [--collect-often] [--sizes]\n"
+		"  --modules node_modules main.js\n");
 	return exitUsage;
+}
+
+/* A whole decimal number; a missing one is none. */
+static int parseNumber(const char* text, txSize* to)
+{
+	char* end;
+	long value;
+	if (!text || !isdigit((unsigned char)*text))
+		return 0;
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (*end || errno || value > INT32_MAX)
+		return 0;
+	*to = (txSize)value;
+	return 1;
 }
 
 static int parseArguments(int argc, char** argv, txArguments* to)
 {
 	for (int i = 1; i < argc; i++) {
 		const char* name = argv[i];
-		const char* value = i + 1 < argc ? argv[i + 1] : "";
-		if (!strcmp(name, "--chunk")) { to->chunk = atol(value); i++; }
-		else if (!strcmp(name, "--heap")) { to->heap = atol(value); i++; }
-		else if (!strcmp(name, "--stack")) { to->stack = atol(value); i++; }
-		else if (!strcmp(name, "--modules")) { gxModulesRoot = value; i++; }
+		txSize* number = !strcmp(name, "--chunk") ? &to->chunk : !strcmp(name, "--heap") ? &to->heap :
+			!strcmp(name, "--stack") ? &to->stack : !strcmp(name, "--seconds") ? &to->seconds : NULL;
+		/* argv ends with a null pointer. */
+		if (number) {
+			if (!parseNumber(argv[++i], number)) return 0;
+		}
+		else if (!strcmp(name, "--modules")) {
+			if (!(gxModulesRoot = argv[++i])) return 0;
+		}
 		else if (!strcmp(name, "--board")) gxHasBoard = 1;
 		else if (!strcmp(name, "--collect-often")) gxCollectOften = 1;
 		else if (!strcmp(name, "--sizes")) to->sizesOnly = 1;
@@ -230,11 +153,12 @@ static int parseArguments(int argc, char** argv, txArguments* to)
 
 int main(int argc, char** argv)
 {
-	/* documentation of the values: mcconfig's creation for esp32/nodemcu, with the bare stack. */
-	txArguments arguments = { 78848, 4928, 384, 0, 0, NULL };
+	/* mcconfig's creation for esp32/nodemcu, with the bare platform's stack. */
+	txArguments arguments = { 78848, 4928, 384, 60, 0, NULL };
 	char path[4096];
 	if (!parseArguments(argc, argv, &arguments) || !realpath(arguments.main, path))
 		return usage();
+	boardLimit((unsigned)arguments.seconds);
 	flashInitialize();
 	/* nameModulo and symbolModulo must be those of the clone: it copies the tables. */
 	txCreation rootCreation = { 24 * 1024 * 1024, 1024 * 1024, 512 * 1024, 64 * 1024, 8192,
@@ -257,8 +181,7 @@ int main(int argc, char** argv)
 	fxShareMachine(root);
 	flashProtect();
 
-	txCreation creation = { (txSize)arguments.chunk, 0, (txSize)arguments.heap, 0,
-		(txSize)arguments.stack, 32, 32, 53, 3, 1024, 17, 0 };
+	txCreation creation = { arguments.chunk, 0, arguments.heap, 0, arguments.stack, 32, 32, 53, 3, 1024, 17, 0 };
 	txMachine* the = fxCloneMachine(&creation, root, "device", NULL);
 	if (!the)
 		return exitAbortBase;

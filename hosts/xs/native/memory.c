@@ -4,12 +4,14 @@
  */
 #include "host.h"
 
-static void observe(txMachine* the, txString format, ...);
+static void observe(txMachine* the, txFlag flags, const char* format);
+/* Within fxCollect that is the name of its parameter; elsewhere it is this. */
+static const txFlag theFlag = 0;
 
 /* fxShare counts aliases from 0, which is XS_NO_ID, and marks nothing as read-only: see root.c. */
 #define fxShare fxShareOfXS
 #define mxReport 1
-#define fxReport observe
+#define fxReport(the, format, ...) observe(the, theFlag, format)
 #include "xsMemory.c"
 #undef fxReport
 #undef fxShare
@@ -23,13 +25,15 @@ void statsReset(void)
 	gxStats.peakSlots = 0;
 }
 
-static void observe(txMachine* the, txString format, ...)
+static void observe(txMachine* the, txFlag flags, const char* format)
 {
 	if (!the->isDevice)
 		return;
-	/* currentChunksSize counts live bytes only right after a compaction. */
-	if (!strncmp(format, "# Chunk collection", 18)) {
-		gxStats.liveChunkBytes = the->currentChunksSize;
+	/*
+	 * XS says so also where it swept slots only, for want of them: currentChunksSize then still
+	 * counts garbage. It is what lives right after chunks were compacted.
+	 */
+	if ((flags & XS_COMPACT_FLAG) && !strncmp(format, "# Chunk collection", 18)) {
 		if (gxStats.peakChunkBytes < the->currentChunksSize)
 			gxStats.peakChunkBytes = the->currentChunksSize;
 	}

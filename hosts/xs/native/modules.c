@@ -39,7 +39,15 @@ static const txPackage* packageOf(const char* path)
 	return NULL;
 }
 
-txID fxFindModule(txMachine* the, txSlot* realm, txID moduleID, txSlot* slot)
+/* What the desk's own memory must have room for. */
+static void* made(void* memory)
+{
+	if (!memory)
+		hostFail("out of memory");
+	return memory;
+}
+
+txID fxFindModule(txMachine* the, txSlot* realm unused, txID moduleID, txSlot* slot)
 {
 	char name[PATH_MAX], path[2 * PATH_MAX], real[PATH_MAX];
 	fxToStringBuffer(the, slot, name, sizeof(name));
@@ -115,7 +123,7 @@ static void linkToRoot(txMachine* root, txScript* script)
 	txByte* code = flashAllocate(script->codeSize);
 	txID count;
 	mxDecodeID(p, count);
-	txID* ids = calloc(count, sizeof(txID));
+	txID* ids = made(calloc(count, sizeof(txID)));
 	for (txID i = 1; i < count; i++) {
 		ids[i] = fxNewNameC(root, (txString)p);
 		p += strlen((char*)p) + 1;
@@ -137,7 +145,7 @@ static FILE* openSource(const char* path)
 		return file;
 	char* text = NULL;
 	size_t size = 0;
-	FILE* wrapped = open_memstream(&text, &size);
+	FILE* wrapped = made(open_memstream(&text, &size));
 	int c;
 	fputs(gxCommonHead, wrapped);
 	while ((c = fgetc(file)) != EOF)
@@ -146,19 +154,16 @@ static FILE* openSource(const char* path)
 	fclose(file);
 	fclose(wrapped);
 	/* The text lives as long as the process. */
-	return fmemopen(text, size, "r");
+	return made(fmemopen(text, size, "r"));
 }
 
-txScript* modulesCompile(txMachine* root, txString path)
+static txScript* parse(txMachine* root, txString path, FILE* file)
 {
 	txParser parserBody;
 	txParser* parser = &parserBody;
 	txParserJump jump;
-	txScript* script = NULL;
+	txScript* volatile script = NULL;
 	txString sourceMap = NULL;
-	FILE* file = openSource(path);
-	if (!file)
-		return NULL;
 	fxInitializeParser(parser, root, 1024 * 1024, 1993);
 	parser->firstJump = &jump;
 	if (setjmp(jump.jmp_buf) == 0) {
@@ -169,13 +174,22 @@ txScript* modulesCompile(txMachine* root, txString path)
 		script = fxParserCode(parser);
 	}
 	fxTerminateParser(parser);
+	return script;
+}
+
+txScript* modulesCompile(txMachine* root, txString path)
+{
+	FILE* file = openSource(path);
+	if (!file)
+		return NULL;
+	txScript* script = parse(root, path, file);
 	fclose(file);
 	if (!script)
 		return NULL;
-	if (gxSizeCount < sizeof(gxSizes) / sizeof(*gxSizes)) {
-		gxSizes[gxSizeCount].path = strdup(path);
-		gxSizes[gxSizeCount++].codeBytes = script->codeSize;
-	}
+	if (gxSizeCount == sizeof(gxSizes) / sizeof(*gxSizes))
+		hostFail("more than %u modules", gxSizeCount);
+	gxSizes[gxSizeCount].path = made(strdup(path));
+	gxSizes[gxSizeCount++].codeBytes = script->codeSize;
 	linkToRoot(root, script);
 	return script;
 }

@@ -11,6 +11,12 @@ static void refuseWhilePreloading(txMachine* the)
 {
 	if (gxPreloading)
 		mxTypeError("native function called while a module is preloaded");
+}
+
+/* Of those that a device pays for, so that what is live then is seen. */
+static void beginRequest(txMachine* the)
+{
+	refuseWhilePreloading(the);
 	if (gxCollectOften)
 		fxCollectGarbage(the);
 }
@@ -28,6 +34,8 @@ static void* bytesOf(txMachine* the, txSlot* slot, txUnsigned* length, txBoolean
 	if (!slot || slot->kind == XS_UNDEFINED_KIND)
 		return NULL;
 	if (slot->kind == XS_STRING_KIND || slot->kind == XS_STRING_X_KIND) {
+		if (isWritten)
+			mxTypeError("a string cannot be written");
 		*length = (txUnsigned)strlen(slot->value.string);
 		return slot->value.string;
 	}
@@ -66,7 +74,7 @@ static void boardCall(txMachine* the)
 {
 	txAnswer answer;
 	txUnsigned room;
-	refuseWhilePreloading(the);
+	beginRequest(the);
 	request(the, &answer);
 	if (argument(the, 4) && mxArgv(4)->kind != XS_UNDEFINED_KIND) {
 		void* into = bytesOf(the, mxArgv(4), &room, 1);
@@ -74,7 +82,8 @@ static void boardCall(txMachine* the)
 	}
 	mxResult->kind = XS_NUMBER_KIND;
 	mxResult->value.number = answer.value;
-	if (answer.value == (double)(txInteger)answer.value) {
+	if (answer.value >= INT32_MIN && answer.value <= INT32_MAX &&
+		answer.value == (double)(txInteger)answer.value) {
 		mxResult->kind = XS_INTEGER_KIND;
 		mxResult->value.integer = (txInteger)answer.value;
 	}
@@ -84,7 +93,7 @@ static void boardCall(txMachine* the)
 static void boardBytes(txMachine* the)
 {
 	txAnswer answer;
-	refuseWhilePreloading(the);
+	beginRequest(the);
 	request(the, &answer);
 	if (answer.status != answerNone)
 		fxArrayBuffer(the, mxResult, answer.body, (txInteger)answer.length, -1);
@@ -94,7 +103,7 @@ static void boardBytes(txMachine* the)
 static void boardText(txMachine* the)
 {
 	txAnswer answer;
-	refuseWhilePreloading(the);
+	beginRequest(the);
 	request(the, &answer);
 	if (answer.status == answerNone)
 		return;
@@ -107,7 +116,7 @@ static void boardText(txMachine* the)
 /* digestOpen(algorithm): number */
 static void digestOpen(txMachine* the)
 {
-	refuseWhilePreloading(the);
+	beginRequest(the);
 	txString name = fxToString(the, mxArgv(0));
 	int algorithm = !strcmp(name, "SHA1") ? digestSha1 : !strcmp(name, "SHA256") ? digestSha256 :
 		!strcmp(name, "SHA512") ? digestSha512 : 0;
@@ -136,6 +145,7 @@ static txDigest* digestOf(txMachine* the)
 static void digestFeed(txMachine* the)
 {
 	txUnsigned length;
+	refuseWhilePreloading(the);
 	void* from = bytesOf(the, mxArgv(1), &length, 0);
 	txDigest* digest = digestOf(the);
 	/* A device has hardware for it: no cost of the machine. */
@@ -148,6 +158,7 @@ static void digestFeed(txMachine* the)
 static void digestEnd(txMachine* the)
 {
 	unsigned char bytes[64];
+	refuseWhilePreloading(the);
 	txDigest* digest = digestOf(the);
 	unsigned length = digestClose(digest, bytes);
 	digest->algorithm = 0;
@@ -158,6 +169,7 @@ static void digestEnd(txMachine* the)
 static void hostMark(txMachine* the)
 {
 	char phase[64];
+	refuseWhilePreloading(the);
 	snprintf(phase, sizeof(phase), "%s", fxToString(the, mxArgv(0)));
 	boardMark(the, phase);
 }
@@ -166,9 +178,9 @@ static void hostMark(txMachine* the)
 txSlot gxAbortHook;
 static void hostOnAbort(txMachine* the)
 {
-	refuseWhilePreloading(the);
-	if (gxAbortHook.kind == XS_UNDEFINED_KIND)
-		fxRemember(the, &gxAbortHook);
+	beginRequest(the);
+	/* Takes the slot out first, if it is there already. */
+	fxRemember(the, &gxAbortHook);
 	gxAbortHook.kind = mxArgv(0)->kind;
 	gxAbortHook.value = mxArgv(0)->value;
 }
@@ -176,6 +188,7 @@ static void hostOnAbort(txMachine* the)
 /* hostPrint(text): a line for whoever runs the host. */
 static void hostPrint(txMachine* the)
 {
+	refuseWhilePreloading(the);
 	fprintf(stderr, "%s\n", fxToString(the, mxArgv(0)));
 }
 
@@ -183,6 +196,7 @@ static void hostPrint(txMachine* the)
 static void hostPrintBytes(txMachine* the)
 {
 	txUnsigned length;
+	refuseWhilePreloading(the);
 	void* from = bytesOf(the, mxArgv(0), &length, 0);
 	fprintf(stderr, "%.*s\n", (int)length, (char*)from);
 }
@@ -190,6 +204,7 @@ static void hostPrintBytes(txMachine* the)
 /* hostCollect(): slots that are live, after a full collection. */
 static void hostCollect(txMachine* the)
 {
+	refuseWhilePreloading(the);
 	fxCollectGarbage(the);
 	mxResult->kind = XS_INTEGER_KIND;
 	mxResult->value.integer = gxStats.liveSlots;
