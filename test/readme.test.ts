@@ -59,7 +59,9 @@ test("every key of the journal is documented, and no other", () => {
   const used = new Set<string>();
   for (const name of ["journal", "abort", "capabilities"]) {
     const code = readFileSync(join(root, `src/agent/${name}.ts`), "utf8");
-    for (const match of code.matchAll(/(?:this\.write|keyValue\.delete)\("([a-z-]+)"/g)) {
+    for (const match of code.matchAll(
+      /(?:this\.write|keyValue\.(?:write|delete))\(\s*"([a-z-]+)"/g,
+    )) {
       used.add(match[1]);
     }
     for (const match of code.matchAll(/^(?:export )?const \w+Key = "([a-z-]+)";/gm))

@@ -240,15 +240,16 @@ export class Agent implements AgentContext {
         this.journal.closeAttempt();
         return forgetAbort(this.hal);
       default:
-        return this.partWith(action)[action]?.();
+        return this.partWith(action)[action]();
     }
   }
 
-  /** All other actions are methods of the parts, one part each. */
-  private partWith(action: PartAction): Readonly<Partial<Record<PartAction, () => void>>> {
-    if (action in this.updater) return this.updater;
-    if (action in this.verdict) return this.verdict;
-    return action in this.poller ? this.poller : this.reporter;
+  /** All other actions are methods of the parts, one part each (a test holds it). */
+  private partWith(action: PartAction): Parts {
+    const { updater, verdict } = this;
+    const part = action in updater ? updater : action in verdict ? verdict : null;
+    if (part !== null) return part as unknown as Parts;
+    return (action in this.poller ? this.poller : this.reporter) as unknown as Parts;
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
@@ -295,6 +296,7 @@ export class Agent implements AgentContext {
 
 /** Methods of the parts: the compiler demands one for each action that `run` does not know. */
 type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
+type Parts = Readonly<Record<PartAction, () => void>>;
 
 /** True in the states that are entered with the reason of the attempt's final result. */
 function hasResult(state: AgentState): boolean {

@@ -47,7 +47,7 @@ export class Download implements ExchangeHandler {
   private skip = 0;
   private receiving = false;
   /** Bytes that wait until the progress is saved; -1 when it is. */
-  private heldBytes = -1;
+  private waitingBytes = -1;
   /** How it ended, until that is told. */
   private outcome: DownloadEnd | "" = "";
   private reason: Reason | "" = "";
@@ -122,8 +122,8 @@ export class Download implements ExchangeHandler {
   }
 
   dataReadable(source: HttpRequest, countBytes: number): void {
-    if (this.heldBytes >= 0) {
-      this.heldBytes = countBytes;
+    if (this.waitingBytes >= 0) {
+      this.waitingBytes = countBytes;
       return;
     }
     let count = countBytes;
@@ -143,11 +143,11 @@ export class Download implements ExchangeHandler {
   }
 
   /**
-   * The progress is saved from a timer, and the rest of the answer waits: on top of HTTP and TLS
-   * the journal would need more than the 384 slots of stack of the smallest ESP32 build.
+   * The progress is saved from a timer, and the rest of the answer waits: on top of HTTP's calls the
+   * journal needed 336 of the 384 slots of stack of the smallest ESP32 build, and TLS adds its own.
    */
   private pause(source: HttpRequest, countBytes: number): void {
-    this.heldBytes = countBytes;
+    this.waitingBytes = countBytes;
     try {
       this.hal.timers.set(() => this.resume(source), 0);
     } catch {
@@ -156,8 +156,8 @@ export class Download implements ExchangeHandler {
   }
 
   private resume(source: HttpRequest): void {
-    const count = this.heldBytes;
-    this.saveHeld();
+    const count = this.waitingBytes;
+    this.saveProgress();
     try {
       if (this.outcome === "" && count > 0) this.dataReadable(source, count);
     } catch {
@@ -166,9 +166,9 @@ export class Download implements ExchangeHandler {
   }
 
   /** Saves the progress, unless that was done. */
-  private saveHeld(): void {
-    if (this.heldBytes < 0) return;
-    this.heldBytes = -1;
+  private saveProgress(): void {
+    if (this.waitingBytes < 0) return;
+    this.waitingBytes = -1;
     try {
       this.listener.progressed({
         writtenBytes: this.offset,
@@ -181,7 +181,7 @@ export class Download implements ExchangeHandler {
   }
 
   ended(failed: boolean): void {
-    this.saveHeld();
+    this.saveProgress();
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
     const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
     this.listener.ended(outcome, this.reason, this.retryMs);

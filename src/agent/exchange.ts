@@ -10,7 +10,7 @@ import { type HttpTarget, resolveUri } from "./url.js";
 export interface ExchangeHandler {
   /** The final status and headers. */
   headersReceived(status: number, headers: HttpHeaders): void;
-  /** `countBytes` can be read from `source` now; all of it must be taken. */
+  /** `countBytes` can be read from `source`, now or later; more comes when all of it was taken. */
   dataReadable(source: HttpRequest, countBytes: number): void;
   /** The body is complete (`failed` false) or the exchange broke. */
   ended(failed: boolean): void;
@@ -59,7 +59,8 @@ export class Exchange implements HttpReceiver {
     this.wait(0, () => {
       this.activeMs = this.hal.timers.nowMs();
       this.watch();
-      this.open();
+      // A redirect may be due only after the deadline: nobody would close what it opens.
+      if (!this.over) this.open();
     });
   }
 

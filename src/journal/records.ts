@@ -1,5 +1,5 @@
 /**
- * The journal's records: what survives a restart. Four keys in key-value storage, each replaced
+ * The journal's records: what survives a restart. Five keys in key-value storage, each replaced
  * whole or not at all. All integers little endian; the last four bytes of a record are the crc-32
  * of all before them. A newer agent may append fields before the crc and raise the version; an
  * older one reads the fields it knows (so both directions of an update can read the other's
@@ -224,8 +224,8 @@ export function encodeRecord<K extends keyof Records>(
 }
 
 /**
- * Writes one field; returns where it ends, if it may be the last one. Each name costs a slot of the
- * stack, and progress is written from within the calls of the HTTP client.
+ * Writes one field; returns where it ends, if it may be the last one. Few names: each costs a slot
+ * of the stack.
  */
 function writeField(into: Uint8Array, field: number, value: Value): number {
   const offset = field & 0xff;
@@ -303,7 +303,8 @@ function readField(bytes: Uint8Array, field: number): Value | null {
     }
     case prefixes: {
       const count = bytes[1];
-      if (count > knownBadMax || offset + count * digestPrefixBytes > bytes.length) return null;
+      const end = offset + count * digestPrefixBytes;
+      if (count > knownBadMax || !(end <= bytes.length)) return null;
       const list: Uint8Array[] = [];
       for (let i = 0; i < count; i++) {
         const start = offset + i * digestPrefixBytes;

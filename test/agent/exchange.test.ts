@@ -191,6 +191,20 @@ test("a redirect is followed from a timer: the stack is the HTTP client's in its
   assert.equal([desk.requests.length, desk.closed, desk.waiting], [1, 1, 1]);
 });
 
+test("a redirect that is due only after the deadline opens nothing, and nothing is told later", () => {
+  const desk = new Desk();
+  desk.exchange();
+  const turn = desk.turn.bind(desk);
+  desk.turn = () => undefined;
+  desk.redirect("/z");
+  desk.nowMs = 60_000;
+  turn();
+  assert.equal([desk.requests.length, desk.closed, desk.log], [1, 1, ["ended true"]]);
+  desk.requests[0].headers(200);
+  desk.requests[0].readable(5);
+  assert.equal([desk.log, desk.waiting], [["ended true"], 0]);
+});
+
 test("redirects that are too many, lead nowhere or to another scheme end the exchange", () => {
   const loop = new Desk();
   loop.exchange();

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { AgentContext } from "../../src/agent/context.js";
 import {
   type AgentAction,
   type AgentEvent,
@@ -8,6 +9,10 @@ import {
   type Transition,
   table,
 } from "../../src/agent/machine.js";
+import { Poller } from "../../src/agent/poller.js";
+import { Reporter } from "../../src/agent/reporter.js";
+import { Updater } from "../../src/agent/updater.js";
+import { Verdict } from "../../src/agent/verdict.js";
 import { stateTable } from "../helpers/readme.js";
 
 const states = Object.keys(table) as AgentState[];
@@ -128,6 +133,19 @@ test("every action and every event is used", () => {
     events.filter((event) => !usedEvents.has(event)),
     [],
   );
+});
+
+test("each action is known to the agent itself, or a method of exactly one of its parts", () => {
+  const context = { hal: {}, options: {} } as AgentContext;
+  const parts = [Poller, Updater, Verdict, Reporter].map(
+    (Part) => new Part(context),
+  ) as unknown as readonly Readonly<Record<string, unknown>>[];
+  const own = /^(schedule[A-Z]|reportRefusal$|restart$|closeAttempt$)/;
+  for (const action of Object.keys(allActions)) {
+    const owners = parts.filter((part) => action in part);
+    assert.is(owners.length, own.test(action) ? 0 : 1, action);
+    for (const owner of owners) assert.type(owner[action], "function", action);
+  }
 });
 
 test("intent is journalled before the act, in every row", () => {

@@ -52,6 +52,7 @@ const bad = {
   sequenceBelow: 2 ** 33,
   digests: Array.from({ length: knownBadMax }, () => bytesOf(16)),
 };
+const failing = { count: 2, digest: bytesOf(16) };
 
 interface Kind {
   readonly name: string;
@@ -97,6 +98,13 @@ const kinds: readonly Kind[] = [
     decode: (bytes, length) => decodeRecord("bad", bytes, length),
     leastBytes: 16,
   },
+  {
+    name: "failing",
+    value: failing,
+    encoded: encoded((into) => encodeRecord("failing", failing, into)),
+    decode: (bytes, length) => decodeRecord("failing", bytes, length),
+    leastBytes: 24,
+  },
 ];
 
 /** The record with `more` fields before the crc, as a newer agent would write it. */
@@ -138,8 +146,10 @@ for (const { name, value, encoded: record, decode, leastBytes } of kinds) {
       const bytes = newer(record, more);
       assert.equal(decode(bytes, bytes.length), value, `${more} bytes more`);
     }
-    const short = newer(record.slice(0, leastBytes + 4 - 1), 0, 1);
-    assert.is(decode(short, short.length), null);
+    for (let length = 5; length < leastBytes + 4; length++) {
+      const short = newer(record.slice(0, length), 0, 1);
+      assert.is(decode(short, short.length), null, `${length} bytes, with a right crc`);
+    }
     const ancient = newer(record, 0, 0);
     assert.is(decode(ancient, ancient.length), null, "version 0");
   });
@@ -219,6 +229,7 @@ test("the documented layout of each record is the one that is written", () => {
     },
     progress: { version: 0, writtenBytes: 4, head: 8, manifestDigest: 24 },
     bad: { version: 0, count: 1, sequenceBelow: 8 },
+    failing: { version: 0, count: 1 },
   };
   for (const { name, value, encoded: record } of kinds) {
     const fields = documented(name);
