@@ -143,8 +143,8 @@ export class Download implements ExchangeHandler {
   }
 
   /**
+   * Progress is saved from a timer, and the rest of the answer waits: on top of HTTP's calls the
    * journal needed 336 of the 384 slots of stack of the smallest ESP32 build, and TLS adds more.
-   * journal needed 336 of the 384 slots of stack of the smallest ESP32 build, and TLS adds its own.
    */
   private pause(source: HttpRequest, countBytes: number): void {
     this.waitingBytes = countBytes;

@@ -191,7 +191,7 @@ test("a redirect is followed from a timer: the stack is the HTTP client's in its
   assert.equal([desk.requests.length, desk.closed, desk.waiting], [1, 1, 1]);
 });
 
-test("a redirect that is due only after the deadline opens nothing, and nothing is told later", () => {
+test("a redirect that is due after the deadline opens nothing; nothing is told later", () => {
   const desk = new Desk();
   desk.exchange();
   const turn = desk.turn.bind(desk);

@@ -170,8 +170,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "progress is recorded every 64 KB",
     file: `${agent}/download.js`,
-    find: "if (this.blockBytes === 0 || this.offset % progressBytes === 0)",
-    replace: "if (this.blockBytes === 0)",
+    find: "(this.blockBytes === 0 || this.offset % progressBytes === 0)",
+    replace: "this.blockBytes === 0",
     sweep: ["resume", "healthy", "known"],
   },
   {
