@@ -34,7 +34,9 @@ export function renderTotals(totals: SweepTotals): string {
       ({ line, violation }) =>
         `${violation.promise} broken: ${violation.text}\n  daruma simulate --plan '${line}'`,
     ),
-    totals.complete ? "all of it was run" : `${totals.fixedPiecesLeft} pieces were not finished`,
+    totals.complete
+      ? "every fixed piece was run"
+      : `${totals.fixedPiecesLeft} pieces were not finished`,
     `violations: ${totals.failures.length}`,
   ].join("\n");
 }

@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
 import { renderTotals } from "./sweep-table.js";
 import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
@@ -68,6 +68,13 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   });
 }
 
+/** For commander; anything else is wrong usage. */
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("It must be a whole number, from 1 on.");
+}
+
 interface Arguments {
   readonly seed: number;
   readonly budgetMs: number;
@@ -78,11 +85,12 @@ interface Arguments {
 
 async function main(): Promise<void> {
   const program = new Command("sweep")
-    .option("--seed <number>", "seed of all chance", Number, 1)
-    .option("--budget-ms <ms>", "longest time", Number, 590_000)
-    .option("--boots <count>", "interrupted boots to reach", Number, 1_000_000)
-    .option("--workers <count>", "threads", Number, availableParallelism())
+    .option("--seed <number>", "seed of all chance", wholeNumber, 1)
+    .option("--budget-ms <ms>", "longest time", wholeNumber, 590_000)
+    .option("--boots <count>", "interrupted boots to reach", wholeNumber, 1_000_000)
+    .option("--workers <count>", "threads", wholeNumber, availableParallelism())
     .option("--json", "print JSON")
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse();
   const { json, ...options } = program.opts<Arguments>();
   const bar = new SingleBar({

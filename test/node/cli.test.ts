@@ -354,6 +354,20 @@ test("names in an image cannot command the terminal", ({ dir }) => {
   assert.not.match(run.out + run.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
 });
 
+test("the sweep takes whole numbers only, and says which option is wrong", () => {
+  const sweep = fileURLToPath(new URL("../../hosts/node/sweep.js", import.meta.url));
+  for (const [option, value] of [
+    ["--seed", "x"],
+    ["--workers", "0"],
+    ["--budget-ms", "1.5"],
+  ]) {
+    const run = spawnSync(process.execPath, [sweep, option, value], { encoding: "utf8" });
+    assert.is(run.status, 2);
+    assert.match(run.stderr, option);
+    assert.match(run.stderr, "whole number");
+  }
+});
+
 test("labels in a flash cannot command the terminal", ({ dir }) => {
   const [first] = bootCases();
   assert.ok(first !== undefined);
