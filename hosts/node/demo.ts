@@ -19,7 +19,7 @@ import { type Behaviour, Simulation } from "../simulator/simulation.js";
 import { checkImage } from "./app-image.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { CliError } from "./errors.js";
+import { CliError, endUsage } from "./errors.js";
 import { generateKeys, loadSigner } from "./keys.js";
 import { type Progress, startProgress } from "./progress.js";
 import { printError } from "./render.js";
@@ -44,7 +44,14 @@ function readImages(oldPath: string | undefined, newPath: string | undefined): I
     const first = checkImage(oldPath);
     const second = checkImage(newPath);
     if (first.chipId !== second.chipId) {
-      throw new CliError("chip-mismatch", "--old and --new are images for two different chips", 2);
+      const chips = `${first.chip} and ${second.chip}`;
+      throw new CliError(
+        "chip-mismatch",
+        `the images are for two chips, ${chips}; give two of one`,
+      );
+    }
+    if (Buffer.compare(first.bytes, second.bytes) === 0) {
+      throw new CliError("same-image", "--old and --new hold the same image; there is no update");
     }
     return { chipId: first.chipId, first: first.bytes, second: second.bytes };
   }
@@ -225,6 +232,7 @@ async function main(): Promise<void> {
     .option("--old <image>", "ESP32 image that the device runs; default: one built here")
     .option("--new <image>", "ESP32 image of the new release; default: one built here")
     .addHelpText("after", "\nExample:\n  $ npm run demo -- --old v1/app.bin --new v2/app.bin\n")
+    .exitOverride(endUsage)
     .parse();
   const options = program.opts<{ old?: string; new?: string }>();
   if ((options.old === undefined) !== (options.new === undefined)) {

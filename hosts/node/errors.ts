@@ -18,6 +18,12 @@ export class CliError extends Error {
   }
 }
 
+/** For commander's exitOverride: ends the program with 0 after help, with 2 after wrong usage. */
+export function endUsage(error: { readonly exitCode: number }): never {
+  if (error.exitCode !== 0) console.error("--help shows the options and examples");
+  process.exit(error.exitCode === 0 ? 0 : 2);
+}
+
 /** The operating system's code of a failed call ("ENOENT"), or "" when there is none. */
 export function systemCode(error: unknown): string {
   if (!(error instanceof Error) || !("code" in error)) return "";

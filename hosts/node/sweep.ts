@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
+import { endUsage } from "./errors.js";
 import { renderTotals } from "./sweep-table.js";
 import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
 import { measureWear } from "./sweep-wear.js";
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
     .option("--boots <count>", "interrupted boots to reach", wholeNumber, 1_000_000)
     .option("--workers <count>", "threads", wholeNumber, availableParallelism())
     .option("--json", "print JSON")
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .exitOverride(endUsage)
     .parse();
   const { json, ...options } = program.opts<Arguments>();
   const bar = new SingleBar({

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { seed } from "../helpers/seed.js";
@@ -17,6 +18,13 @@ for (const mutant of share) {
     assert.is(replayed, promise, `daruma simulate --plan '${line}' shows the same`);
   });
 }
+
+test("the text of every mutant occurs once in the compiled code", () => {
+  for (const { name, file, find } of mutants) {
+    const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+    assert.is(text.split(find).length - 1, 1, name);
+  }
+});
 
 test("there are mutants enough, each with a name of its own", () => {
   assert.ok(mutants.length >= 20);

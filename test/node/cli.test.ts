@@ -368,6 +368,39 @@ test("the sweep takes whole numbers only, and says which option is wrong", () =>
   }
 });
 
+test("a plan is replayed alone: options that it would ignore are wrong usage", ({ dir }) => {
+  const plan = "healthy known 1 8/after";
+  assert.is(daruma(dir, "simulate", "--plan", plan, "--json").code, 0);
+  for (const more of [
+    ["--old", "a.bin"],
+    ["--new", "a.bin"],
+    ["--firmware", "crash"],
+    ["--seed", "2"],
+    ["--flash-out", "f.bin"],
+  ]) {
+    const run = daruma(dir, "simulate", "--plan", plan, ...more);
+    assert.is(run.code, 2, more[0]);
+    assert.match(run.err, "leave out all other options");
+  }
+});
+
+test("the demo ends with 2 for an option that it does not know, with 1 for images of no use", ({
+  dir,
+}) => {
+  const demo = fileURLToPath(new URL("../../hosts/node/demo.js", import.meta.url));
+  const path = join(dir, "app.bin");
+  writeFileSync(path, buildImage({ chipId: 0, version: "1", projectName: "x" }, nodeDigest));
+  for (const [args, code, text] of [
+    [["--bogus"], 2, "--help"],
+    [["--old", path], 2, "give both"],
+    [["--old", path, "--new", path], 1, "the same image"],
+  ] as const) {
+    const run = spawnSync(process.execPath, [demo, ...args], { encoding: "utf8" });
+    assert.is(run.status, code);
+    assert.match(run.stderr, text);
+  }
+});
+
 test("labels in a flash cannot command the terminal", ({ dir }) => {
   const [first] = bootCases();
   assert.ok(first !== undefined);

@@ -21,6 +21,9 @@ import { askXs, type Question } from "../helpers/xs.js";
 import { kinds } from "./device/evaluate.js";
 
 const full = Number(process.env.HOSTILE ?? 0);
+if (process.env.HOSTILE !== undefined && !(Number.isSafeInteger(full) && full > 0)) {
+  throw new RangeError(`HOSTILE=${process.env.HOSTILE} is no whole number from 1 on`);
+}
 const envelopeCount = full > 0 ? full : 4000;
 const answerCount = full > 0 ? full : 1000;
 

@@ -159,8 +159,15 @@ Examples:
   $ daruma boot flash.bin
 `,
     )
-    .action((options: Partial<SimulateOptions> & SimulateArguments) => {
-      if (options.plan !== undefined) return simulatePlan(options.plan, options.json === true);
+    .action((options: Partial<SimulateOptions> & SimulateArguments, command: Command) => {
+      if (options.plan !== undefined) {
+        const others = ["old", "new", "firmware", "seed", "flashOut"];
+        if (others.some((name) => command.getOptionValueSource(name) === "cli")) {
+          const why = "--plan replays the firmware and the images of sweeps";
+          throw new CliError("usage", `${why}; leave out all other options but --json`, 2);
+        }
+        return simulatePlan(options.plan, options.json === true);
+      }
       if (options.old === undefined || options.new === undefined) {
         throw new CliError("usage", "give --old and --new, or --plan", 2);
       }
