@@ -56,6 +56,22 @@ export function checkImage(path: string): AppImage {
   return { bytes, chip: chip.name, chipId: chip.id, version: parsed.header.descriptor.version };
 }
 
+/**
+ * The images of an update. Throws as `checkImage`, CliError "chip-mismatch" when they are for two
+ * chips, and "same-image" when there is nothing to update.
+ */
+export function checkImages(oldPath: string, newPath: string): { old: AppImage; new: AppImage } {
+  const images = { old: checkImage(oldPath), new: checkImage(newPath) };
+  if (images.old.chipId !== images.new.chipId) {
+    const chips = `${images.old.chip} and ${images.new.chip}`;
+    throw new CliError("chip-mismatch", `the images are for two chips, ${chips}; give two of one`);
+  }
+  if (Buffer.compare(images.old.bytes, images.new.bytes) === 0) {
+    throw new CliError("same-image", "--old and --new hold the same image; there is no update");
+  }
+  return images;
+}
+
 function unbootable(path: string, why: string): CliError {
   return new CliError(
     "image-unbootable",

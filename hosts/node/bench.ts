@@ -2,10 +2,9 @@
 
 import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
-import type { Partition } from "../../src/boot/partitions.js";
 import { firmwareFor } from "../simulator/behaviours.js";
 import { Bench } from "../simulator/bench.js";
-import type { Layout } from "../simulator/layout.js";
+import { type Layout, partitionRow } from "../simulator/layout.js";
 import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
 import type { BenchFirmware, BenchOptions } from "../simulator/rest.js";
 import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
@@ -44,25 +43,11 @@ export interface StageOptions {
  */
 function layoutOf(imageBytes: number): Layout {
   const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
-  const row = (
-    label: string,
-    type: number,
-    subtype: number,
-    offset: number,
-    sizeBytes: number,
-  ) => ({
-    label,
-    type,
-    subtype,
-    offset,
-    sizeBytes,
-    flags: 0,
-  });
-  const partitions: Partition[] = [
-    row("nvs", 1, 2, 0x9000, 0x4000),
-    row("otadata", 1, 0, 0xd000, 0x2000),
-    row("ota_0", 0, 0x10, 0x10000, slotBytes),
-    row("ota_1", 0, 0x11, 0x10000 + slotBytes, slotBytes),
+  const partitions = [
+    partitionRow("nvs", 1, 2, 0x9000, 0x4000),
+    partitionRow("otadata", 1, 0, 0xd000, 0x2000),
+    partitionRow("ota_0", 0, 0x10, 0x10000, slotBytes),
+    partitionRow("ota_1", 0, 0x11, 0x10000 + slotBytes, slotBytes),
   ];
   return { flashBytes: 0x10000 + 2 * slotBytes, partitions };
 }

@@ -16,7 +16,7 @@ import { digestOf } from "../../src/crypto/digest.js";
 import { explain } from "../../src/reasons.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { type Behaviour, Simulation } from "../simulator/simulation.js";
-import { checkImage } from "./app-image.js";
+import { checkImages } from "./app-image.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
 import { CliError, endUsage } from "./errors.js";
@@ -41,18 +41,7 @@ interface Images {
 /** The images given, or two that are built here: 1 MB each, valid for the ESP32's bootloader. */
 function readImages(oldPath: string | undefined, newPath: string | undefined): Images {
   if (oldPath !== undefined && newPath !== undefined) {
-    const first = checkImage(oldPath);
-    const second = checkImage(newPath);
-    if (first.chipId !== second.chipId) {
-      const chips = `${first.chip} and ${second.chip}`;
-      throw new CliError(
-        "chip-mismatch",
-        `the images are for two chips, ${chips}; give two of one`,
-      );
-    }
-    if (Buffer.compare(first.bytes, second.bytes) === 0) {
-      throw new CliError("same-image", "--old and --new hold the same image; there is no update");
-    }
+    const { old: first, new: second } = checkImages(oldPath, newPath);
     return { chipId: first.chipId, first: first.bytes, second: second.bytes };
   }
   const build = (version: string, fillSeed: number): Uint8Array =>

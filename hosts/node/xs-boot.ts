@@ -9,6 +9,7 @@ import type {
   TimerId,
 } from "../esp32/platform.js";
 import { BootEnded, type BootedDevice } from "../simulator/board.js";
+import { windowBytes } from "../simulator/moddable-habits.js";
 import { PowerCut } from "../simulator/power.js";
 import type { Behaviour } from "../simulator/simulation.js";
 import { events, functions, operations } from "../xs/operations.js";
@@ -24,8 +25,6 @@ export interface BootListener {
   readonly onHead: ((path: string, head: string) => string | null) | undefined;
 }
 
-/** The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). */
-const windowBytes = 5744;
 /** One byte less than the guard takes of a head, so that a whole window comes on top of it. */
 const firstBytes = Math.min(headBytesMax - 1, windowBytes);
 

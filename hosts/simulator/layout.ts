@@ -4,7 +4,8 @@ import type { Partition } from "../../src/boot/partitions.js";
 const kilobyte = 1024;
 const megabyte = 1024 * kilobyte;
 
-function row(
+/** A row of a partition table, without flags. */
+export function partitionRow(
   label: string,
   type: number,
   subtype: number,
@@ -16,11 +17,11 @@ function row(
 
 function ota(slotSizeBytes: number): Partition[] {
   return [
-    row("nvs", 1, 2, 0x9000, 0x4000),
-    row("otadata", 1, 0, 0xd000, 0x2000),
-    row("phy_init", 1, 1, 0xf000, 0x1000),
-    row("ota_0", 0, 0x10, 0x10000, slotSizeBytes),
-    row("ota_1", 0, 0x11, 0x10000 + slotSizeBytes, slotSizeBytes),
+    partitionRow("nvs", 1, 2, 0x9000, 0x4000),
+    partitionRow("otadata", 1, 0, 0xd000, 0x2000),
+    partitionRow("phy_init", 1, 1, 0xf000, 0x1000),
+    partitionRow("ota_0", 0, 0x10, 0x10000, slotSizeBytes),
+    partitionRow("ota_1", 0, 0x11, 0x10000 + slotSizeBytes, slotSizeBytes),
   ];
 }
 
@@ -33,9 +34,9 @@ function withMods(slots: readonly Partition[], modSizeBytes: number): Partition[
   const start = offset + sizeBytes;
   return [
     ...slots,
-    row("xs", 0x40, 1, start, modSizeBytes),
-    row("mod_a", 1, 6, start + modSizeBytes, modSizeBytes),
-    row("mod_b", 1, 6, start + 2 * modSizeBytes, modSizeBytes),
+    partitionRow("xs", 0x40, 1, start, modSizeBytes),
+    partitionRow("mod_a", 1, 6, start + modSizeBytes, modSizeBytes),
+    partitionRow("mod_b", 1, 6, start + 2 * modSizeBytes, modSizeBytes),
   ];
 }
 

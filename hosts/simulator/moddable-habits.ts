@@ -52,7 +52,8 @@ export interface HabitTlsOptions extends HabitSocketOptions {
 }
 export type HabitTlsClass = new (options: HabitTlsOptions) => HabitStream;
 
-const windowBytes = 5744;
+/** The most that arrives at once: lwIP's window on ESP32 (CONFIG_LWIP_TCP_WND_DEFAULT). */
+export const windowBytes = 5744;
 const lookUpMs = 30;
 /** Bytes of one TLS record. */
 const recordBytes = 700;

@@ -1,16 +1,15 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
 import {
-  appendedDigestBytes,
   imageHeaderBytes,
   imageMagic,
   segmentHeaderBytes,
   segmentsMax,
 } from "../boot/image-head.js";
-import { readU32 } from "../bytes.js";
+import { readU16, readU32 } from "../bytes.js";
 import type { Hal, SlotFlash } from "../hal.js";
 import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
 import type { AgentContext } from "./context.js";
-import { identityOf } from "./facts.js";
+import { identityBytes, identityOf } from "./facts.js";
 import { SlotDigest } from "./installer.js";
 import type { Journal } from "./journal.js";
 
@@ -115,7 +114,7 @@ export function measureImage(slot: SlotFlash): number {
   }
   // The checksum is the last byte of a 16-byte line.
   end = (end + 16) & ~15;
-  if (hashAppended) end += appendedDigestBytes;
+  if (hashAppended) end += identityBytes;
   return end <= slotBytes ? end : 0;
 }
 
@@ -123,5 +122,5 @@ export function measureImage(slot: SlotFlash): number {
 function chipIdOf(slot: SlotFlash): number {
   const head = new Uint8Array(2);
   slot.read(head, 12);
-  return head[0] | (head[1] << 8);
+  return readU16(head, 0);
 }

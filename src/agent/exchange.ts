@@ -35,7 +35,7 @@ export class Exchange implements HttpReceiver {
   private current: HttpTarget;
   private http: HttpRequest | null = null;
   private timer: TimerHandle | null = null;
-  private activeMs: number;
+  private activeMs = 0;
   private redirects = 0;
   /** Ended or closed. */
   private over = false;
@@ -47,7 +47,7 @@ export class Exchange implements HttpReceiver {
     this.request = request;
     this.handler = handler;
     this.current = request.target;
-    this.startedMs = this.activeMs = hal.timers.nowMs();
+    this.startedMs = hal.timers.nowMs();
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Journal } from "./journal.js";
 import type { Facts, Running } from "./reconcile.js";
 
 /** Bytes of the identity: the appended SHA-256 at the end of an ESP32 image. */
-const identityBytes = 32;
+export const identityBytes = 32;
 
 /** Last 32 bytes of an image of `sizeBytes` in `slot`; all zero when that cannot be. */
 export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {

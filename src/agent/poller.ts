@@ -84,11 +84,7 @@ export class Poller implements ExchangeHandler {
     while (count > 0) {
       const start = this.length;
       const end = Math.min(start + count, envelopeBytesMax);
-      if (end <= start) {
-        this.answer = "too-big";
-        this.exchange?.end(false);
-        return;
-      }
+      if (end <= start) return this.end("too-big");
       const got = source.read(this.context.buffer.subarray(start, end));
       if (got <= 0) return;
       this.length = start + got;

@@ -88,7 +88,7 @@ export class Updater implements DownloadListener {
     const journal = context.journal;
     journal.saveProgress(reached);
     context.failures = 0;
-    const attempt = context.journal.underWay;
+    const attempt = journal.underWay;
     // Tries count without progress only; written with the next record.
     if (attempt.tries > 0) journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
@@ -174,18 +174,18 @@ export class Updater implements DownloadListener {
   journalFailure(): void {
     const context = this.context;
     const { hal, journal } = context;
-    const attempt = context.journal.underWay;
+    const attempt = journal.underWay;
     if (attempt.phase !== phases.failed) {
       const reason = context.reason === "" ? attempt.reason : context.reason;
       // Each may be known without the other: a cut falls between their records.
-      const wasKept = isKept(attempt.reason) || context.journal.isConfirmed(attempt);
+      const wasKept = isKept(attempt.reason) || journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
       if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
       }
       // It may have been told as updated, and was lost afterwards: that is a result of its own.
       if (wasKept) journal.attempt = { ...attempt, reportId: journal.newReportId() };
-      context.journal.enterPhase(phases.failed, reason);
+      journal.enterPhase(phases.failed, reason);
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
     // Only now: without its entry the attempt would look like one whose stage was lost.

@@ -8,8 +8,6 @@ export const imageMagic = 0xe9;
 export const imageHeaderBytes = 24;
 export const segmentHeaderBytes = 8;
 export const segmentsMax = 16;
-/** The SHA-256 behind the checksum. */
-export const appendedDigestBytes = 32;
 
 /** Chip id of the image that begins with `bytes`; -1 when no image begins so. */
 export function chipIdOfHead(bytes: Uint8Array): number {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { partitionRow as part } from "../../hosts/simulator/layout.js";
 import {
   bootLayout,
   encodePartitions,
@@ -12,16 +13,6 @@ import { md5 } from "../helpers/digest.js";
 import { bootCases } from "../helpers/images.js";
 
 const test = suite("partition table");
-
-function part(
-  label: string,
-  type: number,
-  subtype: number,
-  offset: number,
-  sizeBytes: number,
-): Partition {
-  return { label, type, subtype, offset, sizeBytes, flags: 0 };
-}
 
 const nvs = part("nvs", 1, 2, 0x9000, 0x4000);
 const otadata = part("otadata", 1, 0, 0xd000, 0x2000);

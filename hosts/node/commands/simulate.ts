@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { isOtaPartition } from "../../../src/boot/partitions.js";
 import type { Layout } from "../../simulator/layout.js";
 import type { Behaviour, TimelineLine } from "../../simulator/simulation.js";
-import { checkImage } from "../app-image.js";
+import { checkImages } from "../app-image.js";
 import { replay } from "../bench.js";
 import { CliError } from "../errors.js";
 import { writeWhole } from "../files.js";
@@ -64,15 +64,7 @@ export function simulate(options: SimulateOptions): SimulateResult {
     const known = behaviours.join(", ");
     throw new CliError("usage", `--firmware ${options.firmware} is none of ${known}`, 2);
   }
-  const oldImage = checkImage(options.old);
-  const newImage = checkImage(options.new);
-  if (oldImage.chipId !== newImage.chipId) {
-    const chips = `${oldImage.chip} and ${newImage.chip}`;
-    throw new CliError("chip-mismatch", `the images are for two chips, ${chips}; give two of one`);
-  }
-  if (Buffer.compare(oldImage.bytes, newImage.bytes) === 0) {
-    throw new CliError("same-image", "--old and --new hold the same image; there is no update");
-  }
+  const { old: oldImage, new: newImage } = checkImages(options.old, options.new);
   const run = standardRun({
     oldImage: oldImage.bytes,
     newImage: newImage.bytes,
