@@ -52,6 +52,8 @@ export class Bench {
   /** Faults that fell already; each does so once in a plan. */
   readonly #struck = new Set<Fault>();
   #stirred = false;
+  /** The uptime that is saved now and then begins nothing. */
+  #ledgerWrites = 0;
 
   constructor(options: BenchOptions) {
     this.options = options;
@@ -66,10 +68,10 @@ export class Bench {
     this.flash.checkers = this.checkers;
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
+      if (key === "ledger") this.#ledgerWrites++;
       this.checkers.journalChanged(key, value);
-      if (key !== "attempt") return;
-      this.#hasAttempt = isOpen(value);
-      this.#stirred = true;
+      if (key === "attempt") this.#hasAttempt = isOpen(value);
+      if (key === "attempt" || key === "result") this.#stirred = true;
     };
     this.#store = new BenchStore(options);
     for (const { bytes, isHealthy, firmware } of options.images) {
@@ -152,7 +154,7 @@ export class Bench {
     const reached = runUntilSettled(board, world, {
       hasEnded: () => end !== null,
       isSettled: () => this.#stirred && this.#isSettled(),
-      operations: () => this.#power.operations,
+      operations: () => this.#power.operations - this.#ledgerWrites,
       requests: () => network.records.length,
       unsettled: (text) => this.checkers.unsettled(text),
     });
@@ -305,6 +307,7 @@ export class Bench {
       serverUrl: "http://updates.example.com",
       pollIntervalMs: 60_000,
       trialTimeoutMs: 60_000,
+      trialServerMs: 60_000,
       ...agent,
     });
   }

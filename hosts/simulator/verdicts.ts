@@ -168,7 +168,7 @@ const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
   hang: "watchdog-reset",
   "fail-test": "self-test-failed",
   "no-network": "server-unreachable",
-  "brown-out": "power-unstable",
+  "brown-out": "brown-out",
   refused: "signature-invalid",
   installed: "already-installed",
 });
@@ -178,9 +178,7 @@ export function isMild({ faults, network }: Cause): boolean {
   return (
     network.length === 0 &&
     faults.length <= sureCuts &&
-    faults.every(
-      (one) => one.kind === "cut" && one.cut.silent !== true && supplyEnds.includes(one.reset),
-    )
+    faults.every((one) => one.kind === "cut" && one.cut.silent !== true && one.reset === "power-on")
   );
 }
 
@@ -216,7 +214,7 @@ function judgeCosts(
     violated("P9", `${rest.payloadBytes} bytes of payload, ${allowedBytes} are explained`);
   }
   if (faults.length === 0 && network.length === 0) {
-    const allowedWrites = 6 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
+    const allowedWrites = 7 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
     if (rest.keyValueWrites > allowedWrites) {
       violated("P9", `${rest.keyValueWrites} key-value writes, ${allowedWrites} are allowed`);
     }

@@ -29,8 +29,13 @@ export interface Progress {
 export interface BootOptions {
   /** Run in every trial, in this order, before the image is confirmed. */
   readonly selfTests?: readonly SelfTest[];
-  /** The trial must pass within this time; default 5 min. */
+  /** The self-tests of a trial must pass within this time; default 5 min. */
   readonly trialTimeoutMs?: number;
+  /**
+   * A new image whose tests have passed must reach the update server within this time, counted from
+   * its boot; at most 24 h, default 1 h. A server that is away for less takes no update back.
+   */
+  readonly trialServerMs?: number;
   /**
    * A new image must run this long before it is confirmed, however fast its tests pass: a crash
    * within it is the trial's and not the user's. Default 10 s.
@@ -76,6 +81,7 @@ export interface AgentOptions extends BootOptions {
 export const defaults = Object.freeze({
   pollIntervalMs: 3_600_000,
   trialTimeoutMs: 300_000,
+  trialServerMs: 3_600_000,
   trialDwellMs: 10_000,
   watchdogTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,
@@ -83,8 +89,11 @@ export const defaults = Object.freeze({
   exchangeTimeoutMs: 60_000,
   /** A download may take this long, and a second more per KB. */
   downloadTimeoutMs: 120_000,
-  /** Longest pause between two tries of a trial to reach the server. */
+  /** Longest pause between two tries of a trial to reach the server: at first, and later. */
   trialRetryCapMs: 10_000,
+  trialLateCapMs: 60_000,
+  /** Tries before the pauses get longer: some 5 min. */
+  trialEarlyTries: 60,
   /** Longest pause between tries in all other states. */
   retryCapMs: 900_000,
   /** Failed starts of the agent in one boot before an image on trial is given up. */
@@ -95,17 +104,12 @@ export const defaults = Object.freeze({
   triesMax: 16,
   /** Times that a complete image may turn out damaged before the attempt ends. */
   damagesMax: 3,
-  /** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
-  attemptsMax: 3,
-  /**
-   * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
-   */
-  reportTriesMax: 20,
-  /** Reports in a row that nothing answers before an offer is asked for, to see whether that is. */
-  silentReportsMax: 10,
-  /** Offers that come while reports are not answered, before the result is dropped. */
-  reachedOffersMax: 3,
-  /** Answers 404, 405 or 501 to a report before the server is taken for one that takes none. */
+  /** Tries to deliver a result before it is kept for later and the next update may begin. */
+  reportTriesMax: 3,
+  /** First and longest pause between tries to deliver a result that was kept. */
+  resultPauseMs: 60_000,
+  resultPauseCapMs: 3_600_000,
+  /** Answers that refuse a kept result for good before it is dropped. */
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
@@ -113,11 +117,13 @@ export const defaults = Object.freeze({
 
 /** Timers of hosts take 31 bits of milliseconds. */
 const durationMsMax = 0x7fffffff;
+const dayMs = 86_400_000;
 
 type Duration =
   | "pollIntervalMs"
   | "stallTimeoutMs"
   | "trialTimeoutMs"
+  | "trialServerMs"
   | "trialDwellMs"
   | "watchdogTimeoutMs";
 
@@ -125,6 +131,7 @@ type Duration =
 export function checkBootOptions(options: BootOptions): void {
   const timeoutMs = checkDuration(options, "trialTimeoutMs", 1000);
   const dwellMs = checkDuration(options, "trialDwellMs", 0);
+  checkDuration(options, "trialServerMs", 1000, dayMs);
   checkDuration(options, "watchdogTimeoutMs", 1000);
   // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
   if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
@@ -135,8 +142,9 @@ export function checkDuration(
   options: Partial<Readonly<Record<Duration, number>>>,
   name: Duration,
   leastMs: number,
+  mostMs = durationMsMax,
 ): number {
   const valueMs = options[name] ?? defaults[name];
-  if (valueMs >= leastMs && valueMs <= durationMsMax) return valueMs;
-  throw new RangeError(`${name} must be ${leastMs} to ${durationMsMax} milliseconds`);
+  if (valueMs >= leastMs && valueMs <= mostMs) return valueMs;
+  throw new RangeError(`${name} must be ${leastMs} to ${mostMs} milliseconds`);
 }

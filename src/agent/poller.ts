@@ -133,8 +133,9 @@ export class Poller implements ExchangeHandler {
       verify,
     );
     if (typeof authentic === "string") return this.refuse(authentic, null);
-    // Any authentic envelope proves that this image reaches the update server; in a trial, or with
-    // a result to tell, nothing else is asked.
+    context.ledger.reached();
+    // Any authentic envelope proves that this image reaches the update server; in a trial nothing
+    // else is asked.
     if (context.state !== "ready" && context.state !== "writing") {
       return context.post("serverReached");
     }
@@ -180,9 +181,7 @@ export class Poller implements ExchangeHandler {
       case "accept":
         if (isOlder) return this.absent();
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
-        context.release = release;
-        this.absences = 0;
-        return context.post("offerAccepted");
+        return this.accepted(release, attempt === null);
       case "nothing-new":
       case "known-bad":
         return attempt === null ? context.post("nothingNew") : this.absent();
@@ -194,6 +193,19 @@ export class Poller implements ExchangeHandler {
       default:
         return this.refuse(judgement, release);
     }
+  }
+
+  /** Nothing speaks against it but what updates have cost before. */
+  private accepted(release: Release, isNew: boolean): void {
+    const { journal, ledger } = this.context;
+    const progress = journal.progressOf(release.manifestDigest);
+    const held = ledger.hold(release, isNew, progress?.writtenBytes ?? 0);
+    // What waits for its next try was told as failed.
+    if (held === "retry-held" && isNew) return this.context.post("nothingNew", held);
+    if (held !== "") return this.refuse(held, release);
+    this.context.release = release;
+    this.absences = 0;
+    this.context.post("offerAccepted");
   }
 
   /**

@@ -75,16 +75,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "failed release is remembered",
     file: `${agent}/updater.js`,
-    find: "(isForGood(reason) || this",
-    replace: "(this",
+    find: "if (isOwnFault(cause) && ",
+    replace: "if (false && ",
     sweep: ["singles", "crash", "known"],
-  },
-  {
-    name: "attempts are bounded",
-    file: `${agent}/updater.js`,
-    find: "isForGood(reason) || this.isExhausted(attempt, reason)",
-    replace: "isForGood(reason)",
-    sweep: ["rot", "healthy", "known"],
   },
   {
     name: "damaged downloads are bounded",
@@ -124,7 +117,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "trials ended by the supply are bounded",
     file: `${agent}/reconcile.js`,
-    find: "if (facts.powerTrials + 1 >= powerTrialsMax)",
+    find: "if (facts.powerTrials >= powerTrialsMax)",
     replace: "if (false)",
     sweep: ["singles", "brown-out", "known"],
   },
@@ -144,14 +137,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "reject marks no other image's entry",
-    file: `${agent}/verdict.js`,
+    file: `${agent}/reject.js`,
     find: "if (active < 0 || active === runningSlot)",
     replace: "if (true)",
     // What was marked by mistake is found again by the second line of defence.
     also: {
-      file: `${agent}/verdict.js`,
-      find: "!this.stagesConfirmed()",
-      replace: "true",
+      file: `${agent}/reject.js`,
+      find: " || stagesConfirmed(hal, journal, runningSlot)",
+      replace: "",
     },
     sweep: ["silent", "fail-test", "known"],
   },
@@ -212,8 +205,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "deadline of the trial",
     file: `${agent}/trial.js`,
-    find: "}, timeoutMs);",
-    replace: "}, 1e12);",
+    find: "serverMs - timeoutMs), timeoutMs);",
+    replace: "serverMs - timeoutMs), 1e12);",
     sweep: ["singles", "no-network", "known"],
   },
   {
@@ -239,16 +232,16 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a reject that was torn is begun anew",
-    file: `${agent}/verdict.js`,
-    find: "boot.forget(runningSlot);\n        }\n        catch",
-    replace: 'return context.post("rejectFailed", "revert-impossible");\n        }\n        catch',
+    file: `${agent}/reject.js`,
+    find: "boot.forget(runningSlot);\n        return true;\n    }\n    catch {\n        // The",
+    replace: "return false;\n        return true;\n    }\n    catch {\n        // The",
     sweep: ["weak", "fail-test", "second"],
   },
   {
     name: "a reject finds the confirmed image without its entry",
-    file: `${agent}/verdict.js`,
-    find: "!this.stagesConfirmed()",
-    replace: "true",
+    file: `${agent}/reject.js`,
+    find: " || stagesConfirmed(hal, journal, runningSlot)",
+    replace: "",
     sweep: ["record", "fail-test", "second"],
   },
   {

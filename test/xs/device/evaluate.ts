@@ -113,6 +113,7 @@ function reconcileAll(): string {
                 targetRuns: running === "candidate",
                 imageWritten: false,
                 unguarded: phase === 2 && resetReason === "panic",
+                reverted: "",
                 powerTrials: 1,
                 restages: 1,
                 returns: phase,
