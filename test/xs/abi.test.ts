@@ -55,7 +55,7 @@ interface Choice {
   chooseBits(asked: string | undefined, canBuild32: () => boolean): Bits;
 }
 
-test("32 bits where gcc can build them, else 64; what was asked for is built or refused", async () => {
+test("32 bits where gcc can build them, else 64; what is asked for is built or refused", async () => {
   const { chooseBits }: Choice = await import(join(root, "hosts/xs/choose-bits.mjs"));
   for (const [asked, can, answer] of [
     [undefined, true, 32],
@@ -95,7 +95,7 @@ function build(
   }
 }
 
-test("the build fails when the size that was asked for cannot be built, and changes nothing", () => {
+test("the build fails when the size asked for cannot be built, and changes nothing", () => {
   const before = xsProgram();
   const without32 = build("32", 'for one in "$@"; do [ "$one" = -m32 ] && exit 1; done');
   assert.is(without32.status, 1);
