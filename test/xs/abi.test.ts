@@ -55,7 +55,7 @@ interface Choice {
   chooseBits(asked: string | undefined, canBuild32: () => boolean): Bits;
 }
 
-test("32 bits where gcc can build them, else 64; what is asked for is built or refused", async () => {
+test("32 bits where gcc can build them, else 64; what was asked for or nothing", async () => {
   const { chooseBits }: Choice = await import(join(root, "hosts/xs/choose-bits.mjs"));
   for (const [asked, can, answer] of [
     [undefined, true, 32],
