@@ -229,18 +229,20 @@ function isKept(reason: Reason | ""): boolean {
   return reason === "confirmed" || reason === "already-installed" || reason === "repaired";
 }
 
-/** True when the attempt has cost flash wear and the next one may go better. */
+/**
+ * True when the attempt has cost wear and the next one may go better: also for a reason that only a
+ * newer agent knows, which rejected its own image.
+ */
 function isWearing(reason: Reason | ""): boolean {
   switch (reason) {
-    case "image-digest-mismatch":
-    case "image-header-mismatch":
-    case "flash-failed":
-    case "stage-failed":
-    case "stage-lost":
-    case "journal-failed":
-      return true;
-    default:
+    case "":
+    case "download-failed":
+    case "payload-size-mismatch":
+    case "withdrawn":
+    case "superseded":
       return false;
+    default:
+      return true;
   }
 }
 
