@@ -4,6 +4,11 @@
 export const envelopeBytesMax = 4096;
 /** Counts and lengths of the SUIT profile. */
 export const suitLimits = Object.freeze({
+  /**
+   * The newest manifest profile that this agent reads. A server takes a request without the header
+   * for one of profile 1: an agent of a higher one sends it with payload requests too.
+   */
+  profileMax: 1,
   /** COSE_Sign1 blocks in one envelope. */
   signaturesMax: 4,
   /** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */

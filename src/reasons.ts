@@ -16,7 +16,7 @@ const explanations = Object.freeze({
   // The manifest, once authentic.
   "manifest-malformed": "the signed manifest is not in this agent's profile",
   "manifest-unsupported":
-    "the manifest uses a command, parameter or component that is not supported",
+    "the manifest uses a command, parameter, component or profile that is not supported",
   // Checks before the first byte is fetched or erased.
   "vendor-mismatch": "the release is for another vendor",
   "class-mismatch": "the release is for another device class",

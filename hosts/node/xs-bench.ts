@@ -10,7 +10,6 @@ import {
   measureLoop,
   measureUpdate,
   type Phase,
-  refuseFigures,
   sum,
 } from "./xs-measure.js";
 import { xsProgram } from "./xs-process.js";
@@ -69,6 +68,18 @@ function printPhases(phases: readonly Phase[]): void {
       `${phase} of boot ${boot} (${((100 * instructions) / all).toFixed(0)} %)`,
   );
   console.log(`the three largest costs: ${costs.join(", ")}`);
+}
+
+/**
+ * Says that counts of a 64-bit machine are none of a device's. Returns the exit code: CI must have
+ * a 32-bit compiler.
+ */
+function refuseFigures(): number {
+  console.log(
+    "\nNONE OF THESE FIGURES COUNTS: XS was built for 64 bits, whose slots have 32 bytes.\n" +
+      "Install gcc-multilib and run this again. In CI this is a failure.",
+  );
+  return process.env.CI === undefined ? 0 : 1;
 }
 
 function main(): void {

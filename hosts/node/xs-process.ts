@@ -49,18 +49,32 @@ export const exitCodes = Object.freeze({
   unhandledRejection: 78,
 });
 
+/** 32 as on the device; 64 where gcc cannot build that: slots of 32 bytes, larger chunks. */
+export type Bits = 32 | 64;
+
 export interface XsProgram {
   readonly path: string;
-  /** 32 as on the device; 64 where gcc cannot build for 32 bits, and figures mean little. */
-  readonly bits: 32 | 64;
+  readonly bits: Bits;
 }
 
-/** The host that was built last. Throws when `npm run build:xs` was not run. */
-export function xsProgram(cache = join(root, "node_modules", ".cache", "daruma-xs")): XsProgram {
+const cacheFolder = join(root, "node_modules", ".cache", "daruma-xs");
+
+/**
+ * The host that was built last. Throws when `npm run build:xs` was not run, or when the variable
+ * XS_BITS (`asked`, null when it is not set) wants the other size: the wrong machine must not run
+ * in silence.
+ */
+export function xsProgram(
+  cache = cacheFolder,
+  asked: string | null = process.env.XS_BITS ?? null,
+): XsProgram {
   const choice = join(cache, "bits");
-  // One of each size may lie there: the build says which of them this machine could build.
+  // One of each size may lie there: the build says which of them was wanted or could be built.
   const text = existsSync(choice) ? readFileSync(choice, "utf8") : "";
   if (text !== "32" && text !== "64") throw new Error("the XS host is not built: npm run build:xs");
+  if (asked !== null && asked !== text) {
+    throw new Error(`XS_BITS is ${asked}, but the XS host has ${text} bits: npm run build:xs`);
+  }
   return { path: join(cache, `m${text}`, "daruma-xs"), bits: text === "32" ? 32 : 64 };
 }
 

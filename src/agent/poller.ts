@@ -7,7 +7,7 @@ import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
 import type { HttpHeaders, HttpRequest } from "../hal.js";
 import { emptyConfirmed, phases } from "../journal/records.js";
-import { envelopeBytesMax } from "../limits.js";
+import { envelopeBytesMax, suitLimits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { authenticate } from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
@@ -52,6 +52,7 @@ export class Poller implements ExchangeHandler {
     const journal = context.journal;
     const headers = new Map<string, string>();
     headers.set("daruma-device", context.hal.deviceId());
+    headers.set("daruma-profile", `${suitLimits.profileMax}`);
     if (journal.confirmed !== null) {
       headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
@@ -147,6 +148,7 @@ export class Poller implements ExchangeHandler {
   private judge(release: Release): Judgement {
     const context = this.context;
     const { hal, device, journal, options } = context;
+    if (release.profile > suitLimits.profileMax) return "manifest-unsupported";
     const confirmed = journal.confirmed ?? emptyConfirmed();
     const isNew = context.state === "ready";
     const vendorId = vendorIdOf(options.vendor, hal.digest);

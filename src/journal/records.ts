@@ -5,6 +5,10 @@
  * older one reads the fields it knows (so both directions of an update can read the other's
  * records).
  *
+ * A revert brings back an older agent, so three things stay for ever: what a field means, the six
+ * phases that an agent on trial writes, and 320 bytes as the most that a record may have. New facts
+ * that do not fit go to new keys, which an older agent does not read.
+ *
  *   key "attempt": the update under way, or the last one
  *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8
  *           bit 0: repair, bit 1: an unguarded trial has begun, bit 2: closed, nothing is under
