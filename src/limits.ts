@@ -4,10 +4,8 @@
 export const envelopeBytesMax = 4096;
 /** Counts and lengths of the SUIT profile. */
 export const suitLimits = Object.freeze({
-  /** COSE_Sign1 blocks in one envelope. */
+  /** COSE_Sign1 blocks in one envelope, and Ed25519 verifications spent on it: about 1 s each. */
   signaturesMax: 4,
-  /** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
-  verificationsMax: 8,
   /** Components in one manifest. */
   componentsMax: 8,
   /** Parts of a component identifier. */

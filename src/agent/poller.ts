@@ -7,18 +7,26 @@ import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
 import type { HttpHeaders, HttpRequest } from "../hal.js";
 import { emptyConfirmed, phases } from "../journal/records.js";
-import { envelopeBytesMax } from "../limits.js";
+import { envelopeBytesMax, suitLimits } from "../limits.js";
 import type { Reason } from "../reasons.js";
-import { authenticate } from "../suit/envelope.js";
+import {
+  type AuthenticManifest,
+  authenticate,
+  releaseDigest,
+  type SignatureVerifier,
+} from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
-import { type Judgement, judge } from "./checks.js";
+import { isBadDigest, type Judgement, judge } from "./checks.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { identityOf } from "./facts.js";
+import { tryFeed, tryLog } from "./host.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
+
+const hourMs = 3_600_000;
 
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
@@ -41,6 +49,11 @@ export class Poller implements ExchangeHandler {
   private retryMs = 0;
   /** Polls in a row that did not name the release under way. */
   private absences = 0;
+  /** The last manifest of this boot that was authentic: the same one needs no check again. */
+  private lastAuthentic: AuthenticManifest | null = null;
+  /** Signature checks in the hour that ends then. */
+  private checks = 0;
+  private hourEndsMs = 0;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -123,24 +136,66 @@ export class Poller implements ExchangeHandler {
 
   private envelope(): void {
     const context = this.context;
-    const { hal, options } = context;
-    const verify = options.verifySignature ?? verifyEd25519;
+    const { hal, options, journal, buffer } = context;
+    const isAsking = context.state === "ready" || context.state === "writing";
+    const digest = releaseDigest(buffer, this.length, hal.digest);
+    if (typeof digest === "string") return this.refuse(digest, null);
+    // What such a release means is known, whoever sent it: nothing is accepted for it.
+    const isConfirmed = isDigestOf(journal.confirmed, digest);
+    if (isAsking && (isConfirmed || isBadDigest(digest, journal.bad))) return this.nothingNew();
+    if (!isAsking && (isConfirmed || isDigestOf(journal.attempt, digest))) {
+      return context.post("serverReached");
+    }
+    if (!this.mayCheck(digest)) return context.post("serverFailed");
     const authentic = authenticate(
-      context.buffer,
+      buffer,
       this.length,
       options.trustAnchors,
       hal.digest,
-      verify,
+      this.verifier(),
+      this.lastAuthentic,
     );
     if (typeof authentic === "string") return this.refuse(authentic, null);
+    this.lastAuthentic = authentic;
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
     // a result to tell, nothing else is asked.
-    if (context.state !== "ready" && context.state !== "writing") {
-      return context.post("serverReached");
-    }
+    if (!isAsking) return context.post("serverReached");
     const release = parseManifest(authentic);
     if (typeof release === "string") return this.refuse(release, null);
     this.judged(release, this.judge(release));
+  }
+
+  private nothingNew(): void {
+    if (this.context.state === "writing") return this.absent();
+    this.context.post("nothingNew");
+  }
+
+  /** False when this hour's checks are used up: forgeries may come as often as one asks. */
+  private mayCheck(digest: Uint8Array): boolean {
+    const hal = this.context.hal;
+    const nowMs = hal.timers.nowMs();
+    if (nowMs >= this.hourEndsMs) {
+      this.hourEndsMs = nowMs + hourMs;
+      this.checks = 0;
+    }
+    const isLast = this.lastAuthentic !== null && equalBytes(this.lastAuthentic.digest, digest);
+    const isFree = this.checks + suitLimits.signaturesMax <= defaults.checksPerHourMax;
+    if (!isLast && !isFree) tryLog(hal, `offer: not looked at, ${this.checks} checks in an hour`);
+    return isLast || isFree;
+  }
+
+  /** The verifier, counted. The watchdog of a trial is fed before each check, and meanwhile. */
+  private verifier(): SignatureVerifier {
+    const { hal, options, state } = this.context;
+    const verify = options.verifySignature ?? verifyEd25519;
+    const alive = (): void => {
+      if (state === "trial") tryFeed(hal);
+    };
+    return (publicKey, signature, message, digest) => {
+      this.checks++;
+      alive();
+      return verify(publicKey, signature, message, digest, alive);
+    };
   }
 
   private judge(release: Release): Judgement {
@@ -233,4 +288,12 @@ export class Poller implements ExchangeHandler {
     };
     context.post("offerRefused", reason);
   }
+}
+
+/** True for the digest of a record's own manifest. */
+function isDigestOf(
+  record: { readonly manifestDigest: Uint8Array } | null,
+  digest: Uint8Array,
+): boolean {
+  return record !== null && equalBytes(record.manifestDigest, digest);
 }
