@@ -116,9 +116,9 @@ export const defaults = Object.freeze({
 
 /**
  * A watchdog must outlive the longest that JavaScript blocks: one signature check, for a verifier
- * need not call `alive`. Ours takes 47 million i386 instructions in a machine of the SDK's C3 target
- * that holds just the agent, 99 where an application holds 4600 slots (`npm run bench`); of those an
- * ESP32 runs at least 60 million a second.
+ * need not call `alive`. Ours takes 56 million i386 instructions in a machine of the SDK's target
+ * for a C3 that holds just the agent, 115 where an application holds 4600 slots (`npm run bench`),
+ * and an ESP32 runs at least 60 million of those a second.
  */
 const watchdogLeastMs = 3000;
 

@@ -136,25 +136,28 @@ export class Poller implements ExchangeHandler {
 
   private envelope(): void {
     const context = this.context;
-    const { hal, options, journal, buffer } = context;
-    const isAsking = context.state === "ready" || context.state === "writing";
+    const { hal, options, state, buffer } = context;
+    const isAsking = state === "ready" || state === "writing";
     const digest = releaseDigest(buffer, this.length, hal.digest);
     if (typeof digest === "string") return this.refuse(digest, null);
-    // What such a release means is known, whoever sent it: nothing is accepted for it.
-    const isConfirmed = isDigestOf(journal.confirmed, digest);
-    if (isAsking && (isConfirmed || isBadDigest(digest, journal.bad))) return this.nothingNew();
-    if (!isAsking && (isConfirmed || isDigestOf(journal.attempt, digest))) {
-      return context.post("serverReached");
+    if (this.isKnown(digest, isAsking)) {
+      if (!isAsking) return context.post("serverReached");
+      return state === "writing" ? this.absent() : context.post("nothingNew");
     }
-    if (!this.mayCheck(digest)) return context.post("serverFailed");
-    const authentic = authenticate(
-      buffer,
-      this.length,
-      options.trustAnchors,
-      hal.digest,
-      this.verifier(),
-      this.lastAuthentic,
-    );
+    const last = this.lastAuthentic;
+    const isLast = last !== null && equalBytes(last.digest, digest);
+    if (!isLast && !this.mayCheck()) return context.post("serverFailed");
+    const alive = (): void => {
+      if (state === "trial") tryFeed(hal);
+    };
+    const check: SignatureVerifier = (publicKey, signature, message) => {
+      this.checks++;
+      alive();
+      const verify = options.verifySignature ?? verifyEd25519;
+      return verify(publicKey, signature, message, hal.digest, alive);
+    };
+    const anchors = options.trustAnchors;
+    const authentic = authenticate(buffer, this.length, anchors, hal.digest, check, last);
     if (typeof authentic === "string") return this.refuse(authentic, null);
     this.lastAuthentic = authentic;
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
@@ -165,37 +168,28 @@ export class Poller implements ExchangeHandler {
     this.judged(release, this.judge(release));
   }
 
-  private nothingNew(): void {
-    if (this.context.state === "writing") return this.absent();
-    this.context.post("nothingNew");
+  /**
+   * True for a release that needs no signature, because nothing is accepted for it: the confirmed
+   * one, and one that failed here, or is under way, and of which nothing more is asked.
+   */
+  private isKnown(digest: Uint8Array, isAsking: boolean): boolean {
+    const { confirmed, attempt, bad } = this.context.journal;
+    if (confirmed !== null && equalBytes(confirmed.manifestDigest, digest)) return true;
+    if (isAsking) return isBadDigest(digest, bad);
+    return attempt !== null && equalBytes(attempt.manifestDigest, digest);
   }
 
   /** False when this hour's checks are used up: forgeries may come as often as one asks. */
-  private mayCheck(digest: Uint8Array): boolean {
+  private mayCheck(): boolean {
     const hal = this.context.hal;
     const nowMs = hal.timers.nowMs();
     if (nowMs >= this.hourEndsMs) {
       this.hourEndsMs = nowMs + hourMs;
       this.checks = 0;
     }
-    const isLast = this.lastAuthentic !== null && equalBytes(this.lastAuthentic.digest, digest);
-    const isFree = this.checks + suitLimits.signaturesMax <= defaults.checksPerHourMax;
-    if (!isLast && !isFree) tryLog(hal, `offer: not looked at, ${this.checks} checks in an hour`);
-    return isLast || isFree;
-  }
-
-  /** The verifier, counted. The watchdog of a trial is fed before each check, and meanwhile. */
-  private verifier(): SignatureVerifier {
-    const { hal, options, state } = this.context;
-    const verify = options.verifySignature ?? verifyEd25519;
-    const alive = (): void => {
-      if (state === "trial") tryFeed(hal);
-    };
-    return (publicKey, signature, message, digest) => {
-      this.checks++;
-      alive();
-      return verify(publicKey, signature, message, digest, alive);
-    };
+    if (this.checks + suitLimits.signaturesMax <= defaults.checksPerHourMax) return true;
+    tryLog(hal, "offer: not checked, too many were in this hour");
+    return false;
   }
 
   private judge(release: Release): Judgement {
@@ -288,12 +282,4 @@ export class Poller implements ExchangeHandler {
     };
     context.post("offerRefused", reason);
   }
-}
-
-/** True for the digest of a record's own manifest. */
-function isDigestOf(
-  record: { readonly manifestDigest: Uint8Array } | null,
-  digest: Uint8Array,
-): boolean {
-  return record !== null && equalBytes(record.manifestDigest, digest);
 }

@@ -15,16 +15,14 @@ import type { DigestFactory } from "./digest.js";
 
 const publicKeyBytes = 32;
 const signatureBytes = 64;
-/** Digits of a scalar below 2^253: its bits, and the carry of the last one. */
-const digitCount = 254;
-/** Of the same scalar, with a byte to spare. */
-const hexDigits = 66;
-/** Digits are odd, or 0, and between -2^width and 2^width. The base point's table is in flash. */
-const baseWidth = 4;
-const keyWidth = 3;
-/** The caller is told that often, in digits, that the work goes on. */
-const aliveDigits = 32;
-/** See `makeRoom`. */
+/** Bits of a scalar are taken from words of this many bits, because shifting a BigInt allocates. */
+const wordBits = 31;
+/** 9 * 31 bits hold any scalar below 2^253. */
+const wordCount = 9;
+/**
+ * A heap that grows when it is full has grown by just what was needed, and is full again after
+ * every other product. What is asked for and dropped at first is room for many of them.
+ */
 const roomBytes = 8192;
 
 const { p: prime, n: order, d } = Point.CURVE();
@@ -51,14 +49,14 @@ function fold(value: bigint): bigint {
 
 /**
  * A point in extended coordinates, changed in place: x, y and z, and t, which is xy / z. All are
- * below 2^257 and none is negative: XS is slow at bits of negative numbers, and rounds them wrongly.
- * The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all points.
+ * below 2^257 and none is negative: XS is slow at bits of negative numbers, and may shift them
+ * wrongly. The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all points.
  */
 class Sum {
-  private x: bigint;
-  private y: bigint;
-  private z: bigint;
-  private t: bigint;
+  declare private x: bigint;
+  declare private y: bigint;
+  declare private z: bigint;
+  declare private t: bigint;
 
   constructor(point: Point) {
     this.x = point.X;
@@ -67,39 +65,37 @@ class Sum {
     this.t = point.T;
   }
 
-  /** Their section 3.3. Only an addition that follows needs t. */
-  double(withT: boolean): void {
+  /** Their section 3.3. */
+  double(): void {
     const { x, y, z } = this;
     const xx = x * x;
     const yy = y * y;
     // Theirs are -f and -h: then all coordinates are negated, which is the same point.
     const g = yy - xx + productBias;
     const f = (z + z) * z - g + productBias + productBias;
-    this.finish(fold((x + x) * y), fold(f), fold(g), fold(xx + yy), withT);
+    this.finish(fold((x + x) * y), fold(f), fold(g), fold(xx + yy));
   }
 
-  /** Their section 3.1. The negative of a point has x and t negated. */
-  add(addend: Addend, isNegative: boolean): void {
+  /** Their section 3.1. */
+  add(addend: Addend): void {
     const { x, y, z, t } = this;
-    const a = fold((y - x + coordinateBias) * addend[isNegative ? 0 : 1]);
-    const b = fold((y + x) * addend[isNegative ? 1 : 0]);
+    const a = fold((y - x + coordinateBias) * addend[1]);
+    const b = fold((y + x) * addend[0]);
     const c = fold(t * addend[2]);
     const d = fold(z * addend[3]);
-    const f = isNegative ? d + c : d - c + foldedBias;
-    const g = isNegative ? d - c + foldedBias : d + c;
-    this.finish(b - a + foldedBias, f, g, b + a, true);
+    this.finish(b - a + foldedBias, d - c + foldedBias, d + c, b + a);
   }
 
-  private finish(e: bigint, f: bigint, g: bigint, h: bigint, withT: boolean): void {
+  private finish(e: bigint, f: bigint, g: bigint, h: bigint): void {
     this.x = fold(fold(e * f));
     this.y = fold(fold(g * h));
     this.z = fold(fold(f * g));
-    if (withT) this.t = fold(fold(e * h));
+    this.t = fold(fold(e * h));
   }
 
   addend(): Addend {
     const { x, y, z, t } = this;
-    return Object.freeze([y + x, y - x + coordinateBias, fold(fold(t * twiceD)), z + z] as const);
+    return [y + x, y - x + coordinateBias, fold(fold(t * twiceD)), z + z];
   }
 
   /** `point` as it was decoded: its z is 1. */
@@ -109,21 +105,8 @@ class Sum {
   }
 }
 
-/** P, 3P, 5P and so on, for digits of that width. */
-function oddMultiples(point: Point, width: number): readonly Addend[] {
-  const sum = new Sum(point);
-  const addends = [sum.addend()];
-  const twice = new Sum(point);
-  twice.double(true);
-  const step = twice.addend();
-  while (addends.length < 1 << (width - 1)) {
-    sum.add(step, false);
-    addends.push(sum.addend());
-  }
-  return Object.freeze(addends);
-}
-
-const baseMultiples = oddMultiples(Point.BASE, baseWidth);
+/** In flash. */
+const base = Object.freeze(new Sum(Point.BASE).addend());
 
 /**
  * True when `signature` (64 bytes, R | s) is `publicKey`'s (32 bytes) over `message`. Never throws:
@@ -143,7 +126,7 @@ export function verifyEd25519(
   alive?: () => void,
 ): boolean {
   if (publicKey.length !== publicKeyBytes || signature.length !== signatureBytes) return false;
-  makeRoom();
+  new ArrayBuffer(roomBytes);
   const s = integerOf(signature.subarray(32));
   // RFC 8032 5.1.7: s outside 0..L-1 is refused; otherwise s + L would be a second signature.
   if (s >= order) return false;
@@ -159,14 +142,6 @@ export function verifyEd25519(
   return combine(s, k, a.negate(), alive).equals(r);
 }
 
-/**
- * A heap that grows when it is full has grown by just what was needed, and would be full again after
- * every other product. What is asked for here is garbage at once: its room is for the products.
- */
-function makeRoom(): number {
-  return new ArrayBuffer(roomBytes).byteLength;
-}
-
 /** The point of a canonical encoding; null when there is none or its order divides 8. */
 function decodePoint(encoded: Uint8Array): Point | null {
   let point: Point;
@@ -179,45 +154,30 @@ function decodePoint(encoded: Uint8Array): Point | null {
   return point.double().double().double().is0() ? null : point;
 }
 
-/** s*B + k*P, both sums in one pass over the digits. Public data: not constant time. */
+/** s*B + k*P, both sums in one pass over the bits (Shamir). Public data: not constant time. */
 function combine(s: bigint, k: bigint, p: Point, alive?: () => void): Sum {
-  const multiples = oddMultiples(p, keyWidth);
-  const sDigits = digitsOf(s, baseWidth);
-  const kDigits = digitsOf(k, keyWidth);
+  const ofKey = new Sum(p);
+  const key = ofKey.addend();
+  ofKey.add(base);
+  const both = ofKey.addend();
   const sum = new Sum(Point.ZERO);
-  for (let i = digitCount - 1; i >= 0; i--) {
-    if (i % aliveDigits === 0) alive?.();
-    const sDigit = sDigits[i];
-    const kDigit = kDigits[i];
-    sum.double(sDigit !== 0 || kDigit !== 0);
-    if (sDigit !== 0) sum.add(baseMultiples[Math.abs(sDigit) >> 1], sDigit < 0);
-    if (kDigit !== 0) sum.add(multiples[Math.abs(kDigit) >> 1], kDigit < 0);
+  for (let word = wordCount - 1; word >= 0; word--) {
+    alive?.();
+    const sWord = wordOf(s, word);
+    const kWord = wordOf(k, word);
+    for (let bit = wordBits - 1; bit >= 0; bit--) {
+      const sBit = (sWord >> bit) & 1;
+      const kBit = (kWord >> bit) & 1;
+      sum.double();
+      if (sBit === 1) sum.add(kBit === 1 ? both : base);
+      else if (kBit === 1) sum.add(key);
+    }
   }
   return sum;
 }
 
-/**
- * Non-adjacent form of a scalar below 2^253: it is the sum of digit[i] * 2^i, and of `width` + 1
- * digits that follow each other one at most is not 0.
- */
-function digitsOf(scalar: bigint, width: number): Int8Array {
-  const text = scalar.toString(16).padStart(hexDigits, "0");
-  const digits = new Int8Array(digitCount);
-  let carry = 0;
-  for (let i = 0; i < digitCount; ) {
-    // Sixteen bits from the byte that bit i is in.
-    const end = hexDigits - 2 * (i >> 3);
-    const bits = Number(`0x${text.slice(end - 4, end)}`) >> (i & 7);
-    if ((bits & 1) === carry) {
-      i++;
-      continue;
-    }
-    const digit = (bits & ((2 << width) - 1)) + carry;
-    carry = digit >> width;
-    digits[i] = digit - (carry << (width + 1));
-    i += width + 1;
-  }
-  return digits;
+function wordOf(scalar: bigint, word: number): number {
+  return Number((scalar >> BigInt(word * wordBits)) & 0x7fffffffn);
 }
 
 /** Little-endian integer of any length. */

@@ -126,8 +126,8 @@ function anchorOf(
 }
 
 /**
- * SHA-256 of the manifest in `envelope[0, lengthBytes)`, a view, or why there is none. It says which
- * release that is, and nothing of who made it.
+ * SHA-256 of the manifest in `envelope[0, lengthBytes)`, a view, or why there is none. It says
+ * which release that is, and nothing of who made it.
  */
 export function releaseDigest(
   envelope: Uint8Array,

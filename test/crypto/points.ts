@@ -1,6 +1,6 @@
 /** Points and scalars of edwards25519 for tests, by the library's additions. */
 import { Point } from "@noble/ed25519";
-import { fromHex } from "../helpers/cbor.js";
+import { concat, fromHex } from "../helpers/cbor.js";
 import { randomBytes } from "../helpers/seed.js";
 
 export const order = Point.CURVE().n;
@@ -35,4 +35,60 @@ export function torsionPoint(): Point {
 export function randomScalar(random: () => number): bigint {
   const bytes = Buffer.from(randomBytes(random, 32)).toString("hex");
   return 1n + (BigInt(`0x${bytes}`) % (order - 1n));
+}
+
+/** Scalars at the bounds of words: runs of zeros and ones, patterns, and the ends of the range. */
+function edgeScalars(): bigint[] {
+  const scalars = [0n, 1n, 2n, 3n, order - 1n, order - 2n, order / 2n, order / 2n + 1n];
+  for (const bit of [4n, 5n, 31n, 32n, 63n, 64n, 127n, 128n, 250n, 251n, 252n]) {
+    scalars.push(1n << bit, (1n << bit) - 1n, (1n << bit) + 1n, order - (1n << bit));
+  }
+  for (const pattern of [0x11n, 0x99n, 0xffn, 0xefn, 0x84n, 0xa5n]) {
+    let scalar = 0n;
+    for (let i = 0; i < 32; i++) scalar = (scalar << 8n) | pattern;
+    scalars.push(scalar % order);
+  }
+  return scalars.filter((scalar) => scalar >= 0n && scalar < order);
+}
+
+/** A digest of 64 bytes whose value, little-endian, is k modulo L, and not k. */
+function wide(k: bigint): Uint8Array {
+  const value = k + order * (2n ** 250n + 12345n);
+  return fromHex(value.toString(16).padStart(128, "0")).reverse();
+}
+
+/** A signature over what a digest is made to say: whether s*B - k*A is its R. */
+export interface SumCase {
+  readonly publicKey: Uint8Array;
+  readonly signature: Uint8Array;
+  /** What SHA-512 is said to be: k modulo L. */
+  readonly hash: Uint8Array;
+  readonly isGood: boolean;
+  readonly what: string;
+}
+
+/** Each sum once with its own R, and with others beside it. */
+export function* sums(random: () => number): Generator<SumCase> {
+  const edges = edgeScalars();
+  const torsion = torsionPoint();
+  const pairs: [bigint, bigint][] = [];
+  for (const edge of edges) {
+    for (const k of [edges[0], edges[5], randomScalar(random)]) pairs.push([edge, k]);
+    for (const s of [edges[0], edges[4], randomScalar(random)]) pairs.push([s, edge]);
+  }
+  for (let i = 0; i < 200; i++) pairs.push([randomScalar(random), randomScalar(random)]);
+  for (const [index, [s, k]] of pairs.entries()) {
+    const pure = times(randomScalar(random), Point.BASE);
+    const a = index % 3 === 0 ? pure.add(torsion) : pure;
+    const r = times(s, Point.BASE).subtract(times(k, a));
+    for (const point of [r, r.add(Point.BASE), r.add(torsion), r.negate()]) {
+      yield {
+        publicKey: a.toBytes(),
+        signature: concat(point.toBytes(), littleEndian(s)),
+        hash: wide(k),
+        isGood: point.equals(r) && !times(8n, r).is0(),
+        what: `s ${s}, k ${k}, A ${a.toHex()}, R ${point.toHex()}`,
+      };
+    }
+  }
 }
