@@ -41,7 +41,7 @@ export interface BootOptions {
    * within it is the trial's and not the user's. Default 10 s.
    */
   readonly trialDwellMs?: number;
-  /** Watchdog during the trial; default 30 s. */
+  /** Watchdog during the trial; default 30 s, at least 3 s. */
   readonly watchdogTimeoutMs?: number;
 }
 
@@ -72,7 +72,8 @@ export interface AgentOptions extends BootOptions {
   readonly stallTimeoutMs?: number;
   /**
    * Verifies an Ed25519 signature; default is the strict verifier of crypto/ed25519.ts. A host with
-   * a native one may give that, if it is as strict.
+   * a native one may give that, if it is as strict. One that takes longer than a second calls
+   * `alive`, its last parameter, about as often.
    */
   readonly verifySignature?: SignatureVerifier;
 }
@@ -113,7 +114,17 @@ export const defaults = Object.freeze({
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
+  /** Signatures checked in an hour, whatever is offered: about half a minute of work. */
+  checksPerHourMax: 32,
 });
+
+/**
+ * A watchdog must outlive the longest that JavaScript blocks: one signature check, for a verifier
+ * need not call `alive`. Ours takes 56 million i386 instructions in a machine of the SDK's target
+ * for a C3 that holds just the agent, 115 where an application holds 4600 slots (`npm run bench`),
+ * and an ESP32 runs at least 60 million of those a second.
+ */
+const watchdogLeastMs = 3000;
 
 /** Timers of hosts take 31 bits of milliseconds. */
 const durationMsMax = 0x7fffffff;
@@ -132,7 +143,12 @@ export function checkBootOptions(options: BootOptions): void {
   const timeoutMs = checkDuration(options, "trialTimeoutMs", 1000);
   const dwellMs = checkDuration(options, "trialDwellMs", 0);
   checkDuration(options, "trialServerMs", 1000, dayMs);
-  checkDuration(options, "watchdogTimeoutMs", 1000);
+  const watchdogMs = checkDuration(options, "watchdogTimeoutMs", 0);
+  if (watchdogMs < watchdogLeastMs) {
+    throw new RangeError(
+      `watchdogTimeoutMs must be ${watchdogLeastMs} or more: one signature check may take 2 s`,
+    );
+  }
   // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
   if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
 }

@@ -90,6 +90,8 @@ export class Bench {
   readonly faults = new NetworkFaults();
   /** What every poll is answered with in place of the server's offer; null: the server's own. */
   offer: Uint8Array | null = null;
+  /** Polls so far. */
+  polls = 0;
   readonly simulation: Simulation;
   readonly installed: SimulatedRelease;
 
@@ -106,7 +108,9 @@ export class Bench {
       seed: choice.seed ?? 1,
       intercept: (request, delivery) => {
         const { offer } = this;
-        if (offer !== null && networkTargetOf(request.path) === "offer") {
+        const isPoll = networkTargetOf(request.path) === "offer";
+        if (isPoll) this.polls++;
+        if (offer !== null && isPoll) {
           delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
         }
         this.faults.intercept(request, delivery);
