@@ -1,11 +1,11 @@
 /** The server's store on a bench: its reports can be set back, its payloads never change. */
 import type { DigestFactory } from "../../src/crypto/digest.js";
-import { decodeRecord } from "../../src/journal/records.js";
 import { bytesBody } from "../../src/server/body.js";
 import type { OpenPayload, StoredRelease } from "../../src/server/catalog.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { etagOfBytes } from "../../src/server/selection.js";
+import { attemptIn } from "./journal-view.js";
 import type { BenchOptions } from "./rest.js";
 import type { SimulatedRelease } from "./simulation.js";
 
@@ -44,5 +44,5 @@ export class BenchStore extends MemoryStore {
 
 /** True for the record of an attempt that is under way; one that is closed stays in the journal. */
 export function isOpen(record: Uint8Array | null): boolean {
-  return record !== null && decodeRecord("attempt", record, record.length)?.closed === false;
+  return attemptIn(record)?.closed === false;
 }

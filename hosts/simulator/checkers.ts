@@ -13,11 +13,11 @@ import {
 } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { equalBytes, readU32 } from "../../src/bytes.js";
-import { decodeRecord } from "../../src/journal/records.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
 import { Intents, type Journal } from "./intents.js";
+import { confirmedIn } from "./journal-view.js";
 
 export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
@@ -247,8 +247,7 @@ export class Checkers {
   /** P4: called with each change of the journal. */
   journalChanged(key: string, value: Uint8Array | null): void {
     if (key !== "confirmed") return;
-    const record = value === null ? null : decodeRecord("confirmed", value, value.length);
-    const floor = record === null ? 0 : record.sequenceFloor;
+    const floor = confirmedIn(value)?.sequenceFloor ?? 0;
     if (floor < this.#floor) this.#violated("P4", `the floor fell from ${this.#floor} to ${floor}`);
     this.#floor = floor;
   }

@@ -2,12 +2,17 @@
  * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
  */
 
-import { defaults } from "../../src/agent/options.js";
 import { hex } from "../../src/bytes.js";
-import { progressBytes } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { Bench } from "./bench.js";
+import {
+  attemptsMax,
+  damagesMax,
+  lossBytesMax,
+  progressStepBytes,
+  updateWritesMax,
+} from "./bounds.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
 import type { Ending, Fault, Plan } from "./plan.js";
@@ -40,7 +45,6 @@ const attemptAgain: readonly string[] = Object.freeze([
 ]);
 /** Reasons of an attempt that network and developer may cause again and again. */
 const outside: readonly string[] = Object.freeze(["superseded", "download-failed"]);
-const attemptsMax = 3;
 
 /** Resets that tell nothing of the image that ran. */
 const supplyEnds: readonly BootEnd[] = Object.freeze(["power-on", "brown-out"]);
@@ -197,7 +201,7 @@ function judgeCosts(
   const newer = faults.filter((one) => one.kind === "server").length;
   const answers = network.reduce((sum, { count }) => sum + count, 0);
   const others = faults.length - cuts - newer + faults.filter(isSilent).length + answers;
-  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * defaults.damagesMax);
+  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
   const slots = layout.partitions.filter((one) => one.type === 0);
   for (const { offset, sizeBytes, label } of slots) {
     for (let at = offset; at < offset + sizeBytes; at += blockBytes) {
@@ -210,13 +214,14 @@ function judgeCosts(
     }
   }
   const imageBytes = Math.max(...releases.map((one) => one.image.length));
-  const lossBytes = Math.min(progressBytes, imageBytes);
+  const lossBytes = Math.min(lossBytesMax, imageBytes);
   const allowedBytes = images * imageBytes + cuts * lossBytes;
   if (rest.payloadBytes > allowedBytes) {
     violated("P9", `${rest.payloadBytes} bytes of payload, ${allowedBytes} are explained`);
   }
   if (faults.length === 0 && network.length === 0) {
-    const allowedWrites = 6 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
+    const progress = Math.ceil(imageBytes / progressStepBytes);
+    const allowedWrites = updateWritesMax + progress + adoptionWrites(stage);
     if (rest.keyValueWrites > allowedWrites) {
       violated("P9", `${rest.keyValueWrites} key-value writes, ${allowedWrites} are allowed`);
     }

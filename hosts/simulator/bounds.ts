@@ -1,0 +1,17 @@
+/**
+ * What the checkers hold a device to, as numbers of their own: none is taken from the product, so
+ * that a bound which is loosened there is noticed here.
+ */
+
+/** Loss after a cut: at most so much is downloaded again. */
+export const lossBytesMax = 65_536;
+/** One progress record per so many payload bytes. */
+export const progressStepBytes = 65_536;
+/** Journal writes of a good update without its progress. */
+export const updateWritesMax = 6;
+/** Attempts at one release that fail for another reason than the release. */
+export const attemptsMax = 3;
+/** Times that a whole image may turn out damaged within one attempt. */
+export const damagesMax = 3;
+/** The head of an image, which is programmed last. */
+export const heldHeadBytes = 16;
