@@ -10,6 +10,7 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
+import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
@@ -17,6 +18,7 @@ import { runUntilSettled } from "./bench-run.js";
 import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
+import { timedVerifier } from "./durations.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
@@ -296,7 +298,8 @@ export class Bench {
   }
 
   #start(device: BootedDevice, imageHex: string): void {
-    const { trustAnchor, vendor, deviceClass, agent } = this.options;
+    const { trustAnchor, vendor, deviceClass, agent, verificationMs } = this.options;
+    const verify = agent?.verifySignature ?? verifyEd25519;
     const firmware = this.#firmware.get(imageHex) ?? this.options.images[0].firmware;
     firmware(device, {
       vendor,
@@ -306,6 +309,7 @@ export class Bench {
       pollIntervalMs: 60_000,
       trialTimeoutMs: 60_000,
       ...agent,
+      verifySignature: timedVerifier(verify, device.busy, verificationMs),
     });
   }
 

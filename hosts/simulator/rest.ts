@@ -37,6 +37,8 @@ export interface BenchOptions {
   readonly releases: readonly SimulatedRelease[];
   readonly agent?: Partial<AgentOptions>;
   readonly build?: BoardBuild;
+  /** Time of one signature check; default that of an ESP32 (durations.ts). */
+  readonly verificationMs?: number;
   /** A line for each thing that happens. */
   readonly onLine?: (atMs: number, line: string) => void;
 }

@@ -7,6 +7,7 @@ import type { AgentOptions, Progress, SelfTest } from "../../src/agent/options.j
 import { encodePartitions, type Md5, partitionTableAddress } from "../../src/boot/partitions.js";
 import { equalBytes, hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import { type ServerRequest, type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
@@ -23,6 +24,7 @@ import {
 } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
+import { type Spend, timedVerifier } from "./durations.js";
 import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
@@ -68,6 +70,8 @@ export interface SimulationOptions {
   readonly cuts?: readonly Cut[];
   readonly serverUrl?: string;
   readonly build?: BoardBuild;
+  /** Time of one signature check; default that of an ESP32 (durations.ts). */
+  readonly verificationMs?: number;
   /** What a firmware does with its HAL and options; by default it starts an agent. */
   readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
@@ -264,7 +268,10 @@ export class Simulation {
     if (elsewhere !== undefined)
       return elsewhere(
         behaviour,
-        this.#agentOptions(() => undefined),
+        this.#agentOptions(
+          () => undefined,
+          () => undefined,
+        ),
       );
     return (device) => {
       const { timer } = device.platform;
@@ -275,12 +282,13 @@ export class Simulation {
         timer.set(() => done(behaviour !== "fail-test"), 200);
       };
       const main = this.#options.application ?? startAgent;
-      main(device, this.#agentOptions(selfTest), behaviour);
+      main(device, this.#agentOptions(selfTest, device.busy), behaviour);
     };
   }
 
-  #agentOptions(selfTest: SelfTest): AgentOptions {
-    const { trustAnchor, vendor, deviceClass, agent, serverUrl } = this.#options;
+  #agentOptions(selfTest: SelfTest, spend: Spend): AgentOptions {
+    const { trustAnchor, vendor, deviceClass, agent, serverUrl, verificationMs } = this.#options;
+    const verify = agent?.verifySignature ?? verifyEd25519;
     return {
       vendor,
       deviceClass,
@@ -301,6 +309,7 @@ export class Simulation {
         this.#options.onProgress?.(progress);
       },
       ...agent,
+      verifySignature: timedVerifier(verify, spend, verificationMs),
     };
   }
 }
