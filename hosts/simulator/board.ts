@@ -154,7 +154,6 @@ export class Board {
     const event = world.take();
     this.#watchdog.turnBegins();
     event?.run();
-    this.#watchdog.turnEnds();
     return null;
   }
 
@@ -209,7 +208,6 @@ export class Board {
     this.#watchdog.turnBegins();
     const device = this.#device(partition, imageHex, reason);
     this.#call(() => this.#options.firmwareOf(imageHex)(device));
-    this.#watchdog.turnEnds();
     return true;
   }
 

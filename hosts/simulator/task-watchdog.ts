@@ -1,8 +1,8 @@
 /**
  * The task watchdog of ESP-IDF v6.0 (esp_task_wdt.c): one timer for two users, started again only
  * when both have reset it. One is the task of the event loop, which Moddable's main.c adds and
- * feeds between two turns; the other one is the agent's own, while it is armed. So a callback that
- * takes long is bitten though the agent feeds in the middle of it more than once.
+ * feeds between two turns; the other one is the agent's own, while it is armed, and feeding that
+ * resets both (daruma.c).
  */
 import type { World, WorldEvent } from "./world.js";
 
@@ -18,9 +18,6 @@ export class TaskWatchdog {
   #timeoutMs = 0;
   /** When the turn that runs began. */
   #turnMs = 0;
-  /** Who has reset the timer since it was started last. */
-  #loopFed = false;
-  #userFed = false;
 
   constructor(world: World, watchesLoop: boolean, bite: () => void) {
     this.#world = world;
@@ -34,9 +31,7 @@ export class TaskWatchdog {
   }
 
   feed(): void {
-    if (this.#armed === null) return;
-    this.#userFed = true;
-    if (this.#loopFed || !this.#watchesLoop) this.#start();
+    if (this.#armed !== null) this.#start();
   }
 
   disarm(): void {
@@ -46,12 +41,6 @@ export class TaskWatchdog {
 
   turnBegins(): void {
     this.#turnMs = this.#world.nowMs;
-  }
-
-  /** The event loop resets the timer for its task, now and until the next turn begins. */
-  turnEnds(): void {
-    this.#loopFed = true;
-    if (this.#userFed && this.#armed !== null) this.#start();
   }
 
   /** Time passes while JavaScript runs; false when the watchdog bites in it. */
@@ -81,8 +70,6 @@ export class TaskWatchdog {
 
   #start(): void {
     if (this.#armed !== null) this.#world.cancel(this.#armed);
-    this.#loopFed = false;
-    this.#userFed = false;
     this.#armed = this.#world.after(this.#timeoutMs, this.#bite);
   }
 }
