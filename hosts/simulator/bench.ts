@@ -19,6 +19,7 @@ import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { timedVerifier } from "./durations.js";
+import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
@@ -36,6 +37,8 @@ export class Bench {
   readonly checkers: Checkers;
   /** Faults of the network; a plan sets them, and they count over all its boots. */
   readonly network = new NetworkFaults();
+  /** The device's network classes. */
+  readonly device = new GuardedNetwork();
   /** Boots executed by this bench so far, and how many of them a cut interrupted. */
   executed = 0;
   interrupted = 0;

@@ -66,8 +66,8 @@ export interface BoardOptions {
   /** The HTTP client class of one boot; see Network.clientClass. */
   readonly clientClass: (
     run: (callback: () => void) => void,
-    isAlive: () => boolean,
     hasLink: () => boolean,
+    isAlive: () => boolean,
   ) => HttpClientClass;
   readonly partitions: readonly Partition[];
   readonly chipId: number;
@@ -236,10 +236,7 @@ export class Board {
       this.#end(cause, note);
       throw new BootEnded(note);
     };
-    const spend = (durationMs: number): void => {
-      if (this.#watchdog.pass(durationMs)) return;
-      throw new BootEnded("the watchdog bit");
-    };
+    const spend = (durationMs: number): void => this.#spend(durationMs);
     const ota = new EspOta({
       flash,
       partitions: this.#options.partitions,
@@ -257,7 +254,7 @@ export class Board {
       partitions: this.#options.partitions,
       running: partition,
       digest: this.#options.digest,
-      http: this.#options.clientClass(run, isAlive, () => this.#link),
+      http: this.#options.clientClass(run, () => this.#link, isAlive),
       prng: this.#prng,
       deviceId: this.#options.deviceId,
       bootedAtMs: world.nowMs,
@@ -302,6 +299,10 @@ export class Board {
         this.#link = up;
       },
     };
+  }
+
+  #spend(durationMs: number): void {
+    if (!this.#watchdog.pass(durationMs)) throw new BootEnded("the watchdog bit");
   }
 
   /** Runs firmware code. What escapes it ends the boot as XS does: abort, software restart. */

@@ -12,12 +12,13 @@ import {
   stateValid,
 } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { equalBytes, readU32 } from "../../src/bytes.js";
+import { readU32 } from "../../src/bytes.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
 import { Intents, type Journal } from "./intents.js";
 import { confirmedIn } from "./journal-view.js";
+import { sameBytes } from "./same-bytes.js";
 
 export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
@@ -135,7 +136,7 @@ export class Checkers {
       partition.offset,
       partition.offset + (known?.bytes.length ?? 0),
     );
-    if (known === undefined || !equalBytes(bytes, known.bytes)) {
+    if (known === undefined || !sameBytes(bytes, known.bytes)) {
       this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
     }
     // From an empty boot record the bootloader itself makes ota_0 valid (bootloader_utility.c); the
@@ -217,7 +218,7 @@ export class Checkers {
   #holdsConfirmed({ offset }: Partition): boolean {
     const bytes = this.#images.get(this.#confirmedHex)?.bytes;
     if (bytes === undefined) return false;
-    return equalBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
+    return sameBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
   }
 
   /** Sees an entry being marked valid, before that is done and however it ends. */

@@ -31,24 +31,31 @@ export const stageMsPerKb = 0.7;
  */
 export const verificationMs = 1000;
 
-/** A digest class whose work takes time. */
+class TimedDigest implements DigestInstance {
+  private readonly digest: DigestInstance;
+  private readonly spend: Spend;
+
+  constructor(digest: DigestInstance, spend: Spend) {
+    this.digest = digest;
+    this.spend = spend;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.spend((digestMsPerKb * bytes.length) / 1024);
+    this.digest.write(bytes);
+  }
+
+  close(): ArrayBuffer {
+    return this.digest.close();
+  }
+}
+
+/** A digest class whose work takes time. A function: a class made in each boot is slow. */
 export function timedDigest(Digest: DigestClass, spend: Spend): DigestClass {
-  return class TimedDigest implements DigestInstance {
-    readonly #digest: DigestInstance;
-
-    constructor(algorithm: string) {
-      this.#digest = new Digest(algorithm);
-    }
-
-    write(bytes: Uint8Array): void {
-      spend((digestMsPerKb * bytes.length) / 1024);
-      this.#digest.write(bytes);
-    }
-
-    close(): ArrayBuffer {
-      return this.#digest.close();
-    }
-  };
+  function Timed(algorithm: string): DigestInstance {
+    return new TimedDigest(new Digest(algorithm), spend);
+  }
+  return Timed as unknown as DigestClass;
 }
 
 /** A verifier whose work takes `durationMs`. */

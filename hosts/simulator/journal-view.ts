@@ -2,7 +2,6 @@
  * The agent's journal as a stranger reads it: a decoder apart from the product's, written after the
  * table of records in src/journal/records.ts, so that a mistake there cannot excuse itself here.
  */
-import CRC32 from "crc-32";
 
 /** Phases of an attempt, by the number in its byte 1. */
 export const phaseSeen = Object.freeze({ staging: 2, confirming: 3 });
@@ -48,6 +47,15 @@ function intact(record: Uint8Array | null | undefined, lengthMin: number): DataV
   if (record === null || record === undefined || record.length < lengthMin) return null;
   const view = new DataView(record.buffer, record.byteOffset, record.length);
   const end = record.length - 4;
-  const crc = CRC32.buf(record.subarray(0, end)) >>> 0;
-  return view.getUint8(0) >= 1 && view.getUint32(end, true) === crc ? view : null;
+  return view.getUint8(0) >= 1 && view.getInt32(end, true) === crcOf(record, end) ? view : null;
+}
+
+/** CRC-32 of IEEE 802.3, bit by bit, as a signed number. */
+function crcOf(bytes: Uint8Array, end: number): number {
+  let crc = -1;
+  for (let i = 0; i < end; i++) {
+    crc ^= bytes[i];
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (-(crc & 1) & 0xedb88320);
+  }
+  return ~crc;
 }

@@ -107,7 +107,9 @@ export class Bench {
       intercept: (request, delivery) => {
         const { offer } = this;
         if (offer !== null && networkTargetOf(request.path) === "offer") {
-          delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
+          // Without a length it would be chunked, and the device takes no such body.
+          const headers = new Map([["content-length", `${offer.length}`]]);
+          delivery.response = { status: 200, headers, body: bytesBody(offer) };
         }
         this.faults.intercept(request, delivery);
       },
