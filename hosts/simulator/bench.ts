@@ -69,6 +69,7 @@ export class Bench {
     const journal = () => this.#keyValue.entries(journalDomain);
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
     this.flash.checkers = this.checkers;
+    this.checkers.timersMax = options.timersMax ?? Number.POSITIVE_INFINITY;
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
       this.checkers.journalChanged(key, value);
@@ -289,6 +290,7 @@ export class Bench {
           onLine?.(world.nowMs, `ota_${slot} is marked valid`);
         },
         traced: (atMs, line) => onLine?.(atMs, line),
+        timersWait: (count) => this.checkers.timersWait(count),
         read: (address, length) => this.checkers.flashRead(address, length),
       },
     });

@@ -268,6 +268,7 @@ export class Board {
       watchdogDisarm: () => this.#watchdog.disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      timersWait: (count) => observer.timersWait(count),
       flashRead: (address, length) => observer.read(address, length),
       onAbort: (hook) => {
         this.#abortHook = hook;

@@ -13,5 +13,9 @@ export const updateWritesMax = 6;
 export const attemptsMax = 3;
 /** Times that a whole image may turn out damaged within one attempt. */
 export const damagesMax = 3;
+/**
+ * Timers at once of an agent and one of our own firmwares: 6 are the most that any sweep has seen.
+ */
+export const timersMax = 9;
 /** The head of an image, which is programmed last. */
 export const heldHeadBytes = 16;

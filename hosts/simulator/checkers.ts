@@ -52,6 +52,8 @@ export class Checkers {
    * True where a fault may damage the confirmed image itself: going back to an older one is right.
    */
   mayFallBack = false;
+  /** Timers that agent and application may have at once; known only where both are. */
+  timersMax = Number.POSITIVE_INFINITY;
   readonly violations: Violation[] = [];
   readonly #flash: Flash;
   readonly #slots: readonly Partition[];
@@ -276,6 +278,11 @@ export class Checkers {
     if (this.#images.get(this.#runningHex)?.isHealthy === false) {
       this.#violated("P3", "an image that fails its trial is what remains");
     }
+  }
+
+  /** P9: timers that nobody needs any more are cleared, for each one takes RAM. */
+  timersWait(count: number): void {
+    if (count === this.timersMax + 1) this.#violated("P9", `${count} timers wait at once`);
   }
 
   /** P9: a resume begins behind all that the device has ever got of that payload. */

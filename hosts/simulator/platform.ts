@@ -24,13 +24,12 @@ import { EspError } from "./esp-partitions.js";
 import type { Flash } from "./flash.js";
 import type { KeyValueStore } from "./key-value.js";
 import type { Prng } from "./prng.js";
-import type { World, WorldEvent } from "./world.js";
+import { createTimers, type TimerServices } from "./timers.js";
 
 /** What the platform of one boot needs from its board. */
-export interface BootServices {
+export interface BootServices extends TimerServices {
   /** Called for each read of a partition by the app. */
   readonly flashRead: (address: number, length: number) => void;
-  readonly world: World;
   readonly flash: Flash;
   readonly keyValue: KeyValueStore;
   readonly ota: EspOta;
@@ -45,10 +44,6 @@ export interface BootServices {
   readonly resetReason: number;
   /** Lets time pass in a call. */
   readonly spend: Spend;
-  /** Throws when this boot is over: nothing may have an effect any more. */
-  check(): void;
-  /** Runs a callback of the firmware and catches what escapes it. */
-  run(callback: () => void): void;
   /** esp_restart: ends the boot. */
   restart(): void;
   watchdogArm(timeoutMs: number): void;
@@ -167,14 +162,6 @@ function openDomain(services: BootServices, domain: string): KeyValueDomain {
   };
 }
 
-/**
- * The delay as Moddable's Timer takes it (modTimer.c, xsmcToInteger): a signed integer of 32 bits,
- * without its fraction. 2^31 and more turns negative, and the timer fires at once.
- */
-export function timerMs(delayMs: number): number {
-  return Math.max(0, delayMs | 0);
-}
-
 /** esp_ota_get_state_partition through FFI. */
 function runningState(services: BootServices): number {
   services.check();
@@ -208,22 +195,7 @@ export function createPlatform(services: BootServices): Platform {
     keyValue: { open: ({ path }) => openDomain(services, path) },
     http: services.http,
     digest: timedDigest(services.digest, services.spend),
-    timer: {
-      set: (callback, delayMs): WorldEvent => {
-        services.check();
-        const event = world.after(timerMs(delayMs), () => {
-          services.run(callback);
-          event.cancelled = true;
-        });
-        return event;
-      },
-      clear: (id) => {
-        const event = id as WorldEvent;
-        // As modTimer.c: its host object has no timer any more.
-        if (event.cancelled) throw new Error("invalid timer");
-        world.cancel(event);
-      },
-    },
+    timer: createTimers(services),
     ticks: () => world.nowMs - services.bootedAtMs,
     trace: (line) => {
       services.check();

@@ -175,6 +175,7 @@ export class Simulation {
           this.#note(`ota_${slot} is marked valid`);
         },
         traced: (_atMs, line) => this.#note(line),
+        timersWait: (count) => this.checkers.timersWait(count),
         read: (address, length) => this.checkers.flashRead(address, length),
       },
     });

@@ -1,5 +1,13 @@
 /** The work of a sweep in pieces that can run anywhere, and their results, which add up. */
-import { type Ending, endings, type Plan, parsePlan, printPlan, type Start } from "./plan.js";
+import {
+  canBegin,
+  type Ending,
+  endings,
+  type Plan,
+  parsePlan,
+  printPlan,
+  type Start,
+} from "./plan.js";
 import { shrink } from "./random-plans.js";
 import { type MakeStage, runPlan } from "./run-plan.js";
 import { type FailedPlan, Sweep } from "./sweep.js";
@@ -61,7 +69,9 @@ export function sweepJobs(seed: number): Job[] {
   const each = (kind: JobKind, of: readonly Ending[], count: number): void => {
     for (let index = 0; index < count; index++) {
       for (const start of firstStarts) {
-        for (const ending of of) jobs.push({ ...base, kind, ending, start, index, count });
+        for (const ending of of) {
+          if (canBegin(ending, start)) jobs.push({ ...base, kind, ending, start, index, count });
+        }
       }
     }
   };

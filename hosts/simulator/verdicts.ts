@@ -15,7 +15,7 @@ import {
 } from "./bounds.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
-import type { Ending, Fault, Plan } from "./plan.js";
+import { type Ending, type Fault, isRefused, type Plan } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { Rest } from "./rest.js";
 
@@ -111,10 +111,8 @@ function judgeReports(
   const repairs = own.filter((one) => one.reason === "repaired");
   const results = own.filter((one) => one.reason !== "repaired");
   const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
-  if (ending === "refused" && index === stage.start.offered) {
-    // Each boot tells a refusal once; it costs nothing and has no attempt.
-    if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
-    return;
+  if (isRefused(ending) && index === stage.start.offered) {
+    return judgeRefused(stage, cause, rest, results, violated);
   }
   const excused = cause.network.length > 0 || faults.some((one) => one.kind === "cable");
   const again = results.filter(
@@ -138,6 +136,29 @@ function judgeReports(
   }
   if (!mayEnd(stage, cause, last, index)) {
     violated("P6", `a ${ending} release ended as ${last.result} (${last.reason})`);
+  }
+}
+
+/** P8: a release that nobody may take costs nothing; each boot tells once that it was refused. */
+function judgeRefused(
+  { ending, start }: Stage,
+  cause: Cause,
+  rest: Rest,
+  results: readonly StoredReport[],
+  violated: (promise: PromiseId, text: string) => void,
+): void {
+  const { faults, network } = cause;
+  if (faults.every(({ kind }) => kind !== "server") && rest.payloadBytes > start.payloadBytes) {
+    violated("P8", `a release that is ${ending} cost ${rest.payloadBytes} bytes of payload`);
+  }
+  const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
+  if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
+  else if (isMild(cause) && results.some((one) => one.reason !== usualReasons[ending])) {
+    violated("P7", `a release that is ${ending} was ${named}`);
+  }
+  // An answer that was lost is told again.
+  if (network.length === 0 && results.length > rest.boots) {
+    violated("P7", `${results.length} times refused in ${rest.boots} boots`);
   }
 }
 
@@ -175,6 +196,11 @@ const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
   "brown-out": "power-unstable",
   refused: "signature-invalid",
   installed: "already-installed",
+  older: "sequence-too-low",
+  "other-vendor": "vendor-mismatch",
+  "other-class": "class-mismatch",
+  "other-chip": "chip-mismatch",
+  "too-big": "image-too-big",
 });
 
 /** True for a few clean losses of supply: they alone never cost a good release its installation. */

@@ -2,8 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { BootedDevice } from "../../hosts/simulator/board.js";
-import { timerMs } from "../../hosts/simulator/platform.js";
 import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
+import { timerMs } from "../../hosts/simulator/timers.js";
 import { simulated, update } from "../helpers/simulated.js";
 
 /** A board whose firmware is `main`, run for `seconds`. */
