@@ -11,6 +11,7 @@ import {
   canBegin,
   defaultImageBytes,
   type Ending,
+  isRefused,
   type Plan,
   parsePlan,
 } from "../simulator/plan.js";
@@ -129,7 +130,7 @@ export function makeStage(
     const usual = { image, signer, sequenceNumber, versionText, vendor, deviceClass };
     return makeRelease({ ...usual, ...other });
   };
-  const isKept = ending === "healthy";
+  const isKept = ending === "healthy" || isRefused(ending);
   const healthy = firmwareFor("healthy");
   const oldFirmware = own?.oldFirmware ?? healthy;
   const images = [

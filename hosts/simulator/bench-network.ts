@@ -33,6 +33,7 @@ export function benchNetwork(
     },
     intercept: bench.network.intercept,
     device: bench.device,
+    beganMs: rest.atMs,
   });
   return network;
 }

@@ -21,11 +21,12 @@ import { Checkers, type KnownImage } from "./checkers.js";
 import { timedVerifier } from "./durations.js";
 import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
-import type { Network } from "./network.js";
+import { type Network, withoutQuery } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
+import { judgeWire } from "./wire-judge.js";
 import { World } from "./world.js";
 
 const journalDomain = "daruma";
@@ -161,6 +162,7 @@ export class Bench {
       operations: () => this.#power.operations,
       requests: () => network.records.length,
       unsettled: (text) => this.checkers.unsettled(text),
+      patienceMs: this.network.patienceMs,
     });
     this.executed++;
     if (this.#power.happened) this.interrupted++;
@@ -207,6 +209,11 @@ export class Bench {
   }
 
   #leave(rest: Rest, world: World, network: Network, reason: BootEnd): Rest {
+    judgeWire(
+      network.records,
+      (path) => this.#sizeOf(path),
+      (text) => this.checkers.overspent(text),
+    );
     let payloadBytes = rest.payloadBytes;
     let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
@@ -228,6 +235,13 @@ export class Bench {
       fetched,
       keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
     };
+  }
+
+  /** Size of the image behind a payload's path. */
+  #sizeOf(path: string): number {
+    const plain = withoutQuery(path);
+    const owner = this.options.releases.find(({ uri }) => plain.endsWith(`/${uri}`));
+    return owner?.image.length ?? 0;
   }
 
   /** The newest release has its report and no attempt is open; without an offer, no attempt is. */

@@ -17,5 +17,12 @@ export const damagesMax = 3;
  * Timers at once of an agent and one of our own firmwares: 6 are the most that any sweep has seen.
  */
 export const timersMax = 9;
+/** Requests in any minute of a boot; 4 of them are one exchange with as many redirects as it takes. */
+export const requestsMax = 48;
+/** An offer or a report is read for so long at most. */
+export const exchangeMsMax = 90_000;
+/** A payload: so long, and a second more for each KB, with a tenth on top. */
+export const payloadMsMax = 150_000;
+export const payloadMsPerByte = 1.1;
 /** The head of an image, which is programmed last. */
 export const heldHeadBytes = 16;

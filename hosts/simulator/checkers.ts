@@ -290,6 +290,11 @@ export class Checkers {
     this.#violated("P9", `${path} is resumed at ${from}, of which ${haveBytes} bytes were fetched`);
   }
 
+  /** P9: the wire has seen more than an update may cost. */
+  overspent(text: string): void {
+    this.#violated("P9", text);
+  }
+
   /** P6: the run did not settle within its bounds. */
   unsettled(text: string): void {
     this.#violated("P6", text);

@@ -76,7 +76,10 @@ export class HabitSocket implements HabitStream {
     const into = new Uint8Array(end - start);
     const { body, record } = this.#answer ?? {};
     body?.read(start - head, into, 0, into.length);
-    if (record !== undefined) record.bodyBytes += into.length;
+    if (record !== undefined) {
+      record.bodyBytes += into.length;
+      record.lastReadMs = this.#habits.nowMs;
+    }
     this.#took(end);
     return into;
   }

@@ -64,7 +64,7 @@ export function wireBytes(response: ServerResponse, withLength = true): Uint8Arr
 export function wireAnswer(
   response: ServerResponse,
   travel: Travel,
-  record: { bodyBytes: number },
+  record: { bodyBytes: number; lastReadMs: number },
 ): WireAnswer {
   const { body, headers } = response;
   if (headers.has("content-length") || response.status === 204) {

@@ -20,9 +20,13 @@ export interface WireRecord {
   readonly hostname: string;
   readonly atMs: number;
   bodyBytes: number;
+  /** When the device read the last of them. */
+  lastReadMs: number;
   /** The request body, for reports. */
   readonly sent: Uint8Array;
   readonly headers: ReadonlyMap<string, string>;
+  /** Headers of the answer. */
+  readonly answered: ReadonlyMap<string, string>;
 }
 
 /** The path of a request without what a redirect added. */
@@ -41,6 +45,8 @@ export interface Delivery {
   latencyMs: number;
   /** True: the connection breaks after `latencyMs`, in place of the headers. */
   breaksBeforeHeaders: boolean;
+  /** Since the network's plan began. */
+  readonly atMs: number;
   /** The server's answer to another request; has its effects on the server. */
   ask(request: ServerRequest): ServerResponse;
   /** Payload bytes per virtual millisecond. */
@@ -55,11 +61,15 @@ export interface Delivery {
 
 export interface NetworkOptions {
   readonly handler: (request: ServerRequest) => ServerResponse;
+  /** Virtual time that had passed when the world of this network began. */
+  readonly beganMs?: number;
   /** The device's classes, where they outlive the network of one boot. */
   readonly device?: GuardedNetwork;
   /** Changes how an answer travels; called once per request that finds its way to the server. */
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
 }
+
+const noHeaders: ReadonlyMap<string, string> = new Map();
 
 export class Network {
   readonly #world: World;
@@ -84,7 +94,8 @@ export class Network {
     hostname: string,
   ): { delivery: Delivery; record: WireRecord } | null {
     if (!this.up) return null;
-    const delivery = new Travel(this.#options.handler, request);
+    const atMs = this.#world.nowMs + (this.#options.beganMs ?? 0);
+    const delivery = new Travel(this.#options.handler, request, atMs);
     this.#options.intercept?.(request, delivery);
     const record = {
       method: request.method,
@@ -93,6 +104,8 @@ export class Network {
       hostname,
       atMs: this.#world.nowMs,
       bodyBytes: 0,
+      lastReadMs: this.#world.nowMs,
+      answered: delivery.connects ? delivery.response.headers : noHeaders,
       sent: request.body,
       headers: request.headers,
     };
@@ -124,6 +137,7 @@ export class Network {
 class Travel implements Delivery {
   readonly #handler: (request: ServerRequest) => ServerResponse;
   readonly #request: ServerRequest;
+  readonly atMs: number;
   #response: ServerResponse | null = null;
   connects = true;
   latencyMs = 20;
@@ -133,9 +147,14 @@ class Travel implements Delivery {
   breakAfterBytes = Number.POSITIVE_INFINITY;
   stallAfterBytes = Number.POSITIVE_INFINITY;
 
-  constructor(handler: (request: ServerRequest) => ServerResponse, request: ServerRequest) {
+  constructor(
+    handler: (request: ServerRequest) => ServerResponse,
+    request: ServerRequest,
+    atMs: number,
+  ) {
     this.#handler = handler;
     this.#request = request;
+    this.atMs = atMs;
   }
 
   get response(): ServerResponse {

@@ -32,6 +32,8 @@ export type JobKind =
   | "cable"
   | "lost"
   | "network"
+  | "outage"
+  | "unwatched"
   | "weak";
 
 /** The kinds whose plans are listed one by one, and not found on the way. */
@@ -94,6 +96,8 @@ export function sweepJobs(seed: number): Job[] {
   each("cable", ["healthy", "crash", "fail-test", "installed"], 1);
   each("lost", ["healthy", "fail-test", "crash", "hang", "no-network", "refused"], 1);
   each("network", ["healthy", "crash"], 2);
+  each("outage", ["healthy", "crash"], 1);
+  each("unwatched", ["healthy", "hang"], 1);
   each("weak", ["healthy", "crash", "fail-test", "no-network"], 1);
   each("pairs", endings, 4);
   return jobs;

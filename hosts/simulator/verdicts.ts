@@ -112,7 +112,7 @@ function judgeReports(
   const results = own.filter((one) => one.reason !== "repaired");
   const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
   if (isRefused(ending) && index === stage.start.offered) {
-    return judgeRefused(stage, cause, rest, results, violated);
+    return judgeRefused(stage, cause, rest, imageHex, results, violated);
   }
   const excused = cause.network.length > 0 || faults.some((one) => one.kind === "cable");
   const again = results.filter(
@@ -141,13 +141,17 @@ function judgeReports(
 
 /** P8: a release that nobody may take costs nothing; each boot tells once that it was refused. */
 function judgeRefused(
-  { ending, start }: Stage,
+  { bench, ending, start }: Stage,
   cause: Cause,
   rest: Rest,
+  imageHex: string,
   results: readonly StoredReport[],
   violated: (promise: PromiseId, text: string) => void,
 ): void {
   const { faults, network } = cause;
+  if (imageHex === hex(bench.options.releases[rest.offered].image.slice(-32))) {
+    violated(ending === "older" ? "P4" : "P8", `a release that is ${ending} runs`);
+  }
   if (faults.every(({ kind }) => kind !== "server") && rest.payloadBytes > start.payloadBytes) {
     violated("P8", `a release that is ${ending} cost ${rest.payloadBytes} bytes of payload`);
   }

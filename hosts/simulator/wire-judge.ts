@@ -1,0 +1,42 @@
+/**
+ * P9 on the wire: how often a device asks, how long an exchange lasts, and whether it reads answers
+ * that are not what it asked for. Judged once for the requests of a boot.
+ */
+import { exchangeMsMax, payloadMsMax, payloadMsPerByte, requestsMax } from "./bounds.js";
+import type { WireRecord } from "./network.js";
+import { networkTargetOf } from "./network-faults.js";
+
+const minuteMs = 60_000;
+
+/** `sizeOf` tells the size of the image that a payload's path belongs to; 0 for none. */
+export function judgeWire(
+  records: readonly WireRecord[],
+  sizeOf: (path: string) => number,
+  violated: (text: string) => void,
+): void {
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i];
+    const before = records[i - requestsMax];
+    if (before !== undefined && record.atMs - before.atMs < minuteMs) {
+      return violated(`${requestsMax + 1} requests within a minute`);
+    }
+    const target = networkTargetOf(record.path);
+    const size = target === "payload" ? sizeOf(record.path) : 0;
+    const lastedMs = record.lastReadMs - record.atMs;
+    const allowedMs = target === "payload" ? payloadMsMax + payloadMsPerByte * size : exchangeMsMax;
+    if (lastedMs > allowedMs) {
+      return violated(`${record.path} was read for ${Math.round(lastedMs / 1000)} s`);
+    }
+    if (record.status === 206 && record.bodyBytes > 0 && !isAsked(record, size)) {
+      const range = record.answered.get("content-range") ?? "no range";
+      return violated(`${record.bodyBytes} bytes were read of an answer with ${range}`);
+    }
+  }
+}
+
+/** True for a part that begins where it was asked for, of a whole with the right size. */
+function isAsked({ headers, answered }: WireRecord, size: number): boolean {
+  const asked = /^bytes=(\d+)-$/.exec(headers.get("range") ?? "");
+  const told = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answered.get("content-range") ?? "");
+  return told !== null && told[1] === (asked?.[1] ?? "0") && Number(told[3]) === size;
+}
