@@ -35,8 +35,8 @@ export interface WireAnswer {
   /** Bytes of the first window, when it is not full. */
   readonly firstBytes?: number;
   readonly travel?: Travel;
-  /** Told of the bytes of the body that the device has read. */
-  readonly record?: { bodyBytes: number; lastReadMs: number };
+  /** Called for the bytes of the body that the device has read. */
+  readonly onRead?: (bytes: number) => void;
 }
 
 /** One boot's view of the world. */
@@ -114,10 +114,6 @@ export class ModdableHabits {
 
   cancel(event: WorldEvent): void {
     this.#options.world.cancel(event);
-  }
-
-  get nowMs(): number {
-    return this.#options.world.nowMs;
   }
 
   get hasLink(): boolean {

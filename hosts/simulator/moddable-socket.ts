@@ -74,12 +74,9 @@ export class HabitSocket implements HabitStream {
       return bytes.slice(start, inHead);
     }
     const into = new Uint8Array(end - start);
-    const { body, record } = this.#answer ?? {};
+    const { body, onRead } = this.#answer ?? {};
     body?.read(start - head, into, 0, into.length);
-    if (record !== undefined) {
-      record.bodyBytes += into.length;
-      record.lastReadMs = this.#habits.nowMs;
-    }
+    onRead?.(into.length);
     this.#took(end);
     return into;
   }

@@ -64,14 +64,14 @@ export function wireBytes(response: ServerResponse, withLength = true): Uint8Arr
 export function wireAnswer(
   response: ServerResponse,
   travel: Travel,
-  record: { bodyBytes: number; lastReadMs: number },
+  onRead: (bytes: number) => void,
 ): WireAnswer {
   const { body, headers } = response;
   if (headers.has("content-length") || response.status === 204) {
-    return { head: `${headText(response, true)}\r\n`, body, closes: false, travel, record };
+    return { head: `${headText(response, true)}\r\n`, body, closes: false, travel, onRead };
   }
   const head = `${headText(response, true)}transfer-encoding: chunked\r\n\r\n`;
-  return { head, body: chunkedBody(body), closes: false, travel, record };
+  return { head, body: chunkedBody(body), closes: false, travel, onRead };
 }
 
 /** All of it in one chunk, then the last one, which is empty (RFC 9112 7.1). */

@@ -61,6 +61,9 @@ export interface Delivery {
 
 export interface NetworkOptions {
   readonly handler: (request: ServerRequest) => ServerResponse;
+  /** Called for each request that finds its way to the server, and for what is read of its answer. */
+  readonly onRequest?: (record: WireRecord) => void;
+  readonly onRead?: (record: WireRecord, bytes: number) => void;
   /** Virtual time that had passed when the world of this network began. */
   readonly beganMs?: number;
   /** The device's classes, where they outlive the network of one boot. */
@@ -110,6 +113,7 @@ export class Network {
       headers: request.headers,
     };
     this.records.push(record);
+    this.#options.onRequest?.(record);
     return delivery.connects ? { delivery, record } : null;
   }
 
@@ -117,7 +121,11 @@ export class Network {
     const exchange = this.exchange(request, hostname);
     if (exchange === null) return null;
     const { delivery, record } = exchange;
-    return wireAnswer(delivery.response, delivery, record);
+    return wireAnswer(delivery.response, delivery, (bytes) => {
+      record.bodyBytes += bytes;
+      record.lastReadMs = this.#world.nowMs;
+      this.#options.onRead?.(record, bytes);
+    });
   }
 
   /**

@@ -25,13 +25,15 @@ import {
 import type { BoardBuild } from "./board-build.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { type Spend, timedVerifier } from "./durations.js";
-import { Flash } from "./flash.js";
+import type { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
 import { type Delivery, Network, type WireRecord } from "./network.js";
 import { networkTargetOf } from "./network-faults.js";
 import { Power } from "./power.js";
 import type { Cut } from "./tear.js";
+import { WatchedFlash } from "./watched-flash.js";
+import { type WearBounds, WearWatch } from "./wear-watch.js";
 import { World } from "./world.js";
 
 /** What a simulated firmware does once it runs. */
@@ -77,6 +79,8 @@ export interface SimulationOptions {
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  /** Bounds of wear that are not the usual ones. */
+  readonly wear?: Partial<WearBounds>;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
   /** Another CPU for the firmware, for example the XS engine; the default runs it right here. */
@@ -109,6 +113,8 @@ export class Simulation {
   readonly store: MemoryStore;
   readonly board: Board;
   readonly checkers: Checkers;
+  /** What the run costs in any day and week. */
+  readonly wear: WearWatch;
   readonly layout: Layout;
   readonly timeline: TimelineLine[] = [];
   /** Every boot so far. */
@@ -123,16 +129,20 @@ export class Simulation {
     const { natives, installed } = options;
     const seed = options.seed ?? 1;
     this.layout = options.layout ?? layoutFor(installed.image.length);
-    const slots = this.layout.partitions.filter((one) => one.type === 0);
-    const checkersOf = (): Checkers => this.checkers;
-    this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const { partitions } = this.layout;
+    const slots = partitions.filter((one) => one.type === 0);
+    this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, this);
+    const otadata = partitions.find((one) => one.label === "otadata");
     const nowMs = (): number => this.world.nowMs;
     this.keyValue = new KeyValueStore(this.power);
     const journal = () => this.keyValue.entries("daruma");
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
+    const spent = (text: string): void => this.checkers.overspent(text);
+    this.wear = new WearWatch(partitions, nowMs, spent, options.wear);
     this.keyValue.onChange = (domain, key, value) => {
-      if (domain === "daruma") this.checkers.journalChanged(key, value);
+      if (domain !== "daruma") return;
+      this.wear.journalChanged();
+      this.checkers.journalChanged(key, value);
     };
     this.store = new MemoryStore(natives.digestFactory, options.describe);
     const server = new UpdateServer(this.store, natives.digestFactory, {
@@ -141,9 +151,13 @@ export class Simulation {
     });
     this.network = new Network(this.world, {
       handler: (request): ServerResponse => server.handle(request),
+      onRequest: ({ path }) => this.wear.requested(networkTargetOf(path) === "report"),
+      onRead: ({ path }, bytes) => {
+        if (networkTargetOf(path) === "payload") this.wear.payloadRead(bytes);
+      },
       ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
     });
-    this.flash.load(partitionTableAddress, encodePartitions(this.layout.partitions, natives.md5));
+    this.flash.load(partitionTableAddress, encodePartitions(partitions, natives.md5));
     this.flash.load(slots[0].offset, installed.image);
     this.know(installed);
     this.board = this.#makeBoard(seed);
@@ -172,6 +186,7 @@ export class Simulation {
         ended: (_atMs, reason, note) => this.#note(`reset (${reason}): ${note}`),
         confirmed: (slot) => {
           this.checkers.confirmed(slot);
+          this.wear.confirmed();
           this.#note(`ota_${slot} is marked valid`);
         },
         traced: (_atMs, line) => this.#note(line),
@@ -246,6 +261,7 @@ export class Simulation {
   know(release: SimulatedRelease): void {
     const imageHex = hex(release.image.subarray(release.image.length - 32));
     const isHealthy = release.behaviour === "healthy";
+    this.wear.imageBytes = Math.max(this.wear.imageBytes, release.image.length);
     this.#images.set(imageHex, { imageHex, bytes: release.image, isHealthy });
     this.#behaviours.set(imageHex, release.behaviour);
   }
@@ -266,14 +282,8 @@ export class Simulation {
   /** The firmware: an agent around one of the known behaviours. */
   #firmware(behaviour: Behaviour): Firmware {
     const elsewhere = this.#options.firmware;
-    if (elsewhere !== undefined)
-      return elsewhere(
-        behaviour,
-        this.#agentOptions(
-          () => undefined,
-          () => undefined,
-        ),
-      );
+    const nothing = (): void => undefined;
+    if (elsewhere !== undefined) return elsewhere(behaviour, this.#agentOptions(nothing, nothing));
     return (device) => {
       const { timer } = device.platform;
       if (behaviour === "crash") timer.set(() => device.crash(), 1500);
@@ -310,7 +320,14 @@ export class Simulation {
         this.#options.onProgress?.(progress);
       },
       ...agent,
-      verifySignature: timedVerifier(verify, spend, verificationMs),
+      verifySignature: timedVerifier(
+        verify,
+        (durationMs) => {
+          this.wear.verified();
+          spend(durationMs);
+        },
+        verificationMs,
+      ),
     };
   }
 }
@@ -318,23 +335,3 @@ export class Simulation {
 const startAgent: Application = (device, options) => {
   new Agent(createHal(device.platform), options).start();
 };
-
-/** Flash whose changes the checkers see before they happen. */
-class WatchedFlash extends Flash {
-  readonly #checkers: () => Checkers;
-
-  constructor(power: Power, sizeBytes: number, seed: number, checkers: () => Checkers) {
-    super({ power, sizeBytes, seed });
-    this.#checkers = checkers;
-  }
-
-  override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address, from.subarray(start, start + length));
-    super.write(address, from, start, length);
-  }
-
-  override eraseBlock(address: number): void {
-    this.#checkers().flashChanging(address);
-    super.eraseBlock(address);
-  }
-}

@@ -74,6 +74,7 @@ export interface BenchChoice {
   readonly seed?: number;
   readonly agent?: Partial<AgentOptions>;
   readonly layout?: SimulationOptions["layout"];
+  readonly wear?: SimulationOptions["wear"];
 }
 
 const hourMs = 3_600_000;
@@ -114,6 +115,7 @@ export class Bench {
         this.faults.intercept(request, delivery);
       },
       agent: { verifySignature, ...choice.agent },
+      ...(choice.wear === undefined ? {} : { wear: choice.wear }),
       ...(choice.layout === undefined ? {} : { layout: choice.layout }),
     });
   }
