@@ -21,7 +21,7 @@ import { Checkers, type KnownImage } from "./checkers.js";
 import { timedVerifier } from "./durations.js";
 import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
-import { type Network, withoutQuery } from "./network.js";
+import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
@@ -209,11 +209,7 @@ export class Bench {
   }
 
   #leave(rest: Rest, world: World, network: Network, reason: BootEnd): Rest {
-    judgeWire(
-      network.records,
-      (path) => this.#sizeOf(path),
-      (text) => this.checkers.overspent(text),
-    );
+    judgeWire(network.records, this.options, (text) => this.checkers.overspent(text));
     let payloadBytes = rest.payloadBytes;
     let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
@@ -235,13 +231,6 @@ export class Bench {
       fetched,
       keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
     };
-  }
-
-  /** Size of the image behind a payload's path. */
-  #sizeOf(path: string): number {
-    const plain = withoutQuery(path);
-    const owner = this.options.releases.find(({ uri }) => plain.endsWith(`/${uri}`));
-    return owner?.image.length ?? 0;
   }
 
   /** The newest release has its report and no attempt is open; without an offer, no attempt is. */

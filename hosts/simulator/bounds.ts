@@ -17,7 +17,7 @@ export const damagesMax = 3;
  * Timers at once of an agent and one of our own firmwares: 6 are the most that any sweep has seen.
  */
 export const timersMax = 9;
-/** Requests in any minute of a boot; 4 of them are one exchange with as many redirects as it takes. */
+/** Requests in any minute of a boot; an exchange with as many redirects as it takes has 4. */
 export const requestsMax = 48;
 /** An offer or a report is read for so long at most. */
 export const exchangeMsMax = 90_000;

@@ -3,17 +3,20 @@
  * that are not what it asked for. Judged once for the requests of a boot.
  */
 import { exchangeMsMax, payloadMsMax, payloadMsPerByte, requestsMax } from "./bounds.js";
-import type { WireRecord } from "./network.js";
+import { type WireRecord, withoutQuery } from "./network.js";
 import { networkTargetOf } from "./network-faults.js";
+import type { BenchOptions } from "./rest.js";
 
 const minuteMs = 60_000;
 
-/** `sizeOf` tells the size of the image that a payload's path belongs to; 0 for none. */
+/** Requests of the application itself, to other paths, are not judged. */
 export function judgeWire(
-  records: readonly WireRecord[],
-  sizeOf: (path: string) => number,
+  all: readonly WireRecord[],
+  options: Pick<BenchOptions, "releases" | "vendor" | "deviceClass">,
   violated: (text: string) => void,
 ): void {
+  const own = `/${options.vendor}/${options.deviceClass}/`;
+  const records = all.filter(({ path }) => path.startsWith(own));
   for (let i = 0; i < records.length; i++) {
     const record = records[i];
     const before = records[i - requestsMax];
@@ -21,7 +24,7 @@ export function judgeWire(
       return violated(`${requestsMax + 1} requests within a minute`);
     }
     const target = networkTargetOf(record.path);
-    const size = target === "payload" ? sizeOf(record.path) : 0;
+    const size = target === "payload" ? sizeOf(record.path, options.releases) : 0;
     const lastedMs = record.lastReadMs - record.atMs;
     const allowedMs = target === "payload" ? payloadMsMax + payloadMsPerByte * size : exchangeMsMax;
     if (lastedMs > allowedMs) {
@@ -32,6 +35,12 @@ export function judgeWire(
       return violated(`${record.bodyBytes} bytes were read of an answer with ${range}`);
     }
   }
+}
+
+/** Size of the image behind a payload's path; 0 for none. */
+function sizeOf(path: string, releases: BenchOptions["releases"]): number {
+  const plain = withoutQuery(path);
+  return releases.find(({ uri }) => plain.endsWith(`/${uri}`))?.image.length ?? 0;
 }
 
 /** True for a part that begins where it was asked for, of a whole with the right size. */

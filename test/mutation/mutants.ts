@@ -213,7 +213,7 @@ export const mutants: readonly Mutant[] = [
     name: "deadline of the trial",
     file: `${agent}/trial.js`,
     find: "}, timeoutMs);",
-    replace: "}, 1e12);",
+    replace: "}, 2e9);",
     sweep: ["singles", "no-network", "known"],
   },
   {
