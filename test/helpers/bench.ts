@@ -74,6 +74,7 @@ export interface BenchChoice {
   readonly seed?: number;
   readonly agent?: Partial<AgentOptions>;
   readonly layout?: SimulationOptions["layout"];
+  readonly wear?: SimulationOptions["wear"];
 }
 
 const hourMs = 3_600_000;
@@ -111,11 +112,14 @@ export class Bench {
         const isPoll = networkTargetOf(request.path) === "offer";
         if (isPoll) this.polls++;
         if (offer !== null && isPoll) {
-          delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
+          // Without a length it would be chunked, and the device takes no such body.
+          const headers = new Map([["content-length", `${offer.length}`]]);
+          delivery.response = { status: 200, headers, body: bytesBody(offer) };
         }
         this.faults.intercept(request, delivery);
       },
       agent: { verifySignature, ...choice.agent },
+      ...(choice.wear === undefined ? {} : { wear: choice.wear }),
       ...(choice.layout === undefined ? {} : { layout: choice.layout }),
     });
   }
