@@ -64,8 +64,8 @@ export function timedVerifier(
   spend: Spend,
   durationMs = verificationMs,
 ): SignatureVerifier {
-  return (publicKey, signature, message, digest) => {
+  return (publicKey, signature, message, digest, alive) => {
     spend(durationMs);
-    return verify(publicKey, signature, message, digest);
+    return verify(publicKey, signature, message, digest, alive);
   };
 }

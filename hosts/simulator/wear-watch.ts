@@ -33,7 +33,7 @@ export interface WearBounds {
 }
 
 /**
- * Flash: at most 8 erases of a block in any day and 4 a day over a week. Passes: 7 in any day, 3.6
+ * Flash: at most 8 erases of a block in any day and 4 a day over a week. Passes: 8 in any day, 3.7
  * a day over a week. Requests and signatures are those of a device that polls every minute.
  */
 export const usualWear: WearBounds = Object.freeze({
@@ -41,9 +41,9 @@ export const usualWear: WearBounds = Object.freeze({
   erasesPerWeek: 28,
   recordErasesPerDay: 24,
   recordErasesPerWeek: 84,
-  passesPerDay: 7,
-  passesPerWeek: 25,
-  passesPerConfirm: 4,
+  passesPerDay: 8,
+  passesPerWeek: 26,
+  passesPerConfirm: 5,
   imagesPerPass: 2,
   writesPerPass: 8,
   writesPerDay: 24,

@@ -12,7 +12,7 @@
  * strikes may be the release's or the server's, cuts are the supply's. None of them condemns it.
  */
 import { readU16 } from "../bytes.js";
-import type { Attempt, Costs } from "../journal/records.js";
+import { type Attempt, type Costs, phases } from "../journal/records.js";
 import { progressBytes, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
@@ -227,21 +227,28 @@ export class Ledger {
     this.save(costs);
   }
 
-  /** An attempt has failed for `reason`, which is not its release's own fault: when again? */
-  failed({ manifestDigest, powerTrials }: Attempt, reason: Reason | ""): void {
+  /**
+   * An attempt has failed for `reason`, which is not its release's own fault: when again? What an
+   * image on trial was rejected for, for any other reason than its own tests, nobody can tell: the
+   * release may be to blame, or the server, or the supply.
+   */
+  failed({ manifestDigest, powerTrials, phase }: Attempt, reason: Reason | ""): void {
     const at = this.entry(manifestDigest);
     const costs = this.read();
     const entries = costs.entries;
-    entries[at + flags] &= isTransfer(reason) ? ~waitsAsOlder : ~(isOpen | waitsAsOlder);
+    const isInFlash = phase !== phases.writing;
+    // What a download has left in the slot stays paid, as long as the journal knows of it.
+    const isKept = !isInFlash && this.context.journal.progressOf(manifestDigest) !== null;
+    entries[at + flags] &= isKept ? ~waitsAsOlder : ~(isOpen | waitsAsOlder);
     if (reason === "power-unstable") {
       const count = Math.min(powerTrials + 1, 255);
       entries[at + cuts] = count;
       waits(entries, at, count < cutsMax ? cutTicks : shelfTicks);
-    } else if (isUnclear(reason)) {
+    } else if (phase === phases.rejecting || reason === "brown-out") {
       entries[at + flags] |= isSuspected;
     } else {
       const count = raise(entries, at + setbacks);
-      const isWorn = count > setbacksMax && isFlash(reason);
+      const isWorn = count > setbacksMax && (isInFlash || reason === "flash-failed");
       waits(entries, at, isWorn ? wornTicks : nth(setbackTicks, count));
     }
     this.save(costs);
@@ -329,36 +336,4 @@ function raise(entries: Uint8Array, at: number): number {
 /** The wait after the `count`th time, from 1; the last one for all that follow. */
 function nth(ticks: readonly number[], count: number): number {
   return ticks[Math.min(count, ticks.length) - 1];
-}
-
-/** What came over the network is not in the slot, or not all of it: what is there stays paid. */
-function isTransfer(reason: Reason | ""): boolean {
-  switch (reason) {
-    case "download-failed":
-    case "payload-size-mismatch":
-    case "image-header-mismatch":
-    case "withdrawn":
-    case "superseded":
-    case "journal-failed":
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** Nobody can tell whether the release is to blame, or the server, or the supply. */
-function isUnclear(reason: Reason | ""): boolean {
-  switch (reason) {
-    case "server-unreachable":
-    case "trial-timeout":
-    case "confirm-failed":
-    case "brown-out":
-      return true;
-    default:
-      return false;
-  }
-}
-
-function isFlash(reason: Reason | ""): boolean {
-  return reason === "flash-failed" || reason === "stage-failed" || reason === "stage-lost";
 }

@@ -154,6 +154,12 @@ test("forged offers cost a bounded number of checks in an hour, and nothing is s
   bench.assertPromises();
 });
 
+/** Without a length it would be chunked, and the device takes no such body. */
+function answerOf(bytes: Uint8Array): ServerResponse {
+  const headers = new Map([["content-length", `${bytes.length}`]]);
+  return { status: 200, headers, body: bytesBody(bytes) };
+}
+
 test("a trial under a short watchdog outlives forged offers: it is fed between checks", () => {
   const checkMs = 3600;
   const watchdogTimeoutMs = 5000;
@@ -194,7 +200,7 @@ test("a trial under a short watchdog outlives forged offers: it is fed between c
       if (state !== "trial" || !path.endsWith("latest.suit") || forgeries === 3) return;
       forgeries++;
       busyMs = 0;
-      delivery.response = { status: 200, headers: new Map(), body: bytesBody(forgery()) };
+      delivery.response = answerOf(forgery());
     },
   });
   const second = benchRelease({ sequenceNumber: 2 });
@@ -232,7 +238,7 @@ test("a verifier can have the watchdog fed meanwhile, in a trial and nowhere els
     },
     intercept: ({ path }, delivery) => {
       if (state !== "trial" || !path.endsWith("latest.suit") || (feeds.trial ?? 0) > 0) return;
-      delivery.response = { status: 200, headers: new Map(), body: bytesBody(forgery()) };
+      delivery.response = answerOf(forgery());
     },
   });
   device.publish(benchRelease({ sequenceNumber: 2 }));
