@@ -61,7 +61,7 @@ export interface Delivery {
 
 export interface NetworkOptions {
   readonly handler: (request: ServerRequest) => ServerResponse;
-  /** Called for each request that finds its way to the server, and for what is read of its answer. */
+  /** Called for each request that finds its way to the server, and what is read of its answer. */
   readonly onRequest?: (record: WireRecord) => void;
   readonly onRead?: (record: WireRecord, bytes: number) => void;
   /** Virtual time that had passed when the world of this network began. */

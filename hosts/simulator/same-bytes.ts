@@ -1,4 +1,4 @@
-/** Whether two arrays hold the same, by words where they lie on words: images are compared often. */
+/** Whether two arrays hold the same, by words where they can: images are compared often. */
 import { equalBytes } from "../../src/bytes.js";
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -79,7 +79,7 @@ export interface SimulationOptions {
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
-  /** Bounds of wear that are not the usual ones. */
+  /** Makes wear over time a promise, with bounds that are not the usual ones. */
   readonly wear?: Partial<WearBounds>;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
@@ -137,8 +137,9 @@ export class Simulation {
     this.keyValue = new KeyValueStore(this.power);
     const journal = () => this.keyValue.entries("daruma");
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
-    const spent = (text: string): void => this.checkers.overspent(text);
-    this.wear = new WearWatch(partitions, nowMs, spent, options.wear);
+    this.wear = new WearWatch(partitions, nowMs, options.wear);
+    // Judged where it is asked for; always counted.
+    if (options.wear !== undefined) this.wear.onExceeded = (text) => this.checkers.overspent(text);
     this.keyValue.onChange = (domain, key, value) => {
       if (domain !== "daruma") return;
       this.wear.journalChanged();

@@ -260,8 +260,6 @@ function* networkPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   const plan = planOf(job);
   const operations = operationsOf(plan, makeStage).length;
   for (const kind of networkFaultKinds) {
-    // That one is an outage, not a matter of single requests.
-    if (kind === "down") continue;
     for (const target of ["offer", "payload", "report"] as const) {
       // Not 404: three of them say that the host takes no reports.
       const usual = kind === "status" ? { target, value: 500 } : { target };

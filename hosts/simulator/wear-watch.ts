@@ -85,7 +85,6 @@ export class WearWatch {
   readonly #bounds: WearBounds;
   readonly #partitions: readonly Partition[];
   readonly #nowMs: () => number;
-  readonly #exceeded: (text: string) => void;
   readonly #told = new Set<string>();
   /** Erases of each block: when, in the last week. */
   readonly #erases = new Map<number, number[]>();
@@ -97,6 +96,8 @@ export class WearWatch {
   readonly #requests = new Rolling(dayMs);
   readonly #reports = new Rolling(dayMs);
   readonly #verifications = new Rolling(hourMs);
+  /** Called once for each bound that was exceeded. */
+  onExceeded: ((text: string) => void) | null = null;
   /** The largest image that was ever released. */
   imageBytes = 0;
   /** The most that was seen, for tables. */
@@ -116,13 +117,11 @@ export class WearWatch {
   constructor(
     partitions: readonly Partition[],
     nowMs: () => number,
-    exceeded: (text: string) => void,
     bounds: Partial<WearBounds> = {},
   ) {
     this.#bounds = { ...usualWear, ...bounds };
     this.#partitions = partitions;
     this.#nowMs = nowMs;
-    this.#exceeded = exceeded;
   }
 
   /** A block is erased, by the app or the bootloader. */
@@ -252,6 +251,6 @@ export class WearWatch {
     this.most[key] = Math.max(this.most[key], sum);
     if (sum <= limit || this.#told.has(key)) return;
     this.#told.add(key);
-    this.#exceeded(`${sum} ${name} within ${span}, ${limit} are allowed`);
+    this.onExceeded?.(`${sum} ${name} within ${span}, ${limit} are allowed`);
   }
 }

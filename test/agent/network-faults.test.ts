@@ -37,7 +37,8 @@ function reachesUnder(faults: readonly NetworkFault[], release = small, seed = 1
 for (const kind of networkFaultKinds) {
   test(`${kind} once, and a few times in a row, only delays the update`, () => {
     const once = reachesUnder([networkFault(kind)]);
-    assert.is(once.faults.hits, 1, "the fault was met");
+    // An outage meets every request while it lasts.
+    assert.ok(kind === "down" ? once.faults.hits > 5 : once.faults.hits === 1, "it was met");
     reachesUnder([networkFault(kind, { count: 3 })]);
     for (const target of ["offer", "payload", "report"] as const) {
       reachesUnder([networkFault(kind, { target, count: 2 })]);

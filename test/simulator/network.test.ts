@@ -1,4 +1,4 @@
-/** One network for every simulation: the ESP32 host's guarded client over sockets with one window. */
+/** One network for every simulation: the host's guarded client over sockets with one window. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Network } from "../../hosts/simulator/network.js";

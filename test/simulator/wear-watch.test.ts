@@ -15,12 +15,8 @@ function watch(bounds: Partial<WearBounds> = {}) {
   const clock = { nowMs: 0 };
   const said: string[] = [];
   const { partitions } = layoutFor(1000);
-  const wear = new WearWatch(
-    partitions,
-    () => clock.nowMs,
-    (text) => said.push(text),
-    bounds,
-  );
+  const wear = new WearWatch(partitions, () => clock.nowMs, bounds);
+  wear.onExceeded = (text) => said.push(text);
   wear.imageBytes = 1000;
   const each = (count: number, stepMs: number, act: () => void): void => {
     for (let i = 0; i < count; i++) {
@@ -93,7 +89,7 @@ test("what is long ago does not count: a steady rate at each bound for a year", 
 });
 
 test("30 days of polls and an update cost what they may, and a poll is seen as one", () => {
-  const bench = new Bench().settleFirst();
+  const bench = new Bench({ wear: {} }).settleFirst();
   bench.install(benchRelease({ sequenceNumber: 2 }));
   bench.pass(30 * 24 * 60);
   const { wear } = bench.simulation;
