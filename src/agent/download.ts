@@ -50,6 +50,8 @@ export class Download implements ExchangeHandler {
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
   private skip = 0;
   private receiving = false;
+  /** A range was asked for: only then a part is an answer. */
+  private isRanged = false;
   /** Bytes that wait until the progress is saved, or the next block is paid for; -1: none do. */
   private waitingBytes = -1;
   /** What is skipped, and what is erased, is paid for. */
@@ -90,7 +92,8 @@ export class Download implements ExchangeHandler {
     whole: boolean,
   ): void {
     const request = new Map(headers);
-    if (this.offset > 0 && !whole) request.set("range", `bytes=${this.offset}-`);
+    this.isRanged = this.offset > 0 && !whole;
+    if (this.isRanged) request.set("range", `bytes=${this.offset}-`);
     const exchange = new Exchange(
       this.hal,
       {
@@ -109,7 +112,8 @@ export class Download implements ExchangeHandler {
   headersReceived(status: number, headers: HttpHeaders): void {
     const size = this.release.imageSizeBytes;
     const length = headers.get("content-length");
-    if (status === 206 && isRange(headers.get("content-range"), this.offset, size)) {
+    const range = headers.get("content-range");
+    if (status === 206 && this.isRanged && isRange(range, this.offset, size)) {
       return this.receive();
     }
     if (status === 200) {

@@ -40,7 +40,12 @@ class Rig {
   #closed = false;
   #timers: (() => void)[] = [];
 
-  constructor(image: Uint8Array, resume: Progress | null, sizeBytes = image.length) {
+  constructor(
+    image: Uint8Array,
+    resume: Progress | null,
+    sizeBytes = image.length,
+    isWhole = false,
+  ) {
     this.#image = image;
     this.slot = new Uint8Array(Math.ceil(image.length / blockBytes) * blockBytes);
     const release = { imageSizeBytes: sizeBytes, manifestDigest: new Uint8Array(32) };
@@ -51,7 +56,7 @@ class Rig {
       skipping: (bytes) => this.#pays(`skip ${bytes}`),
       progressed: (progress) => this.saved.push(progress),
       ended: (end: DownloadEnd, reason: Reason | "") => this.ends.push(`${end} ${reason}`),
-    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, false);
+    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, isWhole);
     this.runTimers();
   }
 
@@ -264,6 +269,18 @@ test("what cannot be paid for ends the download: nothing is erased, nothing is l
     rig.runTimers();
     assert.equal([rig.erased, rig.saved, rig.ends], [[], [], ["interrupted wear-held"]]);
   }
+});
+
+test("a part is no answer to a request for the whole, wherever it begins", () => {
+  const image = imageBytes(100_000);
+  const manifestDigest = new Uint8Array(32);
+  const before = { writtenBytes: 65_536, head: image.slice(0, 16), manifestDigest };
+  const rig = new Rig(image, before, image.length, true);
+  assert.is(rig.options?.headers.get("range"), undefined);
+  const headers = new Map([["content-range", rangeOf(100_000)]]);
+  rig.receiver?.headersReceived(rig.request, 206, headers);
+  rig.runTimers();
+  assert.equal([rig.ends, rig.erased], [["range-refused "], []]);
 });
 
 test("a break keeps all whole blocks: none of them is erased again", () => {

@@ -12,6 +12,7 @@ import { Agent } from "../../src/agent/agent.js";
 import type { AgentState } from "../../src/agent/machine.js";
 import { defaults } from "../../src/agent/options.js";
 import { bytesBody } from "../../src/server/body.js";
+import type { ServerResponse } from "../../src/server/handler.js";
 import { keyIdOf } from "../../src/suit/cose.js";
 import type { SignatureVerifier } from "../../src/suit/envelope.js";
 import { Bench, benchRelease, benchSigner } from "../helpers/bench.js";
