@@ -20,7 +20,7 @@ import { Intents, type Journal } from "./intents.js";
 import { confirmedIn } from "./journal-view.js";
 import { sameBytes } from "./same-bytes.js";
 
-export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
+export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9" | "P11";
 
 export interface Violation {
   readonly promise: PromiseId;

@@ -110,7 +110,8 @@ const rejectImage = go("rejected", "reject");
 const rejectRecorded = go("rejected", "journalRejecting", "reject");
 const keep = go("updated", "journalConfirmed", "journalUpdated", "sendReport");
 const close = go("ready", "closeAttempt", "schedulePoll");
-const closeUntold = go("ready", "closeAttempt", "scheduleRetry");
+// Soon after a failure an offer shows whether the server was there; see agent/ledger.ts.
+const closeSoon = go("ready", "closeAttempt", "scheduleRetry");
 const reportFailureLater = go("failed", "scheduleReport");
 const reportUpdateLater = go("updated", "scheduleReport");
 
@@ -184,15 +185,15 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportFailed: reportFailureLater,
     // What cannot be told now is kept: it must not hold up the next update.
     reportUndelivered: go("failed", "journalResult"),
-    resultKept: closeUntold,
-    reportDelivered: close,
+    resultKept: closeSoon,
+    reportDelivered: closeSoon,
   }),
   updated: Object.freeze({
     reportDue: keep,
     journalFailed: reportUpdateLater,
     reportFailed: reportUpdateLater,
     reportUndelivered: go("updated", "journalResult"),
-    resultKept: closeUntold,
+    resultKept: closeSoon,
     reportDelivered: close,
     stageLost: stageImage,
   }),

@@ -110,6 +110,8 @@ export const defaults = Object.freeze({
   /** First and longest pause between tries to deliver a result that was kept. */
   resultPauseMs: 60_000,
   resultPauseCapMs: 3_600_000,
+  /** Between two refusals that are told. */
+  refusalPauseMs: 900_000,
   /** Answers that refuse a kept result for good before it is dropped. */
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */

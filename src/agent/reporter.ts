@@ -45,6 +45,8 @@ export class Reporter implements ExchangeHandler {
   private isKept = false;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
+  /** When the next one may be told: a forger has another one at each poll. */
+  private refusalDueMs = 0;
   /** The refusal that is being told; "" when it is the result of the attempt. */
   private refusal = "";
 
@@ -155,7 +157,9 @@ export class Reporter implements ExchangeHandler {
   tellRefusal(refusal: Refusal | null): void {
     if (refusal === null || this.sendResult()) return;
     const key = refusal.reason + hex(refusal.manifestDigest);
-    if (key === this.toldRefusal) return;
+    const nowMs = this.context.hal.timers.nowMs();
+    if (key === this.toldRefusal || nowMs < this.refusalDueMs) return;
+    this.refusalDueMs = nowMs + defaults.refusalPauseMs;
     this.refusal = key;
     this.send("refused", refusal.reason, this.context.journal.newReportId(), refusal, "", 0);
   }

@@ -134,7 +134,10 @@ export class Updater implements DownloadListener {
     if (attempt.tries + 1 >= defaults.triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
     }
-    context.journal.saveAttempt({ ...attempt, tries: attempt.tries + 1 });
+    const tried = { ...attempt, tries: attempt.tries + 1 };
+    // Each fourth time is enough for what a loss of supply must not forget.
+    if (tried.tries % 4 === 0) context.journal.saveAttempt(tried);
+    else context.journal.attempt = tried;
     context.post("downloadInterrupted");
   }
 
