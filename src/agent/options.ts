@@ -49,7 +49,10 @@ export interface AgentOptions extends BootOptions {
   readonly vendor: string;
   /** Device class, for example "lamp-v2": ASCII, at most 64 characters. */
   readonly deviceClass: string;
-  /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
+  /**
+   * Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it; a
+   * signature without a key id is tried with the first one only.
+   */
   readonly trustAnchors: readonly Uint8Array[];
   /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
   readonly serverUrl: string;

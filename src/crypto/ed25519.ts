@@ -50,7 +50,8 @@ function fold(value: bigint): bigint {
 /**
  * A point in extended coordinates, changed in place: x, y and z, and t, which is xy / z. All are
  * below 2^257 and none is negative: XS is slow at bits of negative numbers, and may shift them
- * wrongly. The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all points.
+ * wrongly. The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all
+ * points.
  */
 class Sum {
   declare private x: bigint;
