@@ -113,7 +113,7 @@ export const defaults = Object.freeze({
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
-  /** Signatures checked in an hour, whatever is offered: about half a minute of work. */
+  /** Signatures checked in an hour, whatever is offered: a minute of work at the most. */
   checksPerHourMax: 32,
 });
 
