@@ -157,11 +157,12 @@ function decodePoint(encoded: Uint8Array): Point | null {
 
 /** s*B + k*P, both sums in one pass over the bits (Shamir). Public data: not constant time. */
 function combine(s: bigint, k: bigint, p: Point, alive?: () => void): Sum {
-  const ofKey = new Sum(p);
-  const key = ofKey.addend();
-  ofKey.add(base);
-  const both = ofKey.addend();
-  const sum = new Sum(Point.ZERO);
+  // One variable for two sums: what it held first is garbage when the other begins.
+  let sum = new Sum(p);
+  const key = sum.addend();
+  sum.add(base);
+  const both = sum.addend();
+  sum = new Sum(Point.ZERO);
   for (let word = wordCount - 1; word >= 0; word--) {
     alive?.();
     const sWord = wordOf(s, word);
