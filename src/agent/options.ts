@@ -119,8 +119,8 @@ export const defaults = Object.freeze({
 
 /**
  * A watchdog must outlive the longest that JavaScript blocks: one signature check, for a verifier
- * need not call `alive`. Ours takes 56 million i386 instructions in a machine of the SDK's target
- * for a C3 that holds just the agent, 115 where an application holds 4600 slots (`npm run bench`),
+ * need not call `alive`. Ours takes 55 million i386 instructions in a machine of the SDK's target
+ * for a C3 that holds just the agent, 112 where an application holds 4600 slots (`npm run bench`),
  * and an ESP32 runs at least 60 million of those a second.
  */
 const watchdogLeastMs = 3000;
