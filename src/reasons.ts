@@ -11,7 +11,8 @@ const explanations = Object.freeze({
   "envelope-malformed": "the envelope is not a SUIT envelope in deterministic CBOR",
   "digest-mismatch": "the manifest does not have the digest that was signed",
   "signature-missing": "no signature block of a supported algorithm is present",
-  "signature-untrusted": "no signature is by a trust anchor of this device",
+  "signature-untrusted":
+    "no signature is by a trust anchor; one without key id is tried with the first",
   "signature-invalid": "a signature by a trust anchor does not verify",
   // The manifest, once authentic.
   "manifest-malformed": "the signed manifest is not in this agent's profile",

@@ -31,6 +31,8 @@ export interface PhaseMark {
   readonly meter: number;
   /** Property names made at run time since the boot, which are kept for ever. */
   readonly names: number;
+  /** Signature checks that came as far as their digest. */
+  readonly signatures: number;
 }
 
 export interface XsCpuOptions {
@@ -106,7 +108,8 @@ export class XsCpu implements BootListener {
 
   marked(text: string): void {
     const [phase, ...numbers] = text.split(" ");
-    const [chunkBytes, slots, collections, meter, names] = numbers.map(Number);
-    this.marks.push({ boot: this.boots, phase, chunkBytes, slots, collections, meter, names });
+    const [chunkBytes, slots, collections, meter, names, signatures] = numbers.map(Number);
+    const counts = { chunkBytes, slots, collections, meter, names, signatures };
+    this.marks.push({ boot: this.boots, phase, ...counts });
   }
 }

@@ -26,11 +26,15 @@ const machines: readonly (readonly [string, Creation])[] = [
   ["esp32: chunk 78848, heap 4928", esp32Creation],
 ];
 
-/** A number of each stretch between two feeds of the watchdog. */
+const nameWidth = 46;
+const widths = [6, 12, 5, 12, 10];
+
+/** Numbers of one stretch between two feeds of the watchdog. */
 interface Stretch {
   readonly instructions: number;
   readonly collections: number;
   readonly chunkBytes: number;
+  readonly signatures: number;
 }
 
 /** One verification, stretch by stretch. */
@@ -42,14 +46,15 @@ function signature(module: string, creation: Creation): Stretch[] {
     const parameters = [...prefix, xsProgram().path, ...host];
     const { stdout, status } = spawnSync(command, parameters, { encoding: "utf8" });
     if (status !== 0) throw new Error(`${module} ended with ${status}`);
-    const marks = [...stdout.matchAll(/^mark (\S+) (\d+) \d+ (\d+)/gm)];
-    return marks.flatMap(([, phase, chunkBytes, collections], index) =>
+    const marks = [...stdout.matchAll(/^mark (\S+) (\d+) \d+ (\d+) \d+ \d+ (\d+)/gm)];
+    return marks.flatMap(([, phase, chunkBytes, collections, signatures], index) =>
       phase === "signature"
         ? [
             {
               instructions: totalOf(join(folder, `boot-1.${index + 1}`)),
               collections: Number(collections),
               chunkBytes: Number(chunkBytes),
+              signatures: Number(signatures),
             },
           ]
         : [],
@@ -78,26 +83,27 @@ function idlePoll(creation: Creation): Stretch[] {
 }
 
 function row(what: string, stretches: readonly Stretch[]): string {
-  let instructions = 0;
-  let collections = 0;
-  let longest = 0;
-  let chunkBytes = 0;
-  for (const stretch of stretches) {
-    instructions += stretch.instructions;
-    collections += stretch.collections;
-    longest = Math.max(longest, stretch.instructions);
-    chunkBytes = Math.max(chunkBytes, stretch.chunkBytes);
-  }
-  const number = (value: number): string => value.toLocaleString("en-US").padStart(12);
-  const counts = `${number(instructions)} ${String(collections).padStart(6)} ${number(longest)}`;
-  return `${what.padEnd(46)} ${counts} ${number(chunkBytes)}`;
+  const total = (field: keyof Stretch): number =>
+    stretches.reduce((sum, stretch) => sum + stretch[field], 0);
+  const most = (field: keyof Stretch): number =>
+    Math.max(...stretches.map((stretch) => stretch[field]));
+  const columns = [
+    total("signatures"),
+    total("instructions"),
+    total("collections"),
+    most("instructions"),
+    // Not known where no chunk was collected.
+    most("chunkBytes") || "-",
+  ].map((value, index) => value.toLocaleString("en-US").padStart(widths[index]));
+  return `${what.padEnd(nameWidth)} ${columns.join(" ")}`;
 }
 
 /** Prints the table: one row per machine and kind of work. */
 export function printSignatures(): void {
   console.log("\none signature check, and one poll that brings nothing new");
-  const heads = "instructions   GCs   at a stretch  live chunk";
-  console.log(`${"machine".padEnd(46)} ${heads}`);
+  const heads = ["checks", "instructions", "GCs", "at a stretch", "live chunk"];
+  const head = heads.map((name, index) => name.padStart(widths[index])).join(" ");
+  console.log(`${"machine".padEnd(nameWidth)} ${head}`);
   const check = "dist/hosts/xs/parts/signature.js";
   const crowded = "dist/hosts/xs/parts/signature-crowded.js";
   for (const [name, creation] of machines) console.log(row(name, signature(check, creation)));

@@ -54,7 +54,10 @@ export interface AgentOptions extends BootOptions {
   readonly vendor: string;
   /** Device class, for example "lamp-v2": ASCII, at most 64 characters. */
   readonly deviceClass: string;
-  /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
+  /**
+   * Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it; a
+   * signature without a key id is tried with the first one only.
+   */
   readonly trustAnchors: readonly Uint8Array[];
   /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
   readonly serverUrl: string;
@@ -116,14 +119,14 @@ export const defaults = Object.freeze({
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
-  /** Signatures checked in an hour, whatever is offered: about half a minute of work. */
+  /** Signatures checked in an hour, whatever is offered: a minute of work at the most. */
   checksPerHourMax: 32,
 });
 
 /**
  * A watchdog must outlive the longest that JavaScript blocks: one signature check, for a verifier
- * need not call `alive`. Ours takes 56 million i386 instructions in a machine of the SDK's target
- * for a C3 that holds just the agent, 115 where an application holds 4600 slots (`npm run bench`),
+ * need not call `alive`. Ours takes 55 million i386 instructions in a machine of the SDK's target
+ * for a C3 that holds just the agent, 112 where an application holds 4600 slots (`npm run bench`),
  * and an ESP32 runs at least 60 million of those a second.
  */
 const watchdogLeastMs = 3000;

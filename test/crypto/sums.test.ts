@@ -1,4 +1,4 @@
-/** The verifier's own sums of points beside the library's, for scalars that a digest never gives. */
+/** The verifier's own sums beside the library's, for scalars that a digest never gives. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { DigestFactory } from "../../src/crypto/digest.js";

@@ -101,16 +101,18 @@ void boardRequest(int operation, double a, double b, const void* body, uint32_t 
 
 void boardMark(txMachine* the, const char* phase)
 {
-	static unsigned collections = 0;
+	static unsigned collections = 0, signatures = 0;
 	static txU4 meter = 0;
 	char line[256];
 	txAnswer answer;
 	CALLGRIND_TOGGLE_COLLECT;
 	CALLGRIND_DUMP_STATS_AT(phase);
-	snprintf(line, sizeof(line), "%s %ld %ld %u %u %d", phase, (long)gxStats.peakChunkBytes,
+	snprintf(line, sizeof(line), "%s %ld %ld %u %u %d %u", phase, (long)gxStats.peakChunkBytes,
 		(long)gxStats.peakSlots, gxStats.collections - collections,
-		(unsigned)(the->meterIndex - meter), (int)(the->keyIndex - the->keyOffset));
+		(unsigned)(the->meterIndex - meter), (int)(the->keyIndex - the->keyOffset),
+		gxStats.signatures - signatures);
 	collections = gxStats.collections;
+	signatures = gxStats.signatures;
 	meter = the->meterIndex;
 	statsReset();
 	if (gxHasBoard)

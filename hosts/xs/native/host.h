@@ -31,6 +31,8 @@ typedef struct {
 	/* The most after any collection since `statsReset`. */
 	txSize peakChunkBytes;
 	txSize peakSlots;
+	/* SHA-512 digests: only a signature check has one. */
+	unsigned signatures;
 } txHostStats;
 extern txHostStats gxStats;
 /*

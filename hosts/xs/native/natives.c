@@ -161,6 +161,7 @@ static void digestEnd(txMachine* the)
 	refuseWhilePreloading(the);
 	txDigest* digest = digestOf(the);
 	unsigned length = digestClose(digest, bytes);
+	gxStats.signatures += digest->algorithm == digestSha512;
 	digest->algorithm = 0;
 	fxArrayBuffer(the, mxResult, bytes, (txInteger)length, -1);
 }
