@@ -9,10 +9,8 @@ export const suitLimits = Object.freeze({
    * for one of profile 1: an agent of a higher one sends it with payload requests too.
    */
   profileMax: 1,
-  /** COSE_Sign1 blocks in one envelope. */
+  /** COSE_Sign1 blocks in one envelope, and Ed25519 verifications spent on it: about 1 s each. */
   signaturesMax: 4,
-  /** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
-  verificationsMax: 8,
   /** Components in one manifest. */
   componentsMax: 8,
   /** Parts of a component identifier. */

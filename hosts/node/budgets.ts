@@ -60,7 +60,7 @@ function survives(creation: Creation, more: XsCpuOptions): boolean {
 
 /** The smallest value of one dimension with which the update gets through, within `step`. */
 function smallest(
-  field: keyof Creation,
+  field: "chunkBytes" | "heapSlots" | "stackSlots",
   low: number,
   step: number,
   more: XsCpuOptions = {},

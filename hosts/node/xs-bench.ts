@@ -13,6 +13,7 @@ import {
   sum,
 } from "./xs-measure.js";
 import { xsProgram } from "./xs-process.js";
+import { printSignatures } from "./xs-signatures.js";
 
 const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
@@ -134,6 +135,7 @@ function main(): void {
   const isMet = download / loop <= ratioMax;
   console.log(`download and write per block <= ${ratioMax}x the loop: ${isMet ? "met" : "MISSED"}`);
   if (!isMet) process.exitCode = 1;
+  printSignatures();
   if (xsProgram().bits === 64) process.exitCode = refuseFigures();
 }
 

@@ -26,6 +26,9 @@ export interface Creation {
   readonly chunkBytes: number;
   readonly heapSlots: number;
   readonly stackSlots: number;
+  /** By how much the heaps grow when they are full; absent where they cannot. */
+  readonly chunkStepBytes?: number;
+  readonly heapStepSlots?: number;
 }
 
 /**
@@ -34,6 +37,22 @@ export interface Creation {
 export const esp32Creation: Creation = Object.freeze({
   chunkBytes: 78_848,
   heapSlots: 4928,
+  stackSlots: 384,
+});
+
+/** Of the SDK's own esp32c3 target: small, and it grows when it is full. */
+export const esp32c3Creation: Creation = Object.freeze({
+  chunkBytes: 1536,
+  chunkStepBytes: 512,
+  heapSlots: 512,
+  heapStepSlots: 64,
+  stackSlots: 384,
+});
+
+/** Of the bare platform, but fixed: the smallest machine that whole updates are tested in. */
+export const smallCreation: Creation = Object.freeze({
+  chunkBytes: 32_768,
+  heapSlots: 2048,
   stackSlots: 384,
 });
 
@@ -86,7 +105,8 @@ export function xsModule(path: string): string {
 /** Arguments that make a machine of `creation` run `module`. */
 export function xsArguments(creation: Creation, module: string, more: readonly string[]): string[] {
   return [
-    ...["--chunk", `${creation.chunkBytes}`, "--heap", `${creation.heapSlots}`],
+    ...["--chunk", `${creation.chunkBytes}`, "--chunk-step", `${creation.chunkStepBytes ?? 0}`],
+    ...["--heap", `${creation.heapSlots}`, "--heap-step", `${creation.heapStepSlots ?? 0}`],
     ...["--stack", `${creation.stackSlots}`, "--modules", join(root, "node_modules")],
     ...more,
     module,

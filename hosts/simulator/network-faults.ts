@@ -37,6 +37,7 @@
  * | redirect-https     | 307 to a scheme that the device has no client for        |               |
  * | redirect-nowhere   | 307 without a Location                                   |               |
  * | replay             | the first answer that this path ever gave                |               |
+ * | down               | refused, whatever FROM and COUNT say                     | for s         |
  */
 import { asciiBytes } from "../../src/bytes.js";
 import { type Body, bytesBody } from "../../src/server/body.js";
@@ -179,6 +180,9 @@ const kinds = {
   replay: kind(0, "offer", () => {
     // Done by NetworkFaults, which remembers the answers.
   }),
+  down: kind(604_800, "any", ({ value }, _request, delivery) => {
+    if (delivery.atMs < value * 1000) delivery.connects = false;
+  }),
 } as const satisfies { readonly [name: string]: Kind };
 
 export type NetworkFaultKind = keyof typeof kinds;
@@ -244,6 +248,13 @@ export class NetworkFaults {
   /** Requests that a fault has changed since the plan was made. */
   hits = 0;
 
+  /** Until all faults are over, at most: a device without an attempt asks every 15 minutes. */
+  get patienceMs(): number {
+    return this.#faults.reduce((sum, { kind, value, count }) => {
+      return sum + (kind === "down" ? value * 1000 : count * 900_000);
+    }, 0);
+  }
+
   /** Sets the faults to come and begins to count anew. */
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
@@ -266,7 +277,8 @@ export class NetworkFaults {
     const indexes = { [own]: this.#counts[own]++, any: this.#counts.any++ };
     for (const fault of this.#faults) {
       const index = indexes[fault.target] ?? -1;
-      if (index < fault.from || index >= fault.from + fault.count) continue;
+      const isHit = index >= fault.from && index < fault.from + fault.count;
+      if (!isHit && (fault.kind !== "down" || index < 0)) continue;
       this.hits++;
       kinds[fault.kind].act(fault, request, delivery);
       const past = this.#first.get(request.path);

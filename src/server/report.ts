@@ -33,6 +33,8 @@ export interface Report {
   readonly engineVersion: string | null;
   /** Least free heap since its boot; null when not told. */
   readonly leastFreeHeapBytes: number | null;
+  /** Results of earlier updates that the device could not tell before they were replaced. */
+  readonly lostResults: number;
 }
 
 /** A report as stored. */
@@ -48,7 +50,7 @@ export type ReportDecoder = (body: Uint8Array) => Report | null;
 
 const deviceIdCharsMax = 64;
 const wordCharsMax = 32;
-const keyMax = 13;
+const keyMax = 15;
 /** Bits 1 to 6 and 8: the keys that every report has. */
 const requiredKeys = 0b1_0111_1110;
 
@@ -64,6 +66,7 @@ const requiredKeys = 0b1_0111_1110;
  *     11 why JavaScript aborted, text, 1..96; may be absent
  *     12 engine, unsigned: 256 * major + minor; may be absent
  *     13 least free heap since boot, unsigned; may be absent
+ *     15 results that were lost before they could be told, unsigned; absent when there are none
  *
  * and nothing else: other keys, other types and trailing bytes make it null.
  */
@@ -78,7 +81,7 @@ export function decodeReport(body: Uint8Array): Report | null {
   for (let i = 0; i < entries && !reader.failed; i++) {
     const key = reader.key(previous);
     previous = key;
-    reader.expect(key >= 1 && key <= keyMax);
+    reader.expect(key >= 1 && key <= keyMax && key !== 14);
     if (reader.failed) return null;
     seen |= 1 << key;
     if (key === 1) fields.bytes.set(key, hex(reader.byteStringOf(8)));
@@ -106,6 +109,7 @@ export function decodeReport(body: Uint8Array): Report | null {
     abort: fields.text.get(11) ?? null,
     engineVersion: engineText(numbers.get(12)),
     leastFreeHeapBytes: numbers.get(13) ?? null,
+    lostResults: numbers.get(15) ?? 0,
   };
 }
 

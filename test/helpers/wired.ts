@@ -15,6 +15,7 @@ import { guardedTls, type TlsClass } from "../../hosts/esp32/tls.js";
 import type { BoardOptions } from "../../hosts/simulator/board.js";
 import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
+import { habitTls } from "../../hosts/simulator/moddable-tls.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
 import type { ServerResponse } from "../../src/server/handler.js";
@@ -47,11 +48,10 @@ export function wired(wiring: Wiring): Wired {
   let newestClient: HttpClientClass | null = null;
   let untrusted = wiring.untrusted ?? 0;
   let damaged = wiring.damaged ?? 0;
-  const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
+  const clientClass: BoardOptions["clientClass"] = (run) => {
     const habits = new ModdableHabits({
       world: simulation.world,
       run,
-      isAlive,
       ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
       server: (request) => {
         const exchange = simulation.network.exchange(request, "updates.example.com");
@@ -64,7 +64,8 @@ export function wired(wiring: Wiring): Wired {
     newest = habits;
     const plain = habits.socketClass() as unknown as SocketClass;
     const Socket = wiring.guarded ? guardedSocket(plain, habits.timer) : plain;
-    const PlainTls = habits.tlsClass(
+    const PlainTls = habitTls(
+      habits,
       () => untrusted-- > 0,
       (record) => record === 1 && damaged-- > 0,
     ) as unknown as TlsClass;

@@ -48,6 +48,7 @@ const values: { readonly [key in Key]: fc.Arbitrary<Records[key]> } = {
     repair: fc.boolean(),
     unguarded: fc.boolean(),
     closed: fc.boolean(),
+    reverted: fc.boolean(),
     tries: byte,
     damages: byte,
     powerTrials: byte,

@@ -139,7 +139,7 @@ test("the sdkconfig fragment sets what ESP-IDF knows, once, with a value of its 
 
 test("the fragment's watchdog is the one that the simulated board has", () => {
   assert.match(read("sdkconfig/sdkconfig.defaults"), /^CONFIG_ESP_TASK_WDT_TIMEOUT_S=15$/m);
-  const board = readFileSync(join(root, "hosts/simulator/board.ts"), "utf8");
+  const board = readFileSync(join(root, "hosts/simulator/task-watchdog.ts"), "utf8");
   assert.match(board, /const taskWatchdogMs = 15_000;/);
 });
 

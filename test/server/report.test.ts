@@ -22,7 +22,9 @@ test("a sound report", () => {
     abort: "unhandled exception: lamp",
     engineVersion: "17.7",
     leastFreeHeapBytes: 81_920,
+    lostResults: 0,
   });
+  assert.is(decodeReport(reportBytes({ 15: 3 }))?.lostResults, 3);
 });
 
 test("keys 7 and 9 to 13 may be absent", () => {
@@ -73,6 +75,8 @@ test("wrong types, sizes, words and keys are refused", () => {
     { 13: -1 },
     { 13: 1.5 },
     { 14: 1 },
+    { 15: -1 },
+    { 16: 1 },
   ];
   for (const changes of wrong) {
     assert.is(
