@@ -346,17 +346,13 @@ function isTransfer(reason: Reason | ""): boolean {
   }
 }
 
-/** Nobody can tell whether the release is to blame, or the server, or the supply. */
+/**
+ * Nobody can tell whether the release is to blame, or the server, or the supply. So it is with what
+ * a newer agent says of its own image in a word that this one does not know.
+ */
 function isUnclear(reason: Reason | ""): boolean {
-  switch (reason) {
-    case "server-unreachable":
-    case "trial-timeout":
-    case "confirm-failed":
-    case "brown-out":
-      return true;
-    default:
-      return false;
-  }
+  if (reason === "" || reason === "image-digest-mismatch") return false;
+  return !isTransfer(reason) && !isFlash(reason);
 }
 
 function isFlash(reason: Reason | ""): boolean {
