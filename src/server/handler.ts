@@ -66,17 +66,12 @@ export class UpdateServer {
   }
 
   #offer(request: ServerRequest, route: Route & { kind: "offer" }): ServerResponse {
-    const told = askerOf(request.headers);
-    const { deviceId } = told;
-    const profile = route.profile ?? told.profile;
-    const release = offerFor(
-      this.#store,
-      classIdsOf(this.#digest, route.vendor, route.deviceClass),
-      { deviceId, profile },
-    );
-    if (deviceId !== null) {
-      this.#note(deviceId, request.headers, { ...route, profile }, release?.name ?? null);
-    }
+    const asker = askerOf(request.headers);
+    const { deviceId } = asker;
+    const profile = route.profile ?? asker.profile;
+    const ids = classIdsOf(this.#digest, route.vendor, route.deviceClass);
+    const release = offerFor(this.#store, ids, { deviceId, profile });
+    if (deviceId !== null) this.#note(deviceId, request.headers, route, release?.name ?? null);
     if (release === null) {
       const isPinned = deviceId !== null && this.#store.pins().has(deviceId);
       return textResponse(
@@ -152,7 +147,7 @@ export class UpdateServer {
   #note(
     deviceId: string,
     headers: ReadonlyMap<string, string>,
-    asked: { readonly vendor: string; readonly deviceClass: string; readonly profile: number },
+    route: { readonly vendor: string; readonly deviceClass: string },
     offered: string | null,
   ): void {
     const release = headers.get("daruma-release") ?? "";
@@ -161,9 +156,9 @@ export class UpdateServer {
     this.#devices.delete(deviceId);
     this.#devices.set(deviceId, {
       deviceId,
-      vendor: asked.vendor,
-      deviceClass: asked.deviceClass,
-      profile: asked.profile,
+      vendor: route.vendor,
+      deviceClass: route.deviceClass,
+      profile: askerOf(headers).profile,
       runningRelease: /^[0-9a-f]{64}$/.test(release) ? release : null,
       runningSequence: /^\d{1,15}$/.test(sequence) ? Number(sequence) : null,
       offered,

@@ -75,7 +75,10 @@ function isParameter(key: number): boolean {
   return sharedParameters.includes(key) || installParameters.includes(key);
 }
 
-/** Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. */
+/**
+ * Reads an authenticated manifest; `manifest-malformed` or `manifest-unsupported` when refused. The
+ * caller compares the profile with its own.
+ */
 export function parseManifest(manifest: AuthenticManifest): Release | Reason {
   return readManifest(manifest.bytes, manifest.start, manifest.end, manifest.digest);
 }

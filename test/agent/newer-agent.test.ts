@@ -17,7 +17,7 @@ const dayMs = 86_400_000;
 /** On the average of a week: each costs the wear of a download or of a stage. */
 const trialsPerDayMax = 4;
 
-const keys: readonly Key[] = ["attempt", "confirmed", "progress", "bad"];
+const keys: readonly Key[] = ["attempt", "confirmed", "progress", "bad", "ledger", "result"];
 const isKey = (key: string): key is Key => keys.some((one) => one === key);
 
 /** Calls `write` for each record that takes its place in the journal. */

@@ -75,6 +75,23 @@ const values: { readonly [key in Key]: fc.Arbitrary<Records[key]> } = {
     previousIdentity: bytesOf(32),
   }),
   progress: fc.record({ writtenBytes: u32, head: bytesOf(16), manifestDigest: bytesOf(32) }),
+  ledger: fc.record({
+    spent: byte,
+    ticks: byte,
+    resumes: byte,
+    airBlocks: u32,
+    highestBegun: u53,
+    entries: bytesOf(64),
+  }),
+  result: fc.record({
+    phase: fc.constantFrom(phases.updated, phases.failed),
+    tries: byte,
+    lost: byte,
+    reportId: bytesOf(8),
+    sequenceNumber: u53,
+    manifestDigest: bytesOf(32),
+    reason: fc.constantFrom("" as const, ...reasonCodes()),
+  }),
   bad: fc.record({
     sequenceBelow: u53,
     digests: fc.array(bytesOf(16), { maxLength: limits.knownBadMax }),

@@ -11,7 +11,7 @@ export const phasesMax = 6;
 /** Releases that its "bad" record can hold. */
 const knownBadMax = 8;
 
-export type Key = "attempt" | "confirmed" | "progress" | "bad";
+export type Key = "attempt" | "confirmed" | "progress" | "bad" | "ledger" | "result";
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a record as the first release does; null when that ignores it. */
@@ -25,6 +25,8 @@ export function readVersion1(key: Key, bytes: Uint8Array): Fields | null {
     if (key === "attempt") return attemptOf(read);
     if (key === "confirmed") return confirmedOf(read);
     if (key === "bad") return badOf(read);
+    if (key === "ledger") return ledgerOf(read);
+    if (key === "result") return resultOf(read);
     return {
       writtenBytes: read.u32(4),
       head: read.bytes(8, 16),
@@ -78,6 +80,7 @@ function attemptOf(read: Reader): Fields | null {
     repair: (flags & 1) !== 0,
     unguarded: (flags & 2) !== 0,
     closed: (flags & 4) !== 0,
+    reverted: (flags & 8) !== 0,
     tries: read.u8(4),
     damages: read.u8(5),
     powerTrials: read.u8(6),
@@ -91,6 +94,31 @@ function attemptOf(read: Reader): Fields | null {
     imageDigest: read.bytes(72, 32),
     identity: read.bytes(104, 32),
     reason: Buffer.from(read.bytes(137, read.u8(136))).toString("latin1"),
+  };
+}
+
+function ledgerOf(read: Reader): Fields {
+  return {
+    spent: read.u8(1),
+    ticks: read.u8(2),
+    resumes: read.u8(3),
+    airBlocks: read.u32(4),
+    highestBegun: read.u64(8),
+    entries: read.bytes(16, 64),
+  };
+}
+
+function resultOf(read: Reader): Fields | null {
+  const phase = read.u8(1);
+  if (phase < 1 || phase > phasesMax) return null;
+  return {
+    phase,
+    tries: read.u8(2),
+    lost: read.u8(3),
+    reportId: read.bytes(8, 8),
+    sequenceNumber: read.u64(16),
+    manifestDigest: read.bytes(24, 32),
+    reason: Buffer.from(read.bytes(57, read.u8(56))).toString("latin1"),
   };
 }
 
@@ -143,6 +171,7 @@ export const version1Records: readonly ReleasedRecord[] = [
       repair: false,
       unguarded: false,
       closed: false,
+      reverted: false,
       tries: 0,
       damages: 0,
       powerTrials: 0,
@@ -162,17 +191,18 @@ export const version1Records: readonly ReleasedRecord[] = [
     key: "attempt",
     name: "a closed attempt with every field at a bound",
     hex:
-      "0106ff07010203ff1011121314151617ffffffffffff1f000700000000020000f0ffffff05000000" +
+      "0106ff0f010203ff1011121314151617ffffffffffff1f000700000000020000f0ffffff05000000" +
       "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f4041424344454647" +
       "48494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f" +
-      "707172737475767778797a7b7c7d7e7f14726f6c6c6261636b2d756e617661696c61626c65015665" +
-      "84",
+      "707172737475767778797a7b7c7d7e7f14726f6c6c6261636b2d756e617661696c61626c65211a5c" +
+      "df",
     fields: {
       phase: 6,
       slot: -1,
       repair: true,
       unguarded: true,
       closed: true,
+      reverted: true,
       tries: 1,
       damages: 2,
       powerTrials: 3,
@@ -238,6 +268,55 @@ export const version1Records: readonly ReleasedRecord[] = [
       writtenBytes: 65_536,
       head: run(9, 16),
       manifestDigest: run(2, 32),
+    },
+  },
+  {
+    key: "ledger",
+    name: "a ledger in which nothing was spent",
+    hex:
+      "01000000000000000000000000000000000000000000000000000000000000000000000000000000" +
+      "00000000000000000000000000000000000000000000000000000000000000000000000000000000" +
+      "f3800492",
+    fields: {
+      spent: 0,
+      ticks: 0,
+      resumes: 0,
+      airBlocks: 0,
+      highestBegun: 0,
+      entries: new Uint8Array(64),
+    },
+  },
+  {
+    key: "ledger",
+    name: "a ledger with every field in use",
+    hex:
+      "01051f03f1fffffffeffffffffff1f00202122232425262728292a2b2c2d2e2f3031323334353637" +
+      "38393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f" +
+      "51772f30",
+    fields: {
+      spent: 5,
+      ticks: 31,
+      resumes: 3,
+      airBlocks: 0xffff_fff1,
+      highestBegun: 2 ** 53 - 2,
+      entries: run(2, 64),
+    },
+  },
+  {
+    key: "result",
+    name: "a result that waits to be told",
+    hex:
+      "010602ff0000000010111213141516170300000000100000202122232425262728292a2b2c2d2e2f" +
+      "303132333435363738393a3b3c3d3e3f14726f6c6c6261636b2d756e617661696c61626c65edd760" +
+      "85",
+    fields: {
+      phase: 6,
+      tries: 2,
+      lost: 255,
+      reportId: run(1, 8),
+      sequenceNumber: 2 ** 44 + 3,
+      manifestDigest: run(2, 32),
+      reason: "rollback-unavailable",
     },
   },
   {
