@@ -16,8 +16,11 @@ export class BenchStore extends MemoryStore {
   readonly #images: readonly SimulatedRelease[];
   readonly #digest: DigestFactory;
 
-  constructor(options: BenchOptions) {
+  readonly #tell: (line: string) => void;
+
+  constructor(options: BenchOptions, nowMs: () => number) {
     super(options.natives.digestFactory, options.describe);
+    this.#tell = (line) => options.onLine?.(nowMs(), `server: ${line}`);
     this.#images = options.releases;
     this.#digest = options.natives.digestFactory;
   }
@@ -25,6 +28,7 @@ export class BenchStore extends MemoryStore {
   override openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
     const owner = this.#images.find((one) => one.name === release.name);
     if (owner === undefined || owner.uri !== uriPath) return null;
+    this.#tell(`${uriPath} is fetched`);
     let etag = this.#tags.get(uriPath);
     if (etag === undefined) {
       etag = etagOfBytes(this.#digest, owner.image);
@@ -35,6 +39,7 @@ export class BenchStore extends MemoryStore {
 
   override appendReport(report: StoredReport): void {
     this.received = [...this.received, report];
+    this.#tell(`hears ${report.result} (${report.reason})`);
   }
 
   override reports(): readonly StoredReport[] {

@@ -46,8 +46,15 @@ export type Start = (typeof starts)[number];
 
 export type ServerChange = "next" | "withdraw";
 
+/** The supply fails, or an operation leaves something else than it reports. */
+export interface CutFault {
+  readonly kind: "cut";
+  readonly cut: Cut;
+  readonly reset: BootEnd;
+}
+
 export type Fault =
-  | { readonly kind: "cut"; readonly cut: Cut; readonly reset: BootEnd }
+  | CutFault
   | {
       readonly kind: "rot";
       readonly operation: number;

@@ -19,9 +19,9 @@ import {
   type BootedDevice,
   type BootRecord,
   type Firmware,
-  type RunEnd,
 } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
+import type { RunEnd } from "./board-run.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
