@@ -12,7 +12,7 @@ import { type Finding, findingsOf } from "./power-cut-causes.js";
 import { findingText, storyOf, timelineLine } from "./power-cut-words.js";
 
 /** Real time between two looks at the rest of this process. */
-const sliceMs = 100;
+const sliceMs = 250;
 /** Failures after which a sweep has seen enough. */
 const failuresMax = 2000;
 const findingsMax = 10;
