@@ -2,11 +2,12 @@
 
 import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import type { Partition } from "../../src/boot/partitions.js";
 import { firmwareFor } from "../simulator/behaviours.js";
 import { Bench } from "../simulator/bench.js";
 import { timersMax } from "../simulator/bounds.js";
 import { blockBytes } from "../simulator/flash.js";
-import { type Layout, partitionRow } from "../simulator/layout.js";
+import { type Layout, layoutFor, partitionRow } from "../simulator/layout.js";
 import {
   canBegin,
   defaultImageBytes,
@@ -45,16 +46,35 @@ export interface StageImages {
   readonly newIsHealthy: boolean;
 }
 
+/** A partition beside the agent's own; where it lies is up to the stage. */
+export type StagePartition = Omit<Partition, "offset" | "flags">;
+
 export interface StageOptions {
   readonly images?: StageImages;
+  /** Laid behind the slots. Default: none. */
+  readonly partitions?: readonly StagePartition[];
   readonly agent?: Partial<AgentOptions>;
   readonly onLine?: BenchOptions["onLine"];
+  readonly runJobs?: BenchOptions["runJobs"];
+  readonly witness?: BenchOptions["witness"];
 }
 
 /**
- * Flash of two slots that just hold `imageBytes`, in pages of 64 KB, behind the usual partitions.
+ * Partitions of the published table for an image of that size which are neither the agent's nor
+ * the platform's: those that an application may use.
  */
-function layoutOf(imageBytes: number): Layout {
+export function publishedPartitions(imageBytes: number): StagePartition[] {
+  // The table for sweeps, of the smallest slots, has none: larger ones are the published ones.
+  const { partitions } = layoutFor(Math.max(imageBytes, 65537));
+  const taken = ["nvs", "otadata"];
+  return partitions.filter((one) => one.type !== 0 && !taken.includes(one.label));
+}
+
+/**
+ * Flash of two slots that just hold `imageBytes`, in pages of 64 KB, between the usual partitions
+ * and `more`.
+ */
+function layoutOf(imageBytes: number, more: readonly StagePartition[]): Layout {
   const slotBytes = Math.ceil(imageBytes / 65536) * 65536;
   const partitions = [
     partitionRow("nvs", 1, 2, 0x9000, 0x4000),
@@ -62,7 +82,12 @@ function layoutOf(imageBytes: number): Layout {
     partitionRow("ota_0", 0, 0x10, 0x10000, slotBytes),
     partitionRow("ota_1", 0, 0x11, 0x10000 + slotBytes, slotBytes),
   ];
-  return { flashBytes: 0x10000 + 2 * slotBytes, partitions };
+  let endBytes = 0x10000 + 2 * slotBytes;
+  for (const { label, type, subtype, sizeBytes } of more) {
+    partitions.push(partitionRow(label, type, subtype, endBytes, sizeBytes));
+    endBytes += sizeBytes;
+  }
+  return { flashBytes: endBytes, partitions };
 }
 
 function behaviourOf(ending: Ending): Behaviour | "brown-out" {
@@ -121,6 +146,7 @@ export function makeStage(
       ...[oldImage, own?.newImage ?? newerImage].map((one) => one.length),
       defaultImageBytes,
     ),
+    options.partitions ?? [],
   );
   const newImage =
     ending === "installed" ? running : (own?.newImage ?? offeredImage(ending, size, layout));
@@ -172,6 +198,8 @@ export function makeStage(
       ...(plan.skipsValidation === true ? unseen : {}),
       loopWatchdog: plan.loopUnwatched !== true,
     },
+    ...(options.runJobs === undefined ? {} : { runJobs: options.runJobs }),
+    ...(options.witness === undefined ? {} : { witness: options.witness }),
   });
   const start = prepare(bench, plan.start);
   if (start.offered !== releaseRoles.wanted) throw new RangeError("a plan is about one release");

@@ -56,10 +56,19 @@ export function standardRun(run: StandardRun): ReturnType<typeof runScenario> {
   });
 }
 
+export type { AgentOptions, SelfTest } from "../../src/agent/options.js";
+export type { Hal } from "../../src/hal.js";
+export type { KeyValueDomain, Platform, TimerModule } from "../esp32/platform.js";
+export type { BootedDevice } from "../simulator/board.js";
+export type { Incident } from "../simulator/witness.js";
+export { createHal, type PowerCutDevice } from "./firmware-watch.js";
 export {
   everyPowerCut,
+  type PowerCutFirmware,
+  type PowerCutReplay,
   type PowerCutTest,
   type PowerCutVerdict,
+  type PowerCutViolation,
   replayPowerCut,
 } from "./power-cuts.js";
 export {

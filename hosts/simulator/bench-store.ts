@@ -16,7 +16,9 @@ export class BenchStore extends MemoryStore {
   readonly #images: readonly SimulatedRelease[];
   readonly #digest: DigestFactory;
 
-  constructor(options: BenchOptions) {
+  readonly #tell: (line: string) => void;
+
+  constructor(options: BenchOptions, nowMs: () => number) {
     const { natives, describe, vendor, deviceClass } = options;
     const ids = classIdsOf(natives.digestFactory, vendor, deviceClass);
     // It offers the device whatever is published, also what is for another vendor or class.
@@ -24,6 +26,7 @@ export class BenchStore extends MemoryStore {
       const info = describe(envelope);
       return info === null ? null : { ...info, ...ids };
     });
+    this.#tell = (line) => options.onLine?.(nowMs(), `server: ${line}`);
     this.#images = options.releases;
     this.#digest = options.natives.digestFactory;
   }
@@ -31,6 +34,7 @@ export class BenchStore extends MemoryStore {
   override openPayload(release: StoredRelease, uriPath: string): OpenPayload | null {
     const owner = this.#images.find((one) => one.name === release.name);
     if (owner === undefined || owner.uri !== uriPath) return null;
+    this.#tell(`${uriPath} is fetched`);
     let etag = this.#tags.get(uriPath);
     if (etag === undefined) {
       etag = etagOfBytes(this.#digest, owner.image);
@@ -41,6 +45,7 @@ export class BenchStore extends MemoryStore {
 
   override appendReport(report: StoredReport): void {
     this.received = [...this.received, report];
+    this.#tell(`hears ${report.result} (${report.reason})`);
   }
 
   override reports(): readonly StoredReport[] {

@@ -18,15 +18,17 @@ import { runUntilSettled } from "./bench-run.js";
 import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
+import { cutWords } from "./cut-words.js";
 import { timedVerifier } from "./durations.js";
 import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
-import { type Fault, operationOf, type ServerChange } from "./plan.js";
+import { type CutFault, type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
 import { judgeWire } from "./wire-judge.js";
+import { noIncidents } from "./witness.js";
 import { World } from "./world.js";
 
 const journalDomain = "daruma";
@@ -43,7 +45,7 @@ export class Bench {
   /** Boots executed by this bench so far, and how many of them a cut interrupted. */
   executed = 0;
   interrupted = 0;
-  readonly #power = new BenchPower();
+  readonly #power: BenchPower;
   readonly #keyValue: KeyValueStore;
   readonly #store: BenchStore;
   readonly #images = new Map<string, KnownImage>();
@@ -55,17 +57,18 @@ export class Bench {
   /** Index of the release in the store; below -1 before the first. */
   #offered = -2;
   #hasAttempt = false;
+  /** Changes of the agent's journal in this boot; what the application stores is its own. */
+  #journalWrites = 0;
   /** Faults that fell already; each does so once in a plan. */
   readonly #struck = new Set<Fault>();
   #stirred = false;
-  /** The uptime that is saved now and then begins nothing. */
-  #ledgerWrites = 0;
 
   constructor(options: BenchOptions) {
     this.options = options;
     const { natives, layout, seed } = options;
     const slots = layout.partitions.filter((one) => one.type === 0);
     const otadata = layout.partitions.find((one) => one.label === "otadata");
+    this.#power = new BenchPower(layout.partitions);
     this.flash = new BenchFlash(this.#power, layout.flashBytes, seed);
     const nowMs = (): number => this.#world.nowMs;
     this.#keyValue = new KeyValueStore(this.#power);
@@ -73,14 +76,18 @@ export class Bench {
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
     this.flash.checkers = this.checkers;
     this.checkers.timersMax = options.timersMax ?? Number.POSITIVE_INFINITY;
+    this.#keyValue.onBegin = (domain, key, value) => {
+      this.#power.key = `${domain}/${key}`;
+      this.#power.written = value;
+    };
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
-      if (key === "ledger") this.#ledgerWrites++;
+      this.#journalWrites++;
       this.checkers.journalChanged(key, value);
       if (key === "attempt") this.#hasAttempt = isOpen(value);
       if (key === "attempt" || key === "result") this.#stirred = true;
     };
-    this.#store = new BenchStore(options);
+    this.#store = new BenchStore(options, nowMs);
     for (const { bytes, isHealthy, firmware } of options.images) {
       const imageHex = hex(bytes.subarray(bytes.length - 32));
       this.#images.set(imageHex, { imageHex, bytes, isHealthy });
@@ -154,26 +161,34 @@ export class Bench {
         this.#booted(world, record);
       },
       ended: (reason, note) => {
-        end = this.#power.happened ? this.#resetOf(faults, rest.operations) : reason;
-        this.options.onLine?.(world.nowMs, `reset (${end}): ${note}`);
+        const cut = this.#power.fallen(faults, rest.operations);
+        end = this.#power.happened ? (cut?.reset ?? "power-on") : reason;
+        this.options.onLine?.(world.nowMs, `reset (${end}): ${this.#why(cut, note)}`);
       },
     });
     const reached = runUntilSettled(board, world, {
       hasEnded: () => end !== null,
       isSettled: () => this.#stirred && this.#isSettled(),
-      operations: () => this.#power.operations - this.#ledgerWrites,
+      operations: () => this.#power.agentOperations,
       requests: () => network.records.length,
       unsettled: (text) => this.checkers.unsettled(text),
       patienceMs: this.network.patienceMs,
     });
     this.executed++;
     if (this.#power.happened) this.interrupted++;
+    const { witness } = this.options;
+    const elapsedMs = reached === "time" ? Number.POSITIVE_INFINITY : world.nowMs;
+    const incidents = witness?.end(this.#power.happened, elapsedMs) ?? noIncidents;
+    for (const { breaks, text } of incidents) {
+      if (breaks !== null) this.checkers.violations.push({ promise: breaks, atMs: 0, text });
+    }
     return {
       end: reached,
       interrupted: this.#power.happened,
       rest: this.#leave(rest, world, network, end ?? "power-on"),
       operations: this.#power.seen,
       violations: this.checkers.violations.slice(),
+      incidents,
       imageHex,
     };
   }
@@ -184,7 +199,7 @@ export class Bench {
     const chance = (Math.imul(seed, 0x9e3779b1) + Math.imul(rest.boots + 1, 0x85ebca6b)) >>> 0;
     this.flash.restore({ ...rest.flash, chance });
     this.#keyValue.restore(rest.keyValue);
-    this.#keyValue.writes = 0;
+    this.#journalWrites = 0;
     this.checkers.load(rest.checkers);
     this.#store.received = rest.reports;
     this.#hasAttempt = isOpen(rest.keyValue.get(journalDomain)?.get("attempt") ?? null);
@@ -207,6 +222,7 @@ export class Bench {
       this.#struck,
     );
     this.#world = new World();
+    this.options.witness?.begin();
     return this.#world;
   }
 
@@ -231,7 +247,7 @@ export class Bench {
       atMs: rest.atMs + world.nowMs,
       payloadBytes,
       fetched,
-      keyValueWrites: rest.keyValueWrites + this.#keyValue.writes,
+      keyValueWrites: rest.keyValueWrites + this.#journalWrites,
     };
   }
 
@@ -269,7 +285,7 @@ export class Bench {
       readonly ended: (reason: BootEnd, note: string) => void;
     },
   ): Board {
-    const { natives, chipId, layout, seed, onLine, build } = this.options;
+    const { natives, chipId, layout, seed, onLine, build, runJobs, witness } = this.options;
     return new Board({
       world,
       power: this.#power,
@@ -279,6 +295,7 @@ export class Bench {
       partitions: layout.partitions,
       chipId,
       ...(build === undefined ? {} : { build }),
+      ...(runJobs === undefined ? {} : { runJobs }),
       digest: natives.digest,
       digestFactory: natives.digestFactory,
       md5: natives.md5,
@@ -294,6 +311,7 @@ export class Bench {
           this.checkers.confirmed(slot);
           onLine?.(world.nowMs, `ota_${slot} is marked valid`);
         },
+        aborted: (reason, error) => witness?.aborted(reason, error),
         traced: (atMs, line) => onLine?.(atMs, line),
         timersWait: (count) => this.checkers.timersWait(count),
         read: (address, length) => this.checkers.flashRead(address, length),
@@ -324,11 +342,10 @@ export class Bench {
     });
   }
 
-  #resetOf(faults: readonly Fault[], before: number): BootEnd {
-    const operation = before + this.#power.operations - 1;
-    for (const fault of faults) {
-      if (fault.kind === "cut" && fault.cut.operation === operation) return fault.reset;
-    }
-    return "power-on";
+  /** Where the supply failed, in words, or what else ended the boot. */
+  #why(cut: CutFault | null, note: string): string {
+    const seen = this.#power.seen.at(-1);
+    if (!this.#power.happened || cut === null || seen === undefined) return note;
+    return cutWords(cut.cut.tear, seen, this.#power.written, this.options.layout.partitions);
   }
 }

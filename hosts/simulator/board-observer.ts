@@ -9,6 +9,8 @@ export interface BoardObserver {
   ended(atMs: number, reason: BootEnd, note: string): void;
   /** esp_ota_mark_app_valid returned ESP_OK in this slot. */
   confirmed(slot: number): void;
+  /** JavaScript aborts in the firmware. */
+  aborted?(reason: string, error: unknown): void;
   traced(atMs: number, line: string): void;
   /** The app reads flash; the platform's own functions do not count. */
   read(address: number, length: number): void;

@@ -10,6 +10,7 @@ import type { DigestFactory } from "../../src/crypto/digest.js";
 import type { AbortHook, DigestClass, HttpClientClass, Platform } from "../esp32/platform.js";
 import { appFeatures, type BoardBuild, bootloaderOptions, revisionOf } from "./board-build.js";
 import type { BoardObserver } from "./board-observer.js";
+import type { RunEnd, RunLimits } from "./board-run.js";
 import { type BootResult, runBootloader } from "./bootloader.js";
 import { EspOta } from "./esp-ota.js";
 import type { Flash } from "./flash.js";
@@ -80,19 +81,14 @@ export interface BoardOptions {
   readonly firmwareOf: (imageHex: string) => Firmware;
   readonly build?: BoardBuild;
   readonly observer: BoardObserver;
+  /**
+   * Runs the promise jobs that the firmware's last call has left, and gives each rejection that
+   * nothing handles to `rejected`. Without it no promise of a firmware goes on within a boot.
+   */
+  readonly runJobs?: (rejected: (reason: unknown) => void) => void;
   /** Boots that this board has behind it already, and why the first one of this run begins. */
   readonly bootsBefore?: number;
   readonly firstReason?: BootEnd;
-}
-
-/** Why `run` stopped: asked to, out of time or boots, nothing left to happen, or no image boots. */
-export type RunEnd = "until" | "time" | "boots" | "stuck" | "dead";
-
-export interface RunLimits {
-  readonly untilMs: number;
-  readonly bootsMax: number;
-  /** Checked after every event. */
-  readonly until: () => boolean;
 }
 
 /** From reset to the first line of JavaScript. */
@@ -308,19 +304,27 @@ export class Board {
 
   /** Runs firmware code. What escapes it ends the boot as XS does: abort, software restart. */
   #call(callback: () => void): void {
-    const { power } = this.#options;
+    const { power, runJobs } = this.#options;
+    const epoch = this.#epoch;
+    const escaped = (reason: string, error: unknown): void => {
+      const isEnd = error instanceof BootEnded || error instanceof PowerCut;
+      if (isEnd || power.isCut || this.#ending !== null || this.#epoch !== epoch) return;
+      this.#abort(reason, error);
+    };
     try {
       callback();
     } catch (error) {
-      const isEnd = error instanceof BootEnded || error instanceof PowerCut;
-      if (!isEnd && !power.isCut) this.#abort("unhandled exception", error);
+      escaped("unhandled exception", error);
     }
+    // The stack is empty. Jobs of a boot that is over run too, for they must not see the next one.
+    runJobs?.((error) => escaped("unhandled rejection", error));
     // Latched: whatever the firmware caught, a cut supply ends the boot.
     if (power.isCut) this.#end("power-on", "power cut");
   }
 
   /** fxAbort of XS on ESP32: the hook first, whose own exceptions are dropped, then esp_restart. */
   #abort(reason: string, error: unknown): void {
+    this.#options.observer.aborted?.(reason, error);
     try {
       this.#abortHook?.(reason, error);
     } catch {

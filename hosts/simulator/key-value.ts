@@ -9,6 +9,8 @@ export class KeyValueStore {
   readonly #power: Power;
   /** Changes so far: writes and deletes. */
   writes = 0;
+  /** Called before each change, for whoever lists operations; `value` is null for a delete. */
+  onBegin: ((domain: string, key: string, value: Uint8Array | null) => void) | null = null;
   /** Called after each change that took place, for checkers. */
   onChange: ((domain: string, key: string, value: Uint8Array | null) => void) | null = null;
 
@@ -31,6 +33,7 @@ export class KeyValueStore {
   }
 
   #change(domain: string, key: string, value: Uint8Array | null): void {
+    this.onBegin?.(domain, key, value);
     const tear = this.#power.begin("key-value");
     // Atomic: of all ways to tear, only "after" leaves the new value.
     if (tear === null || tear.kind === "after") {

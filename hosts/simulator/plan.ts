@@ -74,8 +74,15 @@ export type Start = (typeof starts)[number];
 
 export type ServerChange = "next" | "withdraw";
 
+/** The supply fails, or an operation leaves something else than it reports. */
+export interface CutFault {
+  readonly kind: "cut";
+  readonly cut: Cut;
+  readonly reset: BootEnd;
+}
+
 export type Fault =
-  | { readonly kind: "cut"; readonly cut: Cut; readonly reset: BootEnd }
+  | CutFault
   | {
       readonly kind: "rot";
       readonly operation: number;
@@ -115,7 +122,7 @@ export const journalKeys = Object.freeze([
   "confirmed",
   "progress",
   "bad",
-  "failing",
+  "ledger", "result",
 ] as const);
 
 /** A cut of the supply in operation `operation`. */

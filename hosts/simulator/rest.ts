@@ -2,7 +2,7 @@
 import type { AgentOptions } from "../../src/agent/options.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import type { StoredReport } from "../../src/server/report.js";
-import type { BootedDevice } from "./board.js";
+import type { BoardOptions, BootedDevice } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
 import type { CheckersState, Violation } from "./checkers.js";
 import type { FlashSnapshot } from "./flash.js";
@@ -10,6 +10,7 @@ import type { Layout } from "./layout.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { SimulatedRelease, SimulationNatives } from "./simulation.js";
 import type { OperationSeen } from "./tears.js";
+import type { Incident, Witness } from "./witness.js";
 
 /** What an image does; gets the agent's options, which it hands on to the agent as they are. */
 export type BenchFirmware = (device: BootedDevice, options: AgentOptions) => void;
@@ -41,6 +42,9 @@ export interface BenchOptions {
   readonly build?: BoardBuild;
   /** Time of one signature check; default that of an ESP32 (durations.ts). */
   readonly verificationMs?: number;
+  /** Runs promise jobs (BoardOptions.runJobs), and watches what the firmware does wrong. */
+  readonly runJobs?: BoardOptions["runJobs"];
+  readonly witness?: Witness;
   /** A line for each thing that happens. */
   readonly onLine?: (atMs: number, line: string) => void;
 }
@@ -62,6 +66,7 @@ export interface Rest {
   readonly payloadBytes: number;
   /** The same by path: a resume may only go on where the device has come to. */
   readonly fetched: ReadonlyMap<string, number>;
+  /** Changes of the agent's journal. */
   readonly keyValueWrites: number;
 }
 
@@ -76,6 +81,8 @@ export interface BootOutcome {
   /** Operations of this boot, in order. */
   readonly operations: readonly OperationSeen[];
   readonly violations: readonly Violation[];
+  /** What the firmware did wrong; empty without a witness. */
+  readonly incidents: readonly Incident[];
   /** The image that ran; "" when none did. */
   readonly imageHex: string;
 }

@@ -4,6 +4,7 @@ import type { Violation } from "./checkers.js";
 import { type Plan, printPlan, type Start } from "./plan.js";
 import type { Rest } from "./rest.js";
 import { bootsMax, judgeSettled, mayDamage, mayRuin, mayStay, type Stage } from "./verdicts.js";
+import type { Incident } from "./witness.js";
 
 /** The verdict of one plan. */
 export interface PlanResult {
@@ -13,6 +14,8 @@ export interface PlanResult {
   readonly rest: Rest;
   readonly boots: number;
   readonly interrupted: number;
+  /** What the firmware did wrong, boot by boot; empty without a witness. */
+  readonly incidents: readonly Incident[];
 }
 
 /** Makes the stage that a plan needs; hosts do it, for it takes signing keys. */
@@ -40,15 +43,28 @@ export function prepare(bench: Bench, start: Start): Rest {
   return bench.begin(rest, wanted);
 }
 
+/** The firmware that a plan begins with fails before it. */
+export class UnreadyDevice extends Error {
+  readonly incidents: readonly Incident[];
+
+  constructor(message: string, incidents: readonly Incident[]) {
+    super(message);
+    this.incidents = incidents;
+  }
+}
+
 function settle(bench: Bench, from: Rest): Rest {
   let rest = from;
+  const incidents: Incident[] = [];
   for (let boot = 0; boot < bootsMax; boot++) {
     const outcome = bench.boot(rest, []);
-    if (outcome.violations.length > 0) throw new Error(outcome.violations[0].text);
+    incidents.push(...outcome.incidents);
+    const text = outcome.violations[0]?.text;
+    if (text !== undefined) throw new UnreadyDevice(text, incidents);
     if (outcome.end === "settled") return outcome.rest;
     rest = outcome.rest;
   }
-  throw new Error("the device did not come to rest before the plan began");
+  throw new UnreadyDevice("the device did not come to rest before the plan began", incidents);
 }
 
 /** Runs `plan`. Throws RangeError for a stage that cannot be made. */
@@ -62,17 +78,21 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
   bench.plan(plan.network);
   const interruptedBefore = bench.interrupted;
   const violations: Violation[] = [];
+  const incidents: Incident[] = [];
   let rest = stage.start;
   let calm = 0;
   let settled = "";
   while (calm < bootsMax && violations.length === 0 && settled === "") {
     const outcome = bench.boot(rest, plan.faults);
     violations.push(...outcome.violations);
+    incidents.push(...outcome.incidents);
     rest = outcome.rest;
     // A faulty boot may be followed by more of them; only calm ones count towards the bound.
     calm = outcome.interrupted ? 0 : calm + 1;
-    if (outcome.end === "settled") settled = outcome.imageHex;
-    else if (outcome.end === "time" || outcome.end === "dead") break;
+    if (outcome.end === "settled") {
+      settled = outcome.imageHex;
+      bench.options.onLine?.(rest.atMs, "at rest");
+    } else if (outcome.end === "time" || outcome.end === "dead") break;
   }
   if (settled === "" && violations.length === 0 && !mayStay(stage, plan.faults)) {
     violations.push({ promise: "P6", atMs: rest.atMs, text: "the device does not settle" });
@@ -82,7 +102,8 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
     if (!mayStay(stage, plan.faults)) violations.push(...cycle(stage, plan, rest, settled));
   }
   const interrupted = bench.interrupted - interruptedBefore;
-  return { line: printPlan(plan), violations, rest, boots: rest.boots, interrupted };
+  const { boots } = rest;
+  return { line: printPlan(plan), violations, rest, boots, interrupted, incidents };
 }
 
 /**
@@ -95,6 +116,7 @@ function cycle(stage: Stage, plan: Plan, rest: Rest, imageHex: string): readonly
   bench.plan([]);
   const late = plan.faults.filter((one) => one.kind === "stick" || one.kind === "server");
   let at: Rest = { ...rest, reason: "power-on" };
+  bench.options.onLine?.(0, "the supply is switched off and on");
   for (let boots = 0; boots < bootsMax; boots++) {
     const again = bench.boot(at, late);
     const found = again.violations.slice();

@@ -20,9 +20,9 @@ import {
   type BootedDevice,
   type BootRecord,
   type Firmware,
-  type RunEnd,
 } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
+import type { RunEnd } from "./board-run.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { type Spend, timedVerifier } from "./durations.js";
 import type { Flash } from "./flash.js";

@@ -9,6 +9,10 @@ export interface OperationSeen {
   readonly kind: OperationKind;
   /** Bytes programmed or erased; 0 for a key-value change. */
   readonly lengthBytes: number;
+  /** Where in flash; 0 for a key-value change. */
+  readonly address: number;
+  /** "domain/key" of a key-value change, else "". */
+  readonly key: string;
 }
 
 const before: Tear = Object.freeze({ kind: "before" });

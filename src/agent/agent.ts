@@ -245,6 +245,7 @@ export class Agent implements AgentContext {
       case "closeAttempt":
         this.release = null;
         this.lastReason = "";
+        this.failures = 0;
         return this.journal.closeAttempt();
       default:
         return this.partWith(action)[action]();

@@ -22,7 +22,8 @@ export class Trial {
   private deadline: TimerHandle | null = null;
   private dwell: TimerHandle | null = null;
   private feeder: TimerHandle | null = null;
-  private nextTest = 0;
+  /** The self-test that runs; -1 before the first. */
+  private nextTest = -1;
   private testsPassed = false;
   private hasReached = false;
   private dwelt = false;
@@ -58,7 +59,9 @@ export class Trial {
 
   /** A server that is down for a while says nothing of the image: only its own tests are urgent. */
   private timedOut(leftMs: number): void {
-    if (!this.testsPassed) return this.fail("trial-timeout");
+    if (!this.testsPassed) {
+      return this.failTest("trial-timeout", this.nextTest, "never answered", "");
+    }
     if (leftMs <= 0) return this.fail("server-unreachable");
     try {
       this.deadline = setTimer(this.hal, () => this.timedOut(0), leftMs);
@@ -70,6 +73,7 @@ export class Trial {
   /** Runs the self-tests in order; each gets one `done`. */
   runTests(): void {
     if (this.over) return;
+    if (this.nextTest < 0) this.nextTest = 0;
     if (this.nextTest >= this.tests.length) {
       this.testsPassed = true;
       this.conclude();
@@ -79,16 +83,26 @@ export class Trial {
     const done = (passed: boolean): void => {
       // A test that calls back twice, or late, speaks only once.
       if (this.over || this.nextTest !== index) return;
-      if (!passed) return this.fail("self-test-failed");
+      if (!passed) return this.failTest("self-test-failed", index, "failed", "");
       this.nextTest++;
       this.runTests();
     };
     try {
       this.tests[index](done);
-    } catch {
+    } catch (error) {
       // Also after done(true): a test that throws has not passed.
-      this.fail("self-test-failed");
+      this.failTest("self-test-failed", index, "threw ", error);
     }
+  }
+
+  /** Logs which self-test it was: the reason code alone tells its author too little. */
+  private failTest(reason: Reason, index: number, what: string, error: unknown): void {
+    try {
+      if (index >= 0 && !this.over) this.hal.log(`trial: self-test ${index + 1} ${what}${error}`);
+    } catch {
+      // A host that cannot log, or an error without a text: the result counts all the same.
+    }
+    this.fail(reason);
   }
 
   /** The update server answered with an authentic envelope. */

@@ -43,7 +43,8 @@ test.before((context) => {
   assert.is(extracted.status, 0);
   const renamed = spawnSync("mv", [join(modules, "package"), join(modules, "daruma-ota")]);
   assert.is(renamed.status, 0);
-  for (const name of ["@types", "@noble", "cbor-x", "crc-32", "commander", "cli-progress"]) {
+  const names = ["@types", "@noble", "cbor-x", "crc-32", "commander", "cli-progress", "uvu"];
+  for (const name of names) {
     symlinkSync(join(root, "node_modules", name), join(modules, name));
   }
   writeFileSync(join(context.dir, "package.json"), '{ "type": "module" }');
@@ -231,6 +232,29 @@ export const all = [author, server, simulator];
     assert.match(typeCheck(dir, ["wrong.ts"], { skipLibCheck, types: [] }), /error TS/);
   });
 }
+
+test("the README's tests of a firmware compile and run from the package alone", ({ dir }) => {
+  const entries: readonly (readonly [string, string])[] = [
+    ["../../hosts/node/simulator.js", "daruma-ota/simulator"],
+    ["../../hosts/node/digest.js", "daruma-ota/author"],
+    ["../../src/author/esp-image.js", "daruma-ota/author"],
+    ["../../src/agent/agent.js", "daruma-ota"],
+  ];
+  let text = readFileSync(join(root, "test/examples/power-cut.test.ts"), "utf8");
+  for (const [from, to] of entries) {
+    assert.ok(text.includes(`"${from}"`), from);
+    text = text.replaceAll(`"${from}"`, `"${to}"`);
+  }
+  assert.not.match(text, '"../');
+  for (const skipLibCheck of [true, false]) {
+    writeFileSync(join(dir, "lamp.test.ts"), text);
+    const options = { skipLibCheck, types: ["node"], noEmit: false };
+    assert.is(typeCheck(dir, ["lamp.test.ts"], options), "");
+  }
+  const run = spawnSync(process.execPath, ["lamp.test.js"], { cwd: dir, encoding: "utf8" });
+  assert.is(run.status, 0, run.stdout + run.stderr);
+  assert.match(run.stdout, /Passed: +5\b/);
+});
 
 for (const example of ["minimal", "node-like"]) {
   test(`the example ${example} type-checks as it is published`, ({ dir }) => {
