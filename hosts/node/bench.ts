@@ -48,6 +48,8 @@ export interface StageImages {
 export interface StageOptions {
   readonly images?: StageImages;
   readonly agent?: Partial<AgentOptions>;
+  /** Time of one signature check; default that of an ESP32. */
+  readonly verificationMs?: number;
   readonly onLine?: BenchOptions["onLine"];
 }
 
@@ -167,6 +169,7 @@ export function makeStage(
     ],
     agent: { verifySignature: verifier, ...options.agent },
     ...(own === undefined ? { timersMax } : {}),
+    ...(options.verificationMs === undefined ? {} : { verificationMs: options.verificationMs }),
     ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
     build: {
       ...(plan.skipsValidation === true ? unseen : {}),
