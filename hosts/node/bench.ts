@@ -54,6 +54,8 @@ export interface StageOptions {
   /** Laid behind the slots. Default: none. */
   readonly partitions?: readonly StagePartition[];
   readonly agent?: Partial<AgentOptions>;
+  /** Time of one signature check; default that of an ESP32. */
+  readonly verificationMs?: number;
   readonly onLine?: BenchOptions["onLine"];
   readonly runJobs?: BenchOptions["runJobs"];
   readonly witness?: BenchOptions["witness"];
@@ -193,6 +195,7 @@ export function makeStage(
     ],
     agent: { verifySignature: verifier, ...options.agent },
     ...(own === undefined ? { timersMax } : {}),
+    ...(options.verificationMs === undefined ? {} : { verificationMs: options.verificationMs }),
     ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
     build: {
       ...(plan.skipsValidation === true ? unseen : {}),

@@ -1,6 +1,7 @@
 /** Time passes while JavaScript runs: the watchdog bites in a call that takes too long. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { replay } from "../../hosts/node/bench.js";
 import type { BootedDevice } from "../../hosts/simulator/board.js";
 import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
 import { timerMs } from "../../hosts/simulator/timers.js";
@@ -40,6 +41,12 @@ test("a verification of 100 s under a watchdog of 30 s ends the trial", () => {
   // With the event loop watched, as our build has it, no offer is ever believed.
   assert.is(update(simulated({ verificationMs: 100_000 })).report, null);
   assert.is(update(simulated({ verificationMs: 3600 })).report?.result, "updated");
+});
+
+test("on the bench, checks of 3.6 s are borne, and those of 20 s never are", () => {
+  const line = "healthy known 1";
+  assert.equal(replay(line, { verificationMs: 3600 }).violations, []);
+  assert.throws(() => replay(line, { verificationMs: 20_000 }), /did not come to rest/);
 });
 
 test("a call that lasts longer than the armed watchdog ends the boot when that bites", () => {
