@@ -25,6 +25,8 @@ export interface HabitOptions {
   readonly run: (callback: () => void) => void;
   readonly isAlive: () => boolean;
   readonly server: (request: ServerRequest) => WireAnswer;
+  /** What a new connection meets; default "open". */
+  readonly meets?: () => "open" | "refusal" | "silence";
   /** Name look-ups at the same time; one more throws. Default 4. */
   readonly lookUpsMax?: number;
 }
@@ -136,8 +138,11 @@ export class ModdableHabits {
       constructor(options: HabitSocketOptions) {
         this.#callbacks = options;
         habits.openSockets++;
+        const meets = habits.#options.meets?.() ?? "open";
         habits.later(10, () => {
-          if (this.#isOpen) options.onWritable?.call(this, windowBytes);
+          if (!this.#isOpen || meets === "silence") return;
+          if (meets === "refusal") options.onError?.call(this);
+          else options.onWritable?.call(this, windowBytes);
         });
       }
 
@@ -196,9 +201,14 @@ export class ModdableHabits {
    * A TLS socket over the TCP class of its options, without the cryptography. As
    * embedded:io/socket/tcp/tls it throws where the peer or a record cannot be trusted, out of the
    * callback that read it; and out of a timer of its own when a record was read and more bytes
-   * wait. `isUntrusted` is asked once per connection, `isDamaged` once per record, from 0.
+   * wait. `isUntrusted` is asked once per connection, `isDamaged` once per record, from 0. Where
+   * the clock is not set its constructor throws.
    */
-  tlsClass(isUntrusted: () => boolean, isDamaged: (record: number) => boolean): HabitTlsClass {
+  tlsClass(
+    isUntrusted: () => boolean,
+    isDamaged: (record: number) => boolean,
+    isClockSet: () => boolean = () => true,
+  ): HabitTlsClass {
     const habits = this;
     return class HabitTls implements HabitStream {
       readonly #options: HabitTlsOptions;
@@ -208,6 +218,7 @@ export class ModdableHabits {
       #doRead: WorldEvent | null = null;
 
       constructor(options: HabitTlsOptions) {
+        if (!isClockSet()) throw new Error("date validation failed");
         const fails = isUntrusted();
         this.#options = options;
         this.#socket = new options.TCP.io({

@@ -2,10 +2,11 @@
  * Faults of network and server: small data that prints to one token and parses from it, so that it
  * can be part of a plan that replays a failure.
  *
- *     net:KIND[=VALUE][@TARGET][#FROM][xCOUNT]
+ *     net:[HOST/]KIND[=VALUE][@TARGET][#FROM][xCOUNT]
  *
- * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any), counted
- * from 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and TARGET are left out.
+ * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any) of HOST (or
+ * of all hosts), counted from 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and
+ * TARGET are left out.
  *
  * | kind               | what the device sees                                     | VALUE         |
  * |--------------------|----------------------------------------------------------|---------------|
@@ -38,10 +39,16 @@
  * | redirect-nowhere   | 307 without a Location                                   |               |
  * | replay             | the first answer that this path ever gave                |               |
  */
-import { asciiBytes } from "../../src/bytes.js";
-import { type Body, bytesBody } from "../../src/server/body.js";
 import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
 import { type Delivery, withoutQuery } from "./network.js";
+import {
+  answer,
+  lengthened,
+  portalPage,
+  redirect,
+  rewriteBody,
+  rewriteRange,
+} from "./network-answers.js";
 import { Prng } from "./prng.js";
 
 export type NetworkTarget = "offer" | "payload" | "report" | "any";
@@ -55,6 +62,8 @@ interface Kind {
 /** One fault; its tokens are described at the top of this file. */
 export interface NetworkFault {
   readonly kind: NetworkFaultKind;
+  /** "" for all hosts. */
+  readonly host: string;
   readonly value: number;
   readonly target: NetworkTarget;
   readonly from: number;
@@ -194,7 +203,7 @@ export function networkFault(
   given: Partial<Omit<NetworkFault, "kind">> = {},
 ): NetworkFault {
   const { value, target } = kinds[name];
-  return { kind: name, value, target, from: 0, count: 1, ...given };
+  return { kind: name, host: "", value, target, from: 0, count: 1, ...given };
 }
 
 /** The token of a fault. */
@@ -204,20 +213,22 @@ export function printNetworkFault(fault: NetworkFault): string {
   const target = fault.target === usual.target ? "" : `@${fault.target}`;
   const from = fault.from === 0 ? "" : `#${fault.from}`;
   const count = fault.count === 1 ? "" : `x${fault.count}`;
-  return `net:${fault.kind}${value}${target}${from}${count}`;
+  const host = fault.host === "" ? "" : `${fault.host}/`;
+  return `net:${host}${fault.kind}${value}${target}${from}${count}`;
 }
 
 /** Throws RangeError for a text that `printNetworkFault` does not make. */
 export function parseNetworkFault(token: string): NetworkFault {
-  const form =
-    /^net:([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
-  const found = form.exec(token);
+  const place = /^net:(?:([a-z0-9.-]+)\/)?/.exec(token);
+  const form = /^([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
+  const found = place && form.exec(token.slice(place[0].length));
   if (found === null || !Object.hasOwn(kinds, found[1])) {
     throw new RangeError(`"${token}" is not a network fault`);
   }
   const name = found[1] as NetworkFaultKind;
   const usual = kinds[name];
   const fault = networkFault(name, {
+    host: place?.[1] ?? "",
     value: found[2] === undefined ? usual.value : Number(found[2]),
     target: (found[3] as NetworkTarget | undefined) ?? usual.target,
     from: Number(found[4] ?? "0"),
@@ -239,7 +250,8 @@ export function networkTargetOf(path: string): Exclude<NetworkTarget, "any"> {
 /** Applies a plan of faults to the requests of a Network; give it `intercept`. */
 export class NetworkFaults {
   #faults: readonly NetworkFault[] = [];
-  readonly #counts = { offer: 0, payload: 0, report: 0, any: 0 };
+  /** Requests so far, by host ("" for all of them) and target. */
+  readonly #counts = new Map<string, number>();
   readonly #first = new Map<string, ServerResponse>();
   /** Requests that a fault has changed since the plan was made. */
   hits = 0;
@@ -248,24 +260,34 @@ export class NetworkFaults {
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
     this.#first.clear();
-    Object.assign(this.#counts, { offer: 0, payload: 0, report: 0, any: 0 });
+    this.#counts.clear();
     this.hits = 0;
   }
 
   /** True when no request can be hit any more. */
   isOver(): boolean {
-    return this.#faults.every(({ target, from, count }) => this.#counts[target] >= from + count);
+    return this.#faults.every((fault) => this.#countOf(fault) >= fault.from + fault.count);
   }
 
-  readonly intercept = (request: ServerRequest, delivery: Delivery): void => {
+  #countOf({ host, target }: { readonly host: string; readonly target: NetworkTarget }): number {
+    return this.#counts.get(`${host} ${target}`) ?? 0;
+  }
+
+  readonly intercept = (request: ServerRequest, delivery: Delivery, hostname: string): void => {
     if (this.#faults.length === 0) return;
     const own = networkTargetOf(request.path);
     const plain = withoutQuery(request.path);
     // The content network behind a redirect: it knows what the query of a signed address means.
     if (plain !== request.path) delivery.response = delivery.ask({ ...request, path: plain });
-    const indexes = { [own]: this.#counts[own]++, any: this.#counts.any++ };
+    for (const host of ["", hostname]) {
+      for (const target of [own, "any"] as const) {
+        this.#counts.set(`${host} ${target}`, this.#countOf({ host, target }) + 1);
+      }
+    }
     for (const fault of this.#faults) {
-      const index = indexes[fault.target] ?? -1;
+      if (fault.target !== own && fault.target !== "any") continue;
+      if (fault.host !== "" && fault.host !== hostname) continue;
+      const index = this.#countOf(fault) - 1;
       if (index < fault.from || index >= fault.from + fault.count) continue;
       this.hits++;
       kinds[fault.kind].act(fault, request, delivery);
@@ -276,64 +298,4 @@ export class NetworkFaults {
       if (delivery.response.status === 200) this.#first.set(request.path, delivery.response);
     }
   };
-}
-
-function answer(
-  delivery: Delivery,
-  status: number,
-  text: string,
-  headers: readonly (readonly [string, string])[] = [],
-): void {
-  const body = bytesBody(asciiBytes(text));
-  delivery.response = {
-    status,
-    headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
-    body,
-  };
-}
-
-function redirect(delivery: Delivery, location: string): void {
-  answer(delivery, 307, "", [["location", location]]);
-}
-
-function portalPage(sizeBytes: number): string {
-  return "<!DOCTYPE html><title>Please sign in</title>".padEnd(sizeBytes, " ").slice(0, sizeBytes);
-}
-
-function lengthened(bytes: Uint8Array, more: number): Uint8Array {
-  const longer = new Uint8Array(bytes.length + more).fill(0xa5);
-  longer.set(bytes, 0);
-  return longer;
-}
-
-function bodyBytes(body: Body): Uint8Array {
-  const bytes = new Uint8Array(body.lengthBytes);
-  body.read(0, bytes, 0, bytes.length);
-  return bytes;
-}
-
-/** Changes the body and lets the length follow; an answer that is an error stays as it is. */
-function rewriteBody(delivery: Delivery, change: (bytes: Uint8Array) => Uint8Array): void {
-  const { status, headers, body } = delivery.response;
-  if (status !== 200 && status !== 206) return;
-  const changed = bytesBody(change(bodyBytes(body)));
-  const changedHeaders = new Map(headers);
-  changedHeaders.set("content-length", `${changed.lengthBytes}`);
-  delivery.response = { status, headers: changedHeaders, body: changed };
-}
-
-/** Makes the answer a 206 whose Content-Range `text` gives, from what is true. */
-function rewriteRange(
-  delivery: Delivery,
-  text: (first: number, last: number, total: number) => string,
-): void {
-  const { status, headers, body } = delivery.response;
-  if (status !== 200 && status !== 206) return;
-  const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
-  const total = found === null ? body.lengthBytes : Number(found[3]);
-  const first = found === null ? 0 : Number(found[1]);
-  const last = found === null ? total - 1 : Number(found[2]);
-  const changed = new Map(headers);
-  changed.set("content-range", text(first, last, total));
-  delivery.response = { status: 206, headers: changed, body };
 }

@@ -65,7 +65,7 @@ export interface NetworkOptions {
   /** Receive window in bytes; 8192 as on ESP32 with Moddable. */
   readonly windowBytes?: number;
   /** Changes how an answer travels; called once per request that finds its way to the server. */
-  readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  readonly intercept?: (request: ServerRequest, delivery: Delivery, hostname: string) => void;
 }
 
 export class Network {
@@ -98,7 +98,7 @@ export class Network {
   ): { delivery: Delivery; record: WireRecord } | null {
     if (!this.up || hostname.endsWith(unresolvedSuffix)) return null;
     const delivery = new Travel(this.#options.handler, request);
-    this.#options.intercept?.(request, delivery);
+    this.#options.intercept?.(request, delivery, hostname);
     const record = {
       method: request.method,
       path: request.path,

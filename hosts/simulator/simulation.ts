@@ -66,13 +66,13 @@ export interface SimulationOptions {
   readonly layout?: Layout;
   /** Faults of supply and flash, counted from the first operation of the run. */
   readonly cuts?: readonly Cut[];
-  readonly serverUrl?: string;
+  readonly serverUrl?: AgentOptions["serverUrl"];
   readonly build?: BoardBuild;
   /** What a firmware does with its HAL and options; by default it starts an agent. */
   readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
-  readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  readonly intercept?: (request: ServerRequest, delivery: Delivery, hostname: string) => void;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
   /** Another CPU for the firmware, for example the XS engine; the default runs it right here. */

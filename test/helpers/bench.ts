@@ -104,12 +104,12 @@ export class Bench {
       chipId: 0,
       installed: this.installed,
       seed: choice.seed ?? 1,
-      intercept: (request, delivery) => {
+      intercept: (request, delivery, hostname) => {
         const { offer } = this;
         if (offer !== null && networkTargetOf(request.path) === "offer") {
           delivery.response = { status: 200, headers: new Map(), body: bytesBody(offer) };
         }
-        this.faults.intercept(request, delivery);
+        this.faults.intercept(request, delivery, hostname);
       },
       agent: { verifySignature, ...choice.agent },
       ...(choice.layout === undefined ? {} : { layout: choice.layout }),
