@@ -58,6 +58,7 @@ export function statusText(status: Status, nowMs: number): string {
     report.resetReason,
     report.engineVersion ?? "-",
     report.abort ?? "-",
+    report.connection ?? "-",
   ]);
   const deviceHead = ["device", "class", "sequence", "release", "offered", "last seen"];
   const reportHead = [
@@ -71,6 +72,7 @@ export function statusText(status: Status, nowMs: number): string {
     "reset",
     "engine",
     "abort",
+    "connection",
   ];
   return [
     `Devices seen since this server started: ${devices.length}`,
