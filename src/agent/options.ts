@@ -23,6 +23,12 @@ export interface Progress {
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */
   readonly reason: Reason | "";
+  /**
+   * What is wrong with the connection to the update server, for people: what, where and while what
+   * was done ("TLS: date validation failed, updates.example.com:443"); at most 64 printable ASCII
+   * characters. "" when nothing is. Told once per change.
+   */
+  readonly connection: string;
 }
 
 /** What the boot-time self-check needs to know; all of it has defaults. */
@@ -51,8 +57,12 @@ export interface AgentOptions extends BootOptions {
   readonly deviceClass: string;
   /** Raw 32-byte Ed25519 public keys; 1 to 8. A release is believed when one of them signed it. */
   readonly trustAnchors: readonly Uint8Array[];
-  /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
-  readonly serverUrl: string;
+  /**
+   * Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. Or up
+   * to four such servers that offer the same, in the order in which they are asked: the next one
+   * when one cannot be reached or gives no usable answer. That there is no offer is an answer.
+   */
+  readonly serverUrl: string | readonly string[];
   /** Returns true to decline `release` for now; it is asked again at the next poll. */
   readonly veto?: (release: Release) => boolean;
   readonly onProgress?: (progress: Progress) => void;
@@ -61,7 +71,7 @@ export interface AgentOptions extends BootOptions {
    * agent of the new image can go back, if it still runs. Default false.
    */
   readonly allowWithoutRollback?: boolean;
-  /** Time between polls; default 1 h, jittered by 10 %. */
+  /** Time between polls, at most 22 days; default 1 h, jittered by 10 %. */
   readonly pollIntervalMs?: number;
   /** Silence on a connection before it is given up; default 30 s. */
   readonly stallTimeoutMs?: number;
@@ -113,6 +123,8 @@ export const defaults = Object.freeze({
 
 /** Timers of hosts take 31 bits of milliseconds. */
 const durationMsMax = 0x7fffffff;
+/** With its jitter it is no more than that. */
+export const pollIntervalMsMax = 1_950_000_000;
 
 type Duration =
   | "pollIntervalMs"
@@ -135,8 +147,9 @@ export function checkDuration(
   options: Partial<Readonly<Record<Duration, number>>>,
   name: Duration,
   leastMs: number,
+  mostMs = durationMsMax,
 ): number {
   const valueMs = options[name] ?? defaults[name];
-  if (valueMs >= leastMs && valueMs <= durationMsMax) return valueMs;
-  throw new RangeError(`${name} must be ${leastMs} to ${durationMsMax} milliseconds`);
+  if (valueMs >= leastMs && valueMs <= mostMs) return valueMs;
+  throw new RangeError(`${name} must be ${leastMs} to ${mostMs} milliseconds`);
 }

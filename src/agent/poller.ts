@@ -15,7 +15,7 @@ import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { type Judgement, judge } from "./checks.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
-import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { Exchange, type ExchangeHandler, problemAt } from "./exchange.js";
 import { identityOf } from "./facts.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
@@ -48,6 +48,12 @@ export class Poller implements ExchangeHandler {
 
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
+    this.context.servers.begin();
+    this.retryMs = 0;
+    this.ask();
+  }
+
+  private ask(): void {
     const context = this.context;
     const journal = context.journal;
     const headers = new Map<string, string>();
@@ -58,7 +64,7 @@ export class Poller implements ExchangeHandler {
     }
     this.exchange?.close();
     this.answer = "unreachable";
-    this.length = this.retryMs = 0;
+    this.length = 0;
     this.exchange = new Exchange(
       context.hal,
       {
@@ -75,8 +81,8 @@ export class Poller implements ExchangeHandler {
 
   headersReceived(status: number, headers: HttpHeaders): void {
     if (status === 200) this.answer = "envelope";
-    else if (status === 204 || status === 404) this.end("none");
-    else this.end("unreachable", retryAfterMs(headers));
+    else if (status === 204 || status === 404) this.end("none", `status ${status}`);
+    else this.end("unreachable", `status ${status}`, retryAfterMs(headers));
   }
 
   dataReadable(source: HttpRequest, countBytes: number): void {
@@ -93,32 +99,30 @@ export class Poller implements ExchangeHandler {
   }
 
   /** The last word of the exchange, whether the server has more to say or not. */
-  private end(answer: OfferAnswer, retryMs = 0): void {
+  private end(answer: OfferAnswer, why = "", retryMs = 0): void {
     this.answer = answer;
-    this.retryMs = retryMs;
-    this.exchange?.end(false);
+    // Of several servers the longest pause counts that one asks for.
+    this.retryMs = Math.max(this.retryMs, retryMs);
+    this.exchange?.end(false, why);
   }
 
-  ended(failed: boolean): void {
+  ended(failed: boolean, error: string): void {
     const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
     this.exchange = null;
     this.context.retryAfterMs = this.retryMs;
-    this.context.enter(() => this.conclude(answer));
+    this.context.enter(() => this.conclude(answer, error));
   }
 
-  private conclude(answer: OfferAnswer): void {
+  private conclude(answer: OfferAnswer, error: string): void {
     const context = this.context;
-    switch (answer) {
-      case "unreachable":
-        return context.post("serverFailed");
-      case "none":
-        if (context.state === "writing") return this.absent();
-        return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
-      case "too-big":
-        return this.refuse("envelope-too-big", null);
-      case "envelope":
-        return this.envelope();
+    if (answer === "envelope") return this.envelope();
+    if (answer === "too-big") return this.refuse("envelope-too-big", null);
+    if (answer === "none" && context.state === "writing") return this.absent();
+    if (answer === "none" && context.state === "ready") {
+      context.servers.heard("");
+      return context.post("nothingNew");
     }
+    if (!this.askNext(error)) context.post("serverFailed");
   }
 
   private envelope(): void {
@@ -133,6 +137,8 @@ export class Poller implements ExchangeHandler {
       verify,
     );
     if (typeof authentic === "string") return this.refuse(authentic, null);
+    // While a download is under way its bytes are the answer that counts.
+    if (context.state !== "writing") context.servers.heard("");
     // Any authentic envelope proves that this image reaches the update server; in a trial, or with
     // a result to tell, nothing else is asked.
     if (context.state !== "ready" && context.state !== "writing") {
@@ -197,10 +203,23 @@ export class Poller implements ExchangeHandler {
   }
 
   /**
+   * The server in use has nothing to go by, for this reason if it is its fault: the next one is
+   * asked, each once per poll. False when all were asked.
+   */
+  private askNext(error: string): boolean {
+    const { servers } = this.context;
+    if (error !== "") servers.heard(error);
+    if (!servers.next(true)) return false;
+    this.ask();
+    return true;
+  }
+
+  /**
    * The release under way is not offered. One such answer may be a proxy's, a portal's or an old
    * one that is replayed; the download ends when it is repeated.
    */
   private absent(): void {
+    if (this.askNext("")) return;
     this.absences++;
     if (this.absences < defaults.absencesMax) return this.context.post("serverFailed");
     this.absences = 0;
@@ -220,6 +239,7 @@ export class Poller implements ExchangeHandler {
 
   private refuse(reason: Reason, release: Release | null): void {
     const context = this.context;
+    if (release === null && this.askNext(problemAt(context.server, reason))) return;
     // A bad answer must not end a download or a trial that is under way: it is asked again.
     if (context.state !== "ready") return context.post("serverFailed");
     this.refusal = {

@@ -29,7 +29,7 @@ interface Reported {
  */
 type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
 
-/** Without the text of an abort. */
+/** Without the texts of an abort and of the connection. */
 const reportBytesMax = 256;
 
 export class Reporter implements ExchangeHandler {
@@ -69,15 +69,20 @@ export class Reporter implements ExchangeHandler {
     this.status = status;
     this.retryMs = retryAfterMs(headers);
     // Its body says nothing, and may have no length, or no end.
-    this.exchange?.end(false);
+    this.exchange?.end(false, `status ${status}`);
   }
 
   dataReadable(): void {
     // The exchange was over when the status came.
   }
 
-  ended(failed: boolean): void {
+  ended(failed: boolean, error: string): void {
     const delivery = failed ? "unanswered" : deliveryOf(this.status);
+    const { servers } = this.context;
+    const isDelivered = delivery === "delivered";
+    servers.heard(isDelivered ? "" : error);
+    // Also when it was refused as malformed: an older server does not know the field.
+    if (isDelivered || this.status === 400) servers.untold = "";
     this.exchange = null;
     if (this.refusal === "") this.context.enter(() => this.resultTold(delivery));
     else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
@@ -90,6 +95,7 @@ export class Reporter implements ExchangeHandler {
     if (delivery === "unwanted") this.unwanted++;
     if (delivery === "unanswered") this.silent++;
     else this.silent = this.reached = 0;
+    if (delivery !== "delivered") this.context.servers.next(false);
     const isOver =
       delivery === "delivered" ||
       this.unwanted >= defaults.unwantedReportsMax ||
@@ -128,11 +134,13 @@ export class Reporter implements ExchangeHandler {
   ): void {
     const context = this.context;
     const { hal, server } = context;
+    const connection = context.servers.untold;
     // First: whatever fails below, what is told of the last one must not count for this one.
     this.exchange?.close();
     this.status = this.retryMs = 0;
-    const writer = new CborWriter(new Uint8Array(reportBytesMax + abort.length));
-    writer.map(abort === "" ? 11 : 12);
+    const bytes = new Uint8Array(reportBytesMax + abort.length + connection.length);
+    const writer = new CborWriter(bytes);
+    writer.map(11 + (abort === "" ? 0 : 1) + (connection === "" ? 0 : 1));
     // The same in each delivery of one report.
     writeField(writer, 1, reportId);
     writeField(writer, 2, hal.deviceId());
@@ -148,6 +156,8 @@ export class Reporter implements ExchangeHandler {
     if (abort !== "") writeField(writer, 11, abort);
     writeField(writer, 12, hal.engineVersion());
     writeField(writer, 13, hal.leastFreeHeapBytes());
+    // What was last wrong with the connection, unless a report told it.
+    if (connection !== "") writeField(writer, 14, connection);
     const body = writer.bytes.subarray(0, writer.length);
     const headers = new Map<string, string>();
     headers.set("content-type", "application/cbor");

@@ -28,6 +28,10 @@ export interface Wiring {
   readonly untrusted?: number;
   /** So many records, each the second of its connection, arrive damaged. */
   readonly damaged?: number;
+  /** So many connections at first meet this in place of the server. */
+  readonly meets?: readonly ("refusal" | "silence")[];
+  /** So many connections at first are made before the clock is set. */
+  readonly clockless?: number;
   readonly lookUpsMax?: number;
   /** Changes what the server sends, while it returns something. */
   readonly mangle?: (path: string, response: ServerResponse) => WireAnswer | null;
@@ -47,11 +51,14 @@ export function wired(wiring: Wiring): Wired {
   let newestClient: HttpClientClass | null = null;
   let untrusted = wiring.untrusted ?? 0;
   let damaged = wiring.damaged ?? 0;
+  let clockless = wiring.clockless ?? 0;
+  const meets = wiring.meets?.slice() ?? [];
   const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
     const habits = new ModdableHabits({
       world: simulation.world,
       run,
       isAlive,
+      meets: () => meets.shift() ?? "open",
       ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
       server: (request) => {
         const exchange = simulation.network.exchange(request, "updates.example.com");
@@ -67,6 +74,7 @@ export function wired(wiring: Wiring): Wired {
     const PlainTls = habits.tlsClass(
       () => untrusted-- > 0,
       (record) => record === 1 && damaged-- > 0,
+      () => clockless-- <= 0,
     ) as unknown as TlsClass;
     const Tls = wiring.guarded ? guardedTls(PlainTls) : PlainTls;
     const socket =
