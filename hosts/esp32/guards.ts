@@ -123,7 +123,7 @@ export interface NetModule {
  */
 export class Gate {
   /** Where the connection stands. */
-  phase: "resolve" | "connect" | "TLS" | "answer" = "resolve";
+  phase: "" | "resolve" | "connect" | "TLS" | "answer" = "";
   /** What was thrown in one of its callbacks. */
   error: unknown;
   /** Closed with its client: what is resolved later is dropped. */
@@ -176,6 +176,7 @@ export function guardedResolver(net: NetModule, timer: TimerModule): ResolverCla
     }
 
     resolve(options: ResolveOptions): void {
+      this.guardGate.phase = "resolve";
       const answer = (address: string | undefined): void => {
         if (!this.guardGate.open) return;
         try {

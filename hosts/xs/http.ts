@@ -153,7 +153,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   /** Without a whole head the client waits on: nothing is done. */
   done(failed: boolean): void {
     if (!failed && !this.#hasHead) return;
-    this.#options?.onDone.call(this, failed ? new Error("the exchange failed") : null);
+    this.#options?.onDone.call(this, failed ? new Error("") : null);
   }
 
   failed(): void {

@@ -154,7 +154,9 @@ export class Exchange implements HttpReceiver {
     this.redirects++;
     if (hostOf(location) !== hostOf(this.current)) {
       const range = this.headers.get("range");
-      this.headers = new Map(range === undefined ? [] : [["range", range]]);
+      const kept = new Map<string, string>();
+      if (range !== undefined) kept.set("range", range);
+      this.headers = kept;
     }
     this.current = location;
     this.clearTimer();

@@ -79,13 +79,13 @@ export class Reporter implements ExchangeHandler {
   ended(failed: boolean, error: string): void {
     const delivery = failed ? "unanswered" : deliveryOf(this.status);
     const { servers } = this.context;
-    const isDelivered = delivery === "delivered";
-    servers.heard(isDelivered ? "" : error);
+    const isOver = delivery === "delivered" || delivery === "unwanted";
+    servers.heard(isOver ? "" : error);
     // Also when it was refused as malformed: an older server does not know the field.
-    if (isDelivered || this.status === 400) servers.untold = "";
+    if (delivery === "delivered" || this.status === 400) servers.untold = "";
     this.exchange = null;
     if (this.refusal === "") this.context.enter(() => this.resultTold(delivery));
-    else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
+    else if (isOver) this.toldRefusal = this.refusal;
   }
 
   private resultTold(delivery: Delivery): void {

@@ -99,7 +99,7 @@ export class Updater implements DownloadListener {
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number, error: string): void {
     const { servers } = this.context;
     this.context.retryAfterMs = retryMs;
-    if (end === "interrupted" && reason !== "journal-failed") {
+    if (error !== "" && end !== "damaged" && reason !== "journal-failed") {
       servers.heard(error);
       // A connection may break; one that breaks again without progress is left for the next server.
       if (this.context.failures > 0) servers.next(false);

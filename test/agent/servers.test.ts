@@ -4,12 +4,15 @@ import * as assert from "uvu/assert";
 import {
   type NetworkFaultKind,
   networkFault,
+  networkFaultKinds,
   parseNetworkFault,
   printNetworkFault,
 } from "../../hosts/simulator/network-faults.js";
+import { Prng } from "../../hosts/simulator/prng.js";
 import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import type { Progress } from "../../src/agent/options.js";
 import { Bench, benchImage, benchRelease } from "../helpers/bench.js";
+import { seed as firstSeed } from "../helpers/seed.js";
 
 const test = suite("agent/servers");
 
@@ -294,5 +297,71 @@ test("the device is named to the update server only, not to a content network", 
       );
   }
 });
+
+test("a payload on another host is fetched without the name of the device", () => {
+  const elsewhere = benchRelease({ sequenceNumber: 2, uri: `http://${third}/app-2.bin` });
+  const fleet = new Fleet([first]).settleFirst() as Fleet;
+  // The content network has it under that name; the server of the simulation does not.
+  fleet.simulation.publish({ ...elsewhere, uri: "app-2.bin" });
+  fleet.until(() => fleet.asked(".bin").length > 0, "the download");
+  const request = fleet.simulation.wire().find(({ path }) => path.endsWith(".bin"));
+  assert.is(request?.hostname, third);
+  assert.equal([...(request?.headers ?? [])], []);
+});
+
+test("after a restart polls begin with the first server again", () => {
+  const fleet = new Fleet().settleFirst() as Fleet;
+  fleet.fails([first, "refused"]);
+  fleet.pass(30);
+  fleet.faults.plan([]);
+  fleet.pass(30);
+  assert.is(fleet.asked("latest.suit").at(-1), second);
+  fleet.powerCycle();
+  fleet.pass(30);
+  assert.is(fleet.asked("latest.suit").at(-1), first);
+});
+
+test("of the pauses that servers ask for the longest is kept, unless one of them answers", () => {
+  const fleet = new Fleet().settleFirst() as Fleet;
+  fleet.faults.plan([
+    networkFault("busy", { host: first, target: "offer", value: 1800 }),
+    networkFault("refused", { host: second, target: "offer" }),
+  ]);
+  const fromMs = fleet.nowMs;
+  fleet.pass(29);
+  assert.is(fleet.asked("latest.suit", fromMs).length, 2);
+  fleet.pass(33);
+  assert.ok(fleet.asked("latest.suit", fromMs).length > 2);
+});
+
+/** All but those that leave an authentic answer: one that has nothing new is believed. */
+const badKinds = networkFaultKinds.filter((kind) => !["replay", "status"].includes(kind));
+
+for (let run = 0; run < 24; run++) {
+  const seed = firstSeed + run;
+  test(`one sound server is enough, whatever the other two do: SEED=${seed}`, () => {
+    const random = new Prng(seed);
+    const hosts = [first, second, third];
+    const sound = hosts[random.below(3)];
+    const fleet = new Fleet(hosts, 70_000).settleFirst() as Fleet;
+    const bad = hosts.filter((host) => host !== sound);
+    const faults = bad.flatMap((host) =>
+      [0, 1].map(() => {
+        const kind = badKinds[random.below(badKinds.length)];
+        const target = (["offer", "payload", "report", "any"] as const)[random.below(4)];
+        return networkFault(kind, { host, target, count: always });
+      }),
+    );
+    const replay = `SEED=${seed}, sound ${sound} (${faults.map(printNetworkFault).join(" ")})`;
+    const release = benchRelease({ sequenceNumber: 2, image: benchImage(2, 70_000) });
+    fleet.faults.plan(faults);
+    fleet.simulation.publish(release);
+    fleet.until(() => fleet.resultsOf(release).length > 0, replay, 24);
+    fleet.pass(5);
+    assert.ok(fleet.simulation.runs(release.image), `${replay}\n${fleet.timeline()}`);
+    assert.equal(fleet.told(release), ["updated: confirmed"], replay);
+    fleet.assertPromises(replay);
+  });
+}
 
 test.run();

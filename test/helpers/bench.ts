@@ -53,6 +53,8 @@ export interface ReleaseChoice {
   /** Two releases with one sequence number need two names. */
   readonly name?: string;
   readonly versionText?: string;
+  /** Of the payload. */
+  readonly uri?: string;
 }
 
 export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
@@ -65,6 +67,7 @@ export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
     vendor: choice.vendor ?? vendor,
     deviceClass: choice.deviceClass ?? deviceClass,
     behaviour: choice.behaviour ?? "healthy",
+    ...(choice.uri === undefined ? {} : { uri: choice.uri }),
   });
   return name === undefined ? release : { ...release, name };
 }

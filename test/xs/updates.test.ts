@@ -4,9 +4,10 @@ import * as assert from "uvu/assert";
 import { type StandardRun, standardRun } from "../../hosts/node/simulator.js";
 import { XsCpu, type XsCpuOptions } from "../../hosts/node/xs-device.js";
 import { xsProgram } from "../../hosts/node/xs-process.js";
-import type { Behaviour } from "../../hosts/simulator/simulation.js";
+import type { Behaviour, SimulationOptions } from "../../hosts/simulator/simulation.js";
 import type { Cut, Tear } from "../../hosts/simulator/tear.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import { bytesBody } from "../../src/server/body.js";
 import { nodeDigest } from "../helpers/node-digest.js";
 
 function image(version: string, fillSeed: number): Uint8Array {
@@ -16,6 +17,8 @@ function image(version: string, fillSeed: number): Uint8Array {
 
 const oldImage = image("1", 1);
 const newImage = image("2", 2);
+
+type Intercept = NonNullable<SimulationOptions["intercept"]>;
 
 interface Compared {
   readonly result: string;
@@ -30,12 +33,13 @@ function compare(
   behaviour: Behaviour,
   cuts: readonly Cut[] = [],
   more: XsCpuOptions = {},
+  network: NonNullable<StandardRun["more"]> = {},
 ): Compared {
   const run: StandardRun = { oldImage, newImage, behaviour, seed: 7 };
-  const onNode = standardRun({ ...run, more: { cuts } });
+  const onNode = standardRun({ ...run, more: { ...network, cuts } });
   const cpu = new XsCpu(more);
   try {
-    const onXs = standardRun({ ...run, more: { cuts, firmware: cpu.firmware } });
+    const onXs = standardRun({ ...run, more: { ...network, cuts, firmware: cpu.firmware } });
     assert.equal(cpu.aborts, []);
     onNode.simulation.timeline.forEach((line, index) => {
       assert.equal(onXs.simulation.timeline[index], line, `line ${index}`);
@@ -96,6 +100,22 @@ test("an image that fails its self-test rejects itself", () => {
 test("an image that loses the network rejects itself", () => {
   const { result, reason } = compare("no-network");
   assert.equal([result, reason], ["failed", "server-unreachable"]);
+});
+
+test("the update comes through the second server where the first is dead or answers nonsense", () => {
+  const serverUrl = ["http://a.example.com", "http://b.example.com/"];
+  const dead: Intercept = (_request, delivery, hostname) => {
+    if (hostname === "a.example.com") delivery.connects = false;
+  };
+  const nonsense: Intercept = (_request, delivery, hostname) => {
+    const { response } = delivery;
+    const body = bytesBody(new Uint8Array(3000).fill(0x81));
+    if (hostname === "a.example.com") delivery.response = { ...response, status: 200, body };
+  };
+  for (const intercept of [dead, nonsense]) {
+    const { result, reason } = compare("healthy", [], {}, { serverUrl, intercept });
+    assert.equal([result, reason], ["updated", "confirmed"]);
+  }
 });
 
 test("a power cut kills the process, and the update goes on as it does on Node", () => {
