@@ -248,6 +248,13 @@ test("what is wrong is told once per change, and once more when it works again",
   );
 });
 
+test("a server that has no offer works: that is told after it could not be reached", () => {
+  const fleet = new Fleet([first]);
+  fleet.fails([first, "refused", 2]);
+  fleet.pass(60);
+  assert.equal(fleet.connections, ["", `connection failed, ${first}:80`, ""]);
+});
+
 test("two servers that fail in their own ways are told once each, not in turns", () => {
   const fleet = new Fleet().settleFirst() as Fleet;
   fleet.fails([first, "refused"], [second, "busy"]);
@@ -325,7 +332,7 @@ test("of the pauses that servers ask for the longest is kept, unless one of them
   const fleet = new Fleet().settleFirst() as Fleet;
   fleet.faults.plan([
     networkFault("busy", { host: first, target: "offer", value: 1800 }),
-    networkFault("refused", { host: second, target: "offer" }),
+    networkFault("status", { host: second, target: "offer", value: 500 }),
   ]);
   const fromMs = fleet.nowMs;
   fleet.pass(29);

@@ -8,14 +8,13 @@ import type { WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
-import type { Progress } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
 import { headBytesMax, headLinesMax } from "../../src/limits.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { digest } from "../helpers/digest.js";
 import { release, simulated } from "../helpers/simulated.js";
-import { aborts, ask, atFirst, installs, joined, type Wiring, wired } from "../helpers/wired.js";
+import { aborts, ask, atFirst, installs, joined, wired } from "../helpers/wired.js";
 
 const test = suite("esp32/guards");
 
@@ -387,106 +386,6 @@ test("bytes that are not read are announced only once; the agent reads all of th
   simulation.run(() => false, 600_000);
   assert.is(announced.length, 1);
   assert.ok(announced[0] < large.image.length);
-});
-
-/** What the SDK's classes fail with, and the line that the developer sees of it. */
-const failures: readonly (readonly [string, Omit<Wiring, "guarded">, string])[] = [
-  ["a connection that is refused", { meets: ["refusal", "refusal"] }, "connect: connection failed"],
-  ["a server that is silent", { meets: ["silence"] }, "connect: silent for 30 s"],
-  ["a full look-up queue", { lookUpsMax: 0 }, "resolve: name not found"],
-  ["a clock that is not set", { tls: true, clockless: 2 }, "TLS: date validation failed"],
-  ["a certificate that is not trusted", { tls: true, untrusted: 2 }, "TLS: bad certificate"],
-  [
-    "a refused connection for TLS",
-    { tls: true, meets: ["refusal", "refusal"] },
-    "connect: connection failed",
-  ],
-  [
-    "an answer over TLS that never comes",
-    { tls: true, mangle: atFirst("latest", 1, () => ({ bytes: asciiBytes(""), closes: false })) },
-    "answer: silent for 30 s",
-  ],
-  [
-    "a damaged record",
-    {
-      tls: true,
-      damaged: 2,
-      mangle: atFirst("latest", 2, () => ({
-        bytes: asciiBytes(`HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n${"x".repeat(900)}`),
-        closes: false,
-      })),
-    },
-    "answer: bad record MAC",
-  ],
-  [
-    "a garbage status line",
-    { mangle: atFirst("latest", 2, () => garbage) },
-    "answer: connection failed",
-  ],
-  [
-    "an answer that breaks off",
-    {
-      mangle: atFirst("latest", 2, () => ({
-        bytes: asciiBytes("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nx"),
-        closes: true,
-      })),
-    },
-    "answer: connection failed",
-  ],
-  ["a head without an end", { mangle: atFirst("latest", 2, longLine) }, "answer: head too long"],
-  [
-    "a header without a value",
-    {
-      mangle: atFirst("latest", 2, () => ({
-        bytes: asciiBytes("HTTP/1.1 200 OK\r\nx-empty:\r\n\r\n"),
-        closes: false,
-      })),
-    },
-    "answer: header without a value",
-  ],
-  ["a chunked answer", { mangle: atFirst("latest", 2, chunked) }, "answer: chunked"],
-  [
-    "an answer that is an error",
-    {
-      mangle: atFirst("latest", 2, () => ({
-        bytes: asciiBytes("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"),
-        closes: false,
-      })),
-    },
-    "answer: status 503",
-  ],
-];
-for (const [name, wiring, line] of failures) {
-  test(`${name} is told to the application, in the log and in the next report`, () => {
-    const expected = `${line}, updates.example.com:80`;
-    const told: string[] = [];
-    const onProgress = ({ connection }: Progress): void => {
-      if (connection !== told.at(-1)) told.push(connection);
-    };
-    const { simulation } = wired({ ...wiring, guarded: true, agent: { onProgress } });
-    simulation.publish(release(1));
-    simulation.run(() => told.includes(expected), 600_000);
-    if (wiring.lookUpsMax !== 0) simulation.run(() => simulation.reports().length > 0, 600_000);
-    assert.is(aborts(simulation), 0);
-    assert.is(told[1], expected);
-    assert.ok(simulation.timeline.some(({ text }) => text === `connection: ${expected}`));
-    if (wiring.lookUpsMax === 0) return;
-    assert.is(told[2], "", "it works again");
-    assert.is(simulation.reports()[0].connection, expected);
-  });
-}
-
-test("a name that is not found is told", () => {
-  const told: string[] = [];
-  const { simulation } = wired({
-    guarded: true,
-    agent: {
-      serverUrl: "http://nowhere.example.com",
-      onProgress: ({ connection }) => told.push(connection),
-    },
-  });
-  simulation.run(() => false, 600_000);
-  assert.is(told.at(-1), "resolve: name not found, nowhere.example.com:80");
 });
 
 test("an agent on a host with TLS takes an https URL only", () => {

@@ -102,7 +102,7 @@ test("an image that loses the network rejects itself", () => {
   assert.equal([result, reason], ["failed", "server-unreachable"]);
 });
 
-test("the update comes through the second server where the first is dead or answers nonsense", () => {
+test("the second server is enough where the first is dead or answers nonsense", () => {
   const serverUrl = ["http://a.example.com", "http://b.example.com/"];
   const dead: Intercept = (_request, delivery, hostname) => {
     if (hostname === "a.example.com") delivery.connects = false;
