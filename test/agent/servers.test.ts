@@ -272,23 +272,43 @@ test("a download that fails again and again is told once", () => {
   fleet.simulation.publish(next());
   fleet.untilTold(next());
   assert.equal(fleet.connections, ["", `status 404, ${first}:80`, ""]);
+  const lines = [`status 404, ${first}:80`, `${first}:80 answers`];
+  assert.equal(
+    fleet.logged,
+    lines.map((line) => `connection: ${line}`),
+  );
 });
 
-test("the next report carries the last error, and only that one", () => {
+test("the next report carries the last error, and the one after it does not", () => {
   const fleet = new Fleet([first]).settleFirst() as Fleet;
-  const last = (): string | null | undefined => fleet.simulation.reports().at(-1)?.connection;
-  assert.is(last(), null);
+  const refusals = (): (string | null)[] =>
+    fleet.simulation
+      .reports()
+      .filter(({ result }) => result === "refused")
+      .map(({ connection }) => connection);
   fleet.fails([first, "refused", 3]);
-  fleet.pass(60);
-  fleet.install(next());
-  // The restart of the update lost it with the RAM: here the report itself is refused first.
-  fleet.faults.plan([networkFault("busy", { target: "report" })]);
-  const release = benchRelease({ sequenceNumber: 3 });
-  fleet.install(release);
-  assert.is(last(), `status 503, ${first}:80`);
-  fleet.install(benchRelease({ sequenceNumber: 4 }));
-  assert.is(last(), null);
+  fleet.pass(30);
+  for (const sequenceNumber of [2, 3]) {
+    fleet.simulation.publish(
+      benchRelease({ sequenceNumber, image: benchImage(sequenceNumber, 20_000, 5) }),
+    );
+    fleet.until(() => refusals().length === sequenceNumber - 1, "the refusal");
+  }
+  assert.equal(refusals(), [`connection failed, ${first}:80`, null]);
 });
+
+for (const [status, connection] of [
+  [503, `status 503, ${first}:80`],
+  // From a server of a version that does not know the field.
+  [400, null],
+] as const) {
+  test(`after a report was answered ${status} the next one says ${connection ?? "nothing"}`, () => {
+    const fleet = new Fleet([first]).settleFirst() as Fleet;
+    fleet.faults.plan([networkFault("status", { target: "report", value: status })]);
+    fleet.install(next());
+    assert.is(fleet.simulation.reports().at(-1)?.connection, connection);
+  });
+}
 
 test("the device is named to the update server only, not to a content network", () => {
   const fleet = new Fleet([first]).settleFirst() as Fleet;
