@@ -4,10 +4,13 @@
 export const envelopeBytesMax = 4096;
 /** Counts and lengths of the SUIT profile. */
 export const suitLimits = Object.freeze({
-  /** COSE_Sign1 blocks in one envelope. */
+  /**
+   * The newest manifest profile that this agent reads. A server takes a request without the header
+   * for one of profile 1: an agent of a higher one sends it with payload requests too.
+   */
+  profileMax: 1,
+  /** COSE_Sign1 blocks in one envelope, and Ed25519 verifications spent on it: about 1 s each. */
   signaturesMax: 4,
-  /** Ed25519 verifications spent on one envelope: each takes about a second on an ESP32. */
-  verificationsMax: 8,
   /** Components in one manifest. */
   componentsMax: 8,
   /** Parts of a component identifier. */

@@ -16,7 +16,7 @@ const explanations = Object.freeze({
   // The manifest, once authentic.
   "manifest-malformed": "the signed manifest is not in this agent's profile",
   "manifest-unsupported":
-    "the manifest uses a command, parameter or component that is not supported",
+    "the manifest uses a command, parameter, component or profile that is not supported",
   // Checks before the first byte is fetched or erased.
   "vendor-mismatch": "the release is for another vendor",
   "class-mismatch": "the release is for another device class",
@@ -29,6 +29,9 @@ const explanations = Object.freeze({
   "uri-unsupported": "the payload URI is of a kind that this device cannot fetch",
   vetoed: "the application declined the update for now",
   "trial-running": "another release is still on trial",
+  "wear-held": "no update may begin now: too many have begun in too short a time for the flash",
+  "retry-held": "the release failed here for a cause that may pass; its next try is not due yet",
+  "older-held": "a newer release was begun before; an older one must be on offer for a day first",
   "rollback-unavailable":
     "the bootloader cannot go back to the old image by itself, so nothing is installed",
   // Download and write.
@@ -45,7 +48,8 @@ const explanations = Object.freeze({
   "image-unbootable": "the bootloader refused the new image",
   crashed: "the new image crashed before it was confirmed",
   "watchdog-reset": "the new image hung and the watchdog restarted the chip",
-  "power-unstable": "the supply failed in every trial that was allowed",
+  "power-unstable": "the supply was lost in every trial that was allowed",
+  "brown-out": "the supply broke down while the new image was on trial",
   "self-test-failed": "a self-test of the new image failed",
   "trial-timeout": "the new image did not finish its self-tests in time",
   "server-unreachable": "the new image did not reach the update server in time",

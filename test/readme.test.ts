@@ -57,10 +57,10 @@ test("every key of the journal is documented, and no other", () => {
   const section = readme.slice(readme.indexOf("## The journal"), readme.indexOf("## Reason codes"));
   const documented = [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map((match) => match[1]).sort();
   const used = new Set<string>();
-  for (const name of ["journal", "abort", "capabilities"]) {
+  for (const name of ["journal", "ledger", "abort", "capabilities"]) {
     const code = readFileSync(join(root, `src/agent/${name}.ts`), "utf8");
     for (const match of code.matchAll(
-      /(?:this\.write|keyValue\.(?:write|delete))\(\s*"([a-z-]+)"/g,
+      /(?:(?:this|journal)\.write|keyValue\.(?:write|delete))\(\s*"([a-z-]+)"/g,
     )) {
       used.add(match[1]);
     }

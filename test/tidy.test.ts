@@ -178,7 +178,8 @@ test("every module is reached: no dead file", () => {
     read("package.json") +
     read(".ci/run") +
     read("hosts/node/xs-device.ts") +
-    read("hosts/node/xs-measure.ts");
+    read("hosts/node/xs-measure.ts") +
+    read("hosts/node/xs-signatures.ts");
   const parts = read("hosts/node/xs-parts.ts");
   const manifests = filesBelow("manifests", ".json").map(read).join("\n");
   for (const path of sources.filter((one) => !one.endsWith(".d.ts"))) {

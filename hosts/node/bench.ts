@@ -4,8 +4,17 @@ import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { firmwareFor } from "../simulator/behaviours.js";
 import { Bench } from "../simulator/bench.js";
+import { timersMax } from "../simulator/bounds.js";
+import { blockBytes } from "../simulator/flash.js";
 import { type Layout, partitionRow } from "../simulator/layout.js";
-import { defaultImageBytes, type Ending, type Plan, parsePlan } from "../simulator/plan.js";
+import {
+  canBegin,
+  defaultImageBytes,
+  type Ending,
+  isRefused,
+  type Plan,
+  parsePlan,
+} from "../simulator/plan.js";
 import type { BenchFirmware, BenchOptions } from "../simulator/rest.js";
 import { type PlanResult, prepare, releaseRoles, runPlan } from "../simulator/run-plan.js";
 import type { Behaviour } from "../simulator/simulation.js";
@@ -13,11 +22,15 @@ import type { Stage } from "../simulator/verdicts.js";
 import { cachedNatives } from "./cached-natives.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
-import { cachedVerifier, makeRelease, throwAwaySigner } from "./releases.js";
+import { cachedVerifier, makeRelease, type ReleaseRequest, throwAwaySigner } from "./releases.js";
 
 const vendor = "example.com";
 const deviceClass = "lamp-v2";
-const chipId = 0;
+const deviceChipId = 0;
+/** An ESP32-C3. */
+const otherChipId = 5;
+/** The floor of every start but "fresh" lies above it. */
+const firstSequence = 11;
 const signer = throwAwaySigner("fault plans");
 /** Names the trust anchor's key: a stranger's would be refused without verifying anything. */
 const forger = { publicKey: signer.publicKey, sign: throwAwaySigner("somebody else").sign };
@@ -53,20 +66,48 @@ function layoutOf(imageBytes: number): Layout {
 }
 
 function behaviourOf(ending: Ending): Behaviour | "brown-out" {
-  return ending === "refused" || ending === "installed" ? "healthy" : ending;
+  switch (ending) {
+    case "crash":
+    case "hang":
+    case "fail-test":
+    case "no-network":
+    case "brown-out":
+      return ending;
+    default:
+      return "healthy";
+  }
 }
 
-function imageFor(version: number, sizeBytes: number): Uint8Array {
+function imageFor(version: number, sizeBytes: number, chipId = deviceChipId): Uint8Array {
   const text = `${version}`;
   const options = { chipId, version: text, projectName: "app", sizeBytes, fillSeed: version };
   return buildImage(options, nodeDigest);
 }
 
+const unseen = { bootloaderSkipValidate: true, appSkipValidate: true };
+
+/** What is wrong with the release of an ending, beside its image. */
+const foreign: Partial<Record<Ending, Partial<ReleaseRequest>>> = {
+  refused: { signer: forger },
+  older: { sequenceNumber: firstSequence - 1 },
+  "other-vendor": { vendor: "example.org" },
+  "other-class": { deviceClass: "lamp-v1" },
+};
+
+/** The image of the release in question. */
+function offeredImage(ending: Ending, sizeBytes: number, layout: Layout): Uint8Array {
+  const slotBytes = layout.partitions.find(({ label }) => label === "ota_0")?.sizeBytes ?? 0;
+  if (ending === "too-big") return imageFor(3, slotBytes + blockBytes);
+  return imageFor(3, sizeBytes, ending === "other-chip" ? otherChipId : deviceChipId);
+}
+
 /** Makes the bench of a plan and brings its device to the start. */
 export function makeStage(
-  plan: Pick<Plan, "ending" | "start" | "seed" | "imageBytes" | "skipsValidation">,
+  plan: Omit<Plan, "faults" | "network">,
   options: StageOptions = {},
 ): Stage {
+  const { ending } = plan;
+  if (!canBegin(ending, plan.start)) throw new RangeError(`plan: no ${ending} on ${plan.start}`);
   const own = options.images;
   const size = plan.imageBytes;
   const oldImage = own?.oldImage ?? imageFor(1, defaultImageBytes);
@@ -74,31 +115,35 @@ export function makeStage(
   const thirdImage = imageFor(5, defaultImageBytes);
   const runs = { fresh: oldImage, known: oldImage, second: olderImage, third: thirdImage };
   const running = runs[plan.start];
-  const newImage = plan.ending === "installed" ? running : (own?.newImage ?? imageFor(3, size));
   const newerImage = imageFor(4, size);
-  const release = (image: Uint8Array, sequenceNumber: number, key = signer) =>
-    makeRelease({
-      image,
-      signer: key,
-      sequenceNumber,
-      versionText: `${sequenceNumber}`,
-      vendor,
-      deviceClass,
-    });
-  const isKept = plan.ending === "healthy" || plan.ending === "refused";
+  const layout = layoutOf(
+    Math.max(
+      ...[oldImage, own?.newImage ?? newerImage].map((one) => one.length),
+      defaultImageBytes,
+    ),
+  );
+  const newImage =
+    ending === "installed" ? running : (own?.newImage ?? offeredImage(ending, size, layout));
+  const release = (image: Uint8Array, index: number, other: Partial<ReleaseRequest> = {}) => {
+    const sequenceNumber = firstSequence + index;
+    const versionText = `${sequenceNumber}`;
+    const usual = { image, signer, sequenceNumber, versionText, vendor, deviceClass };
+    return makeRelease({ ...usual, ...other });
+  };
+  const isKept = ending === "healthy" || isRefused(ending);
   const healthy = firmwareFor("healthy");
   const oldFirmware = own?.oldFirmware ?? healthy;
   const images = [
     { bytes: oldImage, isHealthy: true, firmware: oldFirmware },
     { bytes: olderImage, isHealthy: true, firmware: healthy },
     { bytes: thirdImage, isHealthy: true, firmware: healthy },
-    ...(plan.ending === "installed"
+    ...(ending === "installed"
       ? []
       : [
           {
             bytes: newImage,
             isHealthy: own?.newIsHealthy ?? isKept,
-            firmware: own?.newFirmware ?? firmwareFor(behaviourOf(plan.ending)),
+            firmware: own?.newFirmware ?? firmwareFor(behaviourOf(ending)),
           },
         ]),
     { bytes: newerImage, isHealthy: true, firmware: healthy },
@@ -109,26 +154,28 @@ export function makeStage(
     trustAnchor: signer.publicKey,
     vendor,
     deviceClass,
-    chipId,
-    layout: layoutOf(Math.max(...images.map((one) => one.bytes.length))),
+    chipId: deviceChipId,
+    layout,
     seed: plan.seed,
     images,
     releases: [
-      release(oldImage, 1),
-      release(olderImage, 2),
-      release(thirdImage, 3),
-      release(newImage, 4, plan.ending === "refused" ? forger : signer),
-      release(newerImage, 5),
+      release(oldImage, 0),
+      release(olderImage, 1),
+      release(thirdImage, 2),
+      release(newImage, 3, foreign[ending] ?? {}),
+      release(newerImage, 4),
     ],
     agent: { verifySignature: verifier, ...options.agent },
+    ...(own === undefined ? { timersMax } : {}),
     ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
-    ...(plan.skipsValidation === true
-      ? { build: { bootloaderSkipValidate: true, appSkipValidate: true } }
-      : {}),
+    build: {
+      ...(plan.skipsValidation === true ? unseen : {}),
+      loopWatchdog: plan.loopUnwatched !== true,
+    },
   });
   const start = prepare(bench, plan.start);
   if (start.offered !== releaseRoles.wanted) throw new RangeError("a plan is about one release");
-  return { bench, ending: plan.ending, start };
+  return { bench, ending, start };
 }
 
 const verifier = cachedVerifier();

@@ -10,15 +10,15 @@ import {
   headAtBound,
   measureUpdate,
   type Phase,
-  refuseFigures,
   sum,
 } from "./xs-measure.js";
 import {
+  liveLimitsOf,
   measureParts,
   moduleSizes,
   most,
   type PartCost,
-  partLimits,
+  partLimitsOf,
   partsOver,
 } from "./xs-parts.js";
 import { type Creation, esp32Creation, xsProgram } from "./xs-process.js";
@@ -26,10 +26,13 @@ import { type Creation, esp32Creation, xsProgram } from "./xs-process.js";
 const smallBytes = 128 * 1024;
 const largeBytes = 256 * 1024;
 
+const { bits } = xsProgram();
+const live = liveLimitsOf(bits);
+
 /** Budgets of the machine with all parts in it. Budgets are limits; goals are wishes. */
 const budgets = {
-  chunkBytes: { limit: 16_384, goal: 8192 },
-  slots: { limit: 1000, goal: 600 },
+  chunkBytes: { limit: live.chunkBytes, goal: 8192 },
+  slots: { limit: live.slots, goal: 600 },
   // Of the smallest build's 384 some is left for TLS, which lies deeper: a reserve, not measured.
   stackSlots: { limit: 352, goal: 320 },
   names: { limit: 0, goal: 0 },
@@ -57,7 +60,7 @@ function survives(creation: Creation, more: XsCpuOptions): boolean {
 
 /** The smallest value of one dimension with which the update gets through, within `step`. */
 function smallest(
-  field: keyof Creation,
+  field: "chunkBytes" | "heapSlots" | "stackSlots",
   low: number,
   step: number,
   more: XsCpuOptions = {},
@@ -103,7 +106,7 @@ function printParts(parts: readonly PartCost[]): void {
     "part                            byte code, flash   slots, peak   chunk bytes, peak   loaded",
   );
   for (const { part, note, codeBytes, loaded, peak } of parts) {
-    const limits = partLimits[part];
+    const limits = partLimitsOf(bits)[part];
     console.log(
       `${`${part}${note}`.padEnd(32)}${held(codeBytes, limits?.codeBytes)} ` +
         `${held(peak.slots, limits?.slots)} ${held(peak.chunkBytes, limits?.chunkBytes)}   ` +
@@ -161,7 +164,6 @@ function printMachine(exact: readonly Phase[]): void {
 }
 
 function main(): void {
-  const { bits } = xsProgram();
   console.log(`XS 13.3, ${bits} bit, one update of ${largeBytes / 1024} KB\n`);
   const exact = measureUpdate(largeBytes, false, { collectOften: true });
   const usual = measureUpdate(largeBytes, false);
@@ -177,7 +179,12 @@ function main(): void {
   printModules();
   printParts(measureParts(exact));
   printMachine(exact);
-  if (bits === 64) process.exitCode = refuseFigures();
+  if (bits === 64) {
+    console.log(
+      "\nNo figure above is a device's: XS was built for 64 bits, and is held against limits of\n" +
+        "its own. Install gcc-multilib and run this again for those of the design.",
+    );
+  }
 }
 
 main();

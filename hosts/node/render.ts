@@ -85,6 +85,7 @@ export function renderInspect(result: InspectResult): string {
   const release = manifest?.release ?? null;
   if (release !== null) {
     lines.push(
+      `profile     ${release.profile}`,
       `sequence    ${release.sequenceNumber}`,
       `version     ${release.versionText}`,
       `vendor id   ${release.vendorId}`,
@@ -117,9 +118,11 @@ export function renderVerify(result: VerifyResult): string {
 }
 
 export function renderServe({ dir, url, offers }: ServeResult): string {
-  const lines = offers.map(({ file, classId, sequenceNumber, versionText }) => {
+  const lines = offers.map(({ file, classId, profile, sequenceNumber, versionText }) => {
     const version = versionText ?? "unnamed";
-    return `  offers ${file}: class id ${classId}, sequence ${sequenceNumber}, version ${version}`;
+    const whom = profile === 1 ? "" : `, to agents of profile ${profile} and above`;
+    const what = `class id ${classId}, sequence ${sequenceNumber}, version ${version}`;
+    return `  offers ${file}: ${what}${whom}`;
   });
   if (lines.length === 0) lines.push("  offers nothing yet: there is no release with its payload");
   return [`serving ${dir} at ${url} (status: ${url}/status); Ctrl-C ends it`, ...lines].join("\n");

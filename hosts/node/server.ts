@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse as Reply } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { bytesBody } from "../../src/server/body.js";
-import { newestOfEachClass, type StoredRelease } from "../../src/server/catalog.js";
+import { offersToAll, type StoredRelease } from "../../src/server/catalog.js";
 import { type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { decodeReport, reportBytesMax, type StoredReport } from "../../src/server/report.js";
 import { checkPayloads } from "./check-payloads.js";
@@ -121,7 +121,7 @@ function serve(options: StartServerOptions, unlock: () => void): Promise<Running
         url: `http://${host}:${port}`,
         port,
         reports: () => store.reports(),
-        offers: () => newestOfEachClass(store),
+        offers: () => offersToAll(store),
         close: () => closeServer(http).then(unlock),
       });
     });

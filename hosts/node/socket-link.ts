@@ -20,7 +20,7 @@ export class SocketLink {
   receivedBytes = 0;
 
   /** For SimulationOptions.clientClass. */
-  readonly clientClass: BoardOptions["clientClass"] = (run, isAlive, hasLink) => {
+  readonly clientClass: BoardOptions["clientClass"] = (run, hasLink, isAlive) => {
     const link = this;
     return class implements HttpClientInstance {
       readonly #client: HttpClient;

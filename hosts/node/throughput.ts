@@ -63,7 +63,6 @@ function plainRun(oldImage: Uint8Array, newImage: Uint8Array): number {
   const Client = network.clientClass(
     (callback) => callback(),
     () => true,
-    () => true,
   );
   const buffer = new Uint8Array(block);
   const digest = nodeDigest("SHA256");

@@ -9,7 +9,8 @@ import type {
   TimerId,
 } from "../esp32/platform.js";
 import { BootEnded, type BootedDevice } from "../simulator/board.js";
-import { windowBytes } from "../simulator/moddable-habits.js";
+import { digestMsPerKb, verificationMs } from "../simulator/durations.js";
+import { windowBytes } from "../simulator/moddable-socket.js";
 import { PowerCut } from "../simulator/power.js";
 import type { Behaviour } from "../simulator/simulation.js";
 import { events, functions, operations } from "../xs/operations.js";
@@ -52,6 +53,7 @@ export class XsBoot {
   readonly #clients: OpenClient[] = [];
   readonly #timers: TimerId[] = [];
   #keyName = "";
+  #verifies = false;
   #progress = ["ready", "", ""];
 
   constructor(
@@ -258,6 +260,14 @@ export class XsBoot {
         return this.#device.hang();
       case operations.link:
         this.#device.setLink(a === 1);
+        return 0;
+      case operations.digested:
+        if (!this.#verifies) this.#device.busy((digestMsPerKb * a) / 1024);
+        return 0;
+      case operations.verify:
+        // Its own digests are in its time.
+        this.#verifies = a === 1;
+        if (this.#verifies) this.#device.busy(verificationMs);
         return 0;
       case operations.progress: {
         if (body.length > 0) this.#progress = body.toString().split(" ");

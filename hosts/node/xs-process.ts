@@ -26,6 +26,9 @@ export interface Creation {
   readonly chunkBytes: number;
   readonly heapSlots: number;
   readonly stackSlots: number;
+  /** By how much the heaps grow when they are full; absent where they cannot. */
+  readonly chunkStepBytes?: number;
+  readonly heapStepSlots?: number;
 }
 
 /**
@@ -34,6 +37,22 @@ export interface Creation {
 export const esp32Creation: Creation = Object.freeze({
   chunkBytes: 78_848,
   heapSlots: 4928,
+  stackSlots: 384,
+});
+
+/** Of the SDK's own esp32c3 target: small, and it grows when it is full. */
+export const esp32c3Creation: Creation = Object.freeze({
+  chunkBytes: 1536,
+  chunkStepBytes: 512,
+  heapSlots: 512,
+  heapStepSlots: 64,
+  stackSlots: 384,
+});
+
+/** Of the bare platform, but fixed: the smallest machine that whole updates are tested in. */
+export const smallCreation: Creation = Object.freeze({
+  chunkBytes: 32_768,
+  heapSlots: 2048,
   stackSlots: 384,
 });
 
@@ -49,18 +68,32 @@ export const exitCodes = Object.freeze({
   unhandledRejection: 78,
 });
 
+/** 32 as on the device; 64 where gcc cannot build that: slots of 32 bytes, larger chunks. */
+export type Bits = 32 | 64;
+
 export interface XsProgram {
   readonly path: string;
-  /** 32 as on the device; 64 where gcc cannot build for 32 bits, and figures mean little. */
-  readonly bits: 32 | 64;
+  readonly bits: Bits;
 }
 
-/** The host that was built last. Throws when `npm run build:xs` was not run. */
-export function xsProgram(cache = join(root, "node_modules", ".cache", "daruma-xs")): XsProgram {
+const cacheFolder = join(root, "node_modules", ".cache", "daruma-xs");
+
+/**
+ * The host that was built last. Throws when `npm run build:xs` was not run, or when the variable
+ * XS_BITS (`asked`, null when it is not set) wants the other size: the wrong machine must not run
+ * in silence.
+ */
+export function xsProgram(
+  cache = cacheFolder,
+  asked: string | null = process.env.XS_BITS ?? null,
+): XsProgram {
   const choice = join(cache, "bits");
-  // One of each size may lie there: the build says which of them this machine could build.
+  // One of each size may lie there: the build says which of them was wanted or could be built.
   const text = existsSync(choice) ? readFileSync(choice, "utf8") : "";
   if (text !== "32" && text !== "64") throw new Error("the XS host is not built: npm run build:xs");
+  if (asked !== null && asked !== text) {
+    throw new Error(`XS_BITS is ${asked}, but the XS host has ${text} bits: npm run build:xs`);
+  }
   return { path: join(cache, `m${text}`, "daruma-xs"), bits: text === "32" ? 32 : 64 };
 }
 
@@ -72,7 +105,8 @@ export function xsModule(path: string): string {
 /** Arguments that make a machine of `creation` run `module`. */
 export function xsArguments(creation: Creation, module: string, more: readonly string[]): string[] {
   return [
-    ...["--chunk", `${creation.chunkBytes}`, "--heap", `${creation.heapSlots}`],
+    ...["--chunk", `${creation.chunkBytes}`, "--chunk-step", `${creation.chunkStepBytes ?? 0}`],
+    ...["--heap", `${creation.heapSlots}`, "--heap-step", `${creation.heapStepSlots ?? 0}`],
     ...["--stack", `${creation.stackSlots}`, "--modules", join(root, "node_modules")],
     ...more,
     module,

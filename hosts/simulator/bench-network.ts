@@ -13,7 +13,7 @@ export function benchNetwork(
   world: World,
   rest: Rest,
   store: BenchStore,
-  bench: Pick<Bench, "options" | "checkers" | "network">,
+  bench: Pick<Bench, "options" | "checkers" | "network" | "device">,
   reported: () => void,
 ): Network {
   const { checkers } = bench;
@@ -32,6 +32,8 @@ export function benchNetwork(
       return response;
     },
     intercept: bench.network.intercept,
+    device: bench.device,
+    beganMs: rest.atMs,
   });
   return network;
 }

@@ -17,11 +17,13 @@ export interface RunWatch {
   readonly operations: () => number;
   readonly requests: () => number;
   readonly unsettled: (text: string) => void;
+  /** The faults of the network may last so long. */
+  readonly patienceMs: number;
 }
 
 export function runUntilSettled(board: Board, world: World, watch: RunWatch): BenchEnd {
   const limits = {
-    untilMs: bootMsMax,
+    untilMs: bootMsMax + watch.patienceMs,
     bootsMax: Number.POSITIVE_INFINITY,
     until: watch.isSettled,
   };
@@ -51,7 +53,8 @@ function steps(
   hasEnded: () => boolean,
 ): BenchEnd {
   // Time may stand still while a firmware sets timer after timer: steps are bounded, too.
-  for (let step = 0; step < stepsMax; step++) {
+  const most = (stepsMax * limits.untilMs) / bootMsMax;
+  for (let step = 0; step < most; step++) {
     const reached = board.step(limits);
     if (hasEnded()) return "reset";
     if (reached === "until") return "settled";

@@ -1,11 +1,11 @@
 /** The server's store on a bench: its reports can be set back, its payloads never change. */
 import type { DigestFactory } from "../../src/crypto/digest.js";
-import { decodeRecord } from "../../src/journal/records.js";
 import { bytesBody } from "../../src/server/body.js";
-import type { OpenPayload, StoredRelease } from "../../src/server/catalog.js";
+import { classIdsOf, type OpenPayload, type StoredRelease } from "../../src/server/catalog.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { etagOfBytes } from "../../src/server/selection.js";
+import { attemptIn } from "./journal-view.js";
 import type { BenchOptions } from "./rest.js";
 import type { SimulatedRelease } from "./simulation.js";
 
@@ -17,7 +17,13 @@ export class BenchStore extends MemoryStore {
   readonly #digest: DigestFactory;
 
   constructor(options: BenchOptions) {
-    super(options.natives.digestFactory, options.describe);
+    const { natives, describe, vendor, deviceClass } = options;
+    const ids = classIdsOf(natives.digestFactory, vendor, deviceClass);
+    // It offers the device whatever is published, also what is for another vendor or class.
+    super(natives.digestFactory, (envelope) => {
+      const info = describe(envelope);
+      return info === null ? null : { ...info, ...ids };
+    });
     this.#images = options.releases;
     this.#digest = options.natives.digestFactory;
   }
@@ -44,5 +50,5 @@ export class BenchStore extends MemoryStore {
 
 /** True for the record of an attempt that is under way; one that is closed stays in the journal. */
 export function isOpen(record: Uint8Array | null): boolean {
-  return record !== null && decodeRecord("attempt", record, record.length)?.closed === false;
+  return attemptIn(record)?.closed === false;
 }

@@ -10,6 +10,7 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
+import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { StoredReport } from "../../src/server/report.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
@@ -17,12 +18,15 @@ import { runUntilSettled } from "./bench-run.js";
 import { BenchStore, isOpen } from "./bench-store.js";
 import { Board, type BootedDevice, type BootRecord } from "./board.js";
 import { Checkers, type KnownImage } from "./checkers.js";
+import { timedVerifier } from "./durations.js";
+import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
 import { type NetworkFault, NetworkFaults, networkTargetOf } from "./network-faults.js";
 import { type Fault, operationOf, type ServerChange } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { BenchFirmware, BenchOptions, BootOutcome, Rest } from "./rest.js";
+import { judgeWire } from "./wire-judge.js";
 import { World } from "./world.js";
 
 const journalDomain = "daruma";
@@ -34,6 +38,8 @@ export class Bench {
   readonly checkers: Checkers;
   /** Faults of the network; a plan sets them, and they count over all its boots. */
   readonly network = new NetworkFaults();
+  /** The device's network classes. */
+  readonly device = new GuardedNetwork();
   /** Boots executed by this bench so far, and how many of them a cut interrupted. */
   executed = 0;
   interrupted = 0;
@@ -52,6 +58,8 @@ export class Bench {
   /** Faults that fell already; each does so once in a plan. */
   readonly #struck = new Set<Fault>();
   #stirred = false;
+  /** The uptime that is saved now and then begins nothing. */
+  #ledgerWrites = 0;
 
   constructor(options: BenchOptions) {
     this.options = options;
@@ -64,12 +72,13 @@ export class Bench {
     const journal = () => this.#keyValue.entries(journalDomain);
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
     this.flash.checkers = this.checkers;
+    this.checkers.timersMax = options.timersMax ?? Number.POSITIVE_INFINITY;
     this.#keyValue.onChange = (domain, key, value) => {
       if (domain !== journalDomain) return;
+      if (key === "ledger") this.#ledgerWrites++;
       this.checkers.journalChanged(key, value);
-      if (key !== "attempt") return;
-      this.#hasAttempt = isOpen(value);
-      this.#stirred = true;
+      if (key === "attempt") this.#hasAttempt = isOpen(value);
+      if (key === "attempt" || key === "result") this.#stirred = true;
     };
     this.#store = new BenchStore(options);
     for (const { bytes, isHealthy, firmware } of options.images) {
@@ -152,9 +161,10 @@ export class Bench {
     const reached = runUntilSettled(board, world, {
       hasEnded: () => end !== null,
       isSettled: () => this.#stirred && this.#isSettled(),
-      operations: () => this.#power.operations,
+      operations: () => this.#power.operations - this.#ledgerWrites,
       requests: () => network.records.length,
       unsettled: (text) => this.checkers.unsettled(text),
+      patienceMs: this.network.patienceMs,
     });
     this.executed++;
     if (this.#power.happened) this.interrupted++;
@@ -201,6 +211,7 @@ export class Bench {
   }
 
   #leave(rest: Rest, world: World, network: Network, reason: BootEnd): Rest {
+    judgeWire(network.records, this.options, (text) => this.checkers.overspent(text));
     let payloadBytes = rest.payloadBytes;
     let fetched = rest.fetched;
     for (const { path, bodyBytes } of network.records) {
@@ -284,6 +295,7 @@ export class Bench {
           onLine?.(world.nowMs, `ota_${slot} is marked valid`);
         },
         traced: (atMs, line) => onLine?.(atMs, line),
+        timersWait: (count) => this.checkers.timersWait(count),
         read: (address, length) => this.checkers.flashRead(address, length),
       },
     });
@@ -296,7 +308,8 @@ export class Bench {
   }
 
   #start(device: BootedDevice, imageHex: string): void {
-    const { trustAnchor, vendor, deviceClass, agent } = this.options;
+    const { trustAnchor, vendor, deviceClass, agent, verificationMs } = this.options;
+    const verify = agent?.verifySignature ?? verifyEd25519;
     const firmware = this.#firmware.get(imageHex) ?? this.options.images[0].firmware;
     firmware(device, {
       vendor,
@@ -305,7 +318,9 @@ export class Bench {
       serverUrl: "http://updates.example.com",
       pollIntervalMs: 60_000,
       trialTimeoutMs: 60_000,
+      trialServerMs: 60_000,
       ...agent,
+      verifySignature: timedVerifier(verify, device.busy, verificationMs),
     });
   }
 

@@ -17,6 +17,8 @@ export interface BoardBuild {
   readonly appSkipValidate?: boolean;
   /** CONFIG_ESP_TASK_WDT_EN. */
   readonly taskWatchdog?: boolean;
+  /** False: nobody added the event loop's task to the watchdog. */
+  readonly loopWatchdog?: boolean;
 }
 
 /** What the second stage bootloader runs with. */

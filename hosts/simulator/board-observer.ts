@@ -3,6 +3,8 @@ import type { BootRecord } from "./board.js";
 import type { BootEnd } from "./reset-reasons.js";
 
 export interface BoardObserver {
+  /** So many timers wait at the same time as never before in this boot. */
+  timersWait(count: number): void;
   booted(record: BootRecord): void;
   ended(atMs: number, reason: BootEnd, note: string): void;
   /** esp_ota_mark_app_valid returned ESP_OK in this slot. */

@@ -18,7 +18,8 @@ import { createPlatform } from "./platform.js";
 import { type Power, PowerCut } from "./power.js";
 import { Prng } from "./prng.js";
 import { type BootEnd, resetReasons } from "./reset-reasons.js";
-import type { World, WorldEvent } from "./world.js";
+import { TaskWatchdog } from "./task-watchdog.js";
+import type { World } from "./world.js";
 
 /** Thrown by every call of a boot that is over. */
 export class BootEnded extends Error {}
@@ -33,7 +34,9 @@ export interface BootedDevice {
   crash(): never;
   /** XS aborts for another cause than an exception, such as "unhandled rejection". */
   abort(reason: string): never;
-  /** Blocks the event loop for ever; the task watchdog bites, if one is armed. */
+  /** Spends that much time without giving way to the event loop; the task watchdog may bite. */
+  busy(durationMs: number): void;
+  /** Blocks the event loop for ever; the task watchdog bites, if there is one. */
   hang(): never;
   /** Draws more than the supply gives: ends the boot with reset reason "brown-out". */
   brownOut(): never;
@@ -63,8 +66,8 @@ export interface BoardOptions {
   /** The HTTP client class of one boot; see Network.clientClass. */
   readonly clientClass: (
     run: (callback: () => void) => void,
-    isAlive: () => boolean,
     hasLink: () => boolean,
+    isAlive: () => boolean,
   ) => HttpClientClass;
   readonly partitions: readonly Partition[];
   readonly chipId: number;
@@ -92,8 +95,6 @@ export interface RunLimits {
   readonly until: () => boolean;
 }
 
-/** Task watchdog of a blocked event loop (CONFIG_ESP_TASK_WDT_TIMEOUT_S of our sdkconfig). */
-const taskWatchdogMs = 15_000;
 /** From reset to the first line of JavaScript. */
 const bootMs = 400;
 
@@ -108,8 +109,7 @@ export class Board {
   #reason: BootEnd;
   #ending: { reason: BootEnd; note: string } | null = null;
   #link = true;
-  #watchdogMs = 0;
-  #watchdog: WorldEvent | null = null;
+  readonly #watchdog: TaskWatchdog;
   #abortHook: AbortHook | null = null;
 
   constructor(options: BoardOptions) {
@@ -117,6 +117,11 @@ export class Board {
     this.#prng = new Prng(options.seed);
     this.#boots = options.bootsBefore ?? 0;
     this.#reason = options.firstReason ?? "power-on";
+    const { world, build = {} } = options;
+    const watchesLoop = build.taskWatchdog !== false && build.loopWatchdog !== false;
+    this.#watchdog = new TaskWatchdog(world, watchesLoop, () => {
+      this.#end("task-watchdog", "the watchdog bit");
+    });
   }
 
   get boots(): number {
@@ -146,7 +151,9 @@ export class Board {
     if (world.nextAtMs() > limits.untilMs) {
       return world.nextAtMs() === Number.POSITIVE_INFINITY ? "stuck" : "time";
     }
-    world.take()?.run();
+    const event = world.take();
+    this.#watchdog.turnBegins();
+    event?.run();
     return null;
   }
 
@@ -163,7 +170,7 @@ export class Board {
     this.#running = false;
     this.#abortHook = null;
     this.#epoch++;
-    this.#disarm();
+    this.#watchdog.disarm();
     power.restore();
     observer.ended(world.nowMs, reason, note);
     return reason;
@@ -198,6 +205,7 @@ export class Board {
     observer.booted({ ...record, imageHex, slot });
     if (partition === null || imageHex === null) return false;
     power.check();
+    this.#watchdog.turnBegins();
     const device = this.#device(partition, imageHex, reason);
     this.#call(() => this.#options.firmwareOf(imageHex)(device));
     return true;
@@ -228,6 +236,7 @@ export class Board {
       this.#end(cause, note);
       throw new BootEnded(note);
     };
+    const spend = (durationMs: number): void => this.#spend(durationMs);
     const ota = new EspOta({
       flash,
       partitions: this.#options.partitions,
@@ -245,7 +254,7 @@ export class Board {
       partitions: this.#options.partitions,
       running: partition,
       digest: this.#options.digest,
-      http: this.#options.clientClass(run, isAlive, () => this.#link),
+      http: this.#options.clientClass(run, () => this.#link, isAlive),
       prng: this.#prng,
       deviceId: this.#options.deviceId,
       bootedAtMs: world.nowMs,
@@ -253,13 +262,13 @@ export class Board {
       check,
       run,
       restart: () => endWith("software", "restart"),
-      watchdogArm: (timeoutMs) => this.#arm(timeoutMs),
-      watchdogFeed: () => {
-        if (this.#watchdog !== null) this.#arm(this.#watchdogMs);
-      },
-      watchdogDisarm: () => this.#disarm(),
+      spend,
+      watchdogArm: (timeoutMs) => this.#watchdog.arm(timeoutMs),
+      watchdogFeed: () => this.#watchdog.feed(),
+      watchdogDisarm: () => this.#watchdog.disarm(),
       confirmed: () => observer.confirmed(partition.subtype & 0x0f),
       trace: (line) => observer.traced(world.nowMs, line),
+      timersWait: (count) => observer.timersWait(count),
       flashRead: (address, length) => observer.read(address, length),
       onAbort: (hook) => {
         this.#abortHook = hook;
@@ -276,10 +285,14 @@ export class Board {
         this.#abort(reason, undefined);
         throw new BootEnded("abort");
       },
+      busy: (durationMs) => {
+        check();
+        spend(durationMs);
+      },
       hang: () => {
         // The loop is blocked: no event of this boot runs any more, only the watchdog.
         this.#epoch++;
-        if (this.#watchdog === null) this.#arm(taskWatchdogMs);
+        this.#watchdog.hang();
         throw new BootEnded("hang");
       },
       brownOut: () => endWith("brown-out", "the supply broke down"),
@@ -287,6 +300,10 @@ export class Board {
         this.#link = up;
       },
     };
+  }
+
+  #spend(durationMs: number): void {
+    if (!this.#watchdog.pass(durationMs)) throw new BootEnded("the watchdog bit");
   }
 
   /** Runs firmware code. What escapes it ends the boot as XS does: abort, software restart. */
@@ -317,18 +334,5 @@ export class Board {
 
   #end(reason: BootEnd, note: string): void {
     this.#ending ??= { reason, note };
-  }
-
-  #arm(timeoutMs: number): void {
-    this.#disarm();
-    this.#watchdogMs = timeoutMs;
-    this.#watchdog = this.#options.world.after(timeoutMs, () => {
-      this.#end("task-watchdog", "the watchdog bit");
-    });
-  }
-
-  #disarm(): void {
-    if (this.#watchdog !== null) this.#options.world.cancel(this.#watchdog);
-    this.#watchdog = null;
   }
 }

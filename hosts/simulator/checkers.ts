@@ -12,12 +12,13 @@ import {
   stateValid,
 } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { equalBytes, readU32 } from "../../src/bytes.js";
-import { decodeRecord } from "../../src/journal/records.js";
+import { readU32 } from "../../src/bytes.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
 import type { BootRecord } from "./board.js";
 import type { Flash } from "./flash.js";
 import { Intents, type Journal } from "./intents.js";
+import { confirmedIn } from "./journal-view.js";
+import { sameBytes } from "./same-bytes.js";
 
 export type PromiseId = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9";
 
@@ -51,6 +52,8 @@ export class Checkers {
    * True where a fault may damage the confirmed image itself: going back to an older one is right.
    */
   mayFallBack = false;
+  /** Timers that agent and application may have at once; known only where both are. */
+  timersMax = Number.POSITIVE_INFINITY;
   readonly violations: Violation[] = [];
   readonly #flash: Flash;
   readonly #slots: readonly Partition[];
@@ -135,7 +138,7 @@ export class Checkers {
       partition.offset,
       partition.offset + (known?.bytes.length ?? 0),
     );
-    if (known === undefined || !equalBytes(bytes, known.bytes)) {
+    if (known === undefined || !sameBytes(bytes, known.bytes)) {
       this.#violated("P1", `boot ${record.number} runs bytes that were never released`);
     }
     // From an empty boot record the bootloader itself makes ota_0 valid (bootloader_utility.c); the
@@ -217,7 +220,7 @@ export class Checkers {
   #holdsConfirmed({ offset }: Partition): boolean {
     const bytes = this.#images.get(this.#confirmedHex)?.bytes;
     if (bytes === undefined) return false;
-    return equalBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
+    return sameBytes(this.#flash.bytes.subarray(offset, offset + bytes.length), bytes);
   }
 
   /** Sees an entry being marked valid, before that is done and however it ends. */
@@ -247,8 +250,7 @@ export class Checkers {
   /** P4: called with each change of the journal. */
   journalChanged(key: string, value: Uint8Array | null): void {
     if (key !== "confirmed") return;
-    const record = value === null ? null : decodeRecord("confirmed", value, value.length);
-    const floor = record === null ? 0 : record.sequenceFloor;
+    const floor = confirmedIn(value)?.sequenceFloor ?? 0;
     if (floor < this.#floor) this.#violated("P4", `the floor fell from ${this.#floor} to ${floor}`);
     this.#floor = floor;
   }
@@ -278,9 +280,19 @@ export class Checkers {
     }
   }
 
+  /** P9: timers that nobody needs any more are cleared, for each one takes RAM. */
+  timersWait(count: number): void {
+    if (count === this.timersMax + 1) this.#violated("P9", `${count} timers wait at once`);
+  }
+
   /** P9: a resume begins behind all that the device has ever got of that payload. */
   foreignResume(path: string, from: number, haveBytes: number): void {
     this.#violated("P9", `${path} is resumed at ${from}, of which ${haveBytes} bytes were fetched`);
+  }
+
+  /** P9: the wire has seen more than an update may cost. */
+  overspent(text: string): void {
+    this.#violated("P9", text);
   }
 
   /** P6: the run did not settle within its bounds. */

@@ -4,9 +4,9 @@
  */
 import { type OtadataEntry, slotOfSequence, stateNew, stateValid } from "../../src/boot/otadata.js";
 import type { Partition } from "../../src/boot/partitions.js";
-import { type Attempt, decodeRecord, phases } from "../../src/journal/records.js";
-import { heldHeadBytes } from "../../src/limits.js";
+import { heldHeadBytes } from "./bounds.js";
 import type { PromiseId } from "./checkers.js";
+import { type AttemptSeen, attemptIn, confirmedIn, phaseSeen } from "./journal-view.js";
 
 /** The records of the journal as they are stored. */
 export type Journal = () => ReadonlyMap<string, Uint8Array>;
@@ -63,7 +63,7 @@ export class Intents {
   #staging(slot: number): void {
     const attempt = this.#attempt();
     if (attempt === undefined) return;
-    if (attempt?.closed !== false || attempt.slot !== slot || attempt.phase !== phases.staging) {
+    if (attempt?.closed !== false || attempt.slot !== slot || attempt.phase !== phaseSeen.staging) {
       if (this.#confirmedSlot() === slot) return;
       return this.#violated("P7", `slot ${slot} is staged before the journal says so`);
     }
@@ -75,24 +75,19 @@ export class Intents {
   #confirming(slot: number): void {
     const attempt = this.#attempt();
     if (attempt === undefined) return;
-    const isIntended = attempt?.closed === false && attempt.phase === phases.confirming;
+    const isIntended = attempt?.closed === false && attempt.phase === phaseSeen.confirming;
     if (isIntended || this.#confirmedSlot() === slot) return;
     this.#violated("P7", `slot ${slot} is confirmed before the journal says so`);
   }
 
   /** null without a record; undefined when a fault has damaged it, so that nobody can tell. */
-  #attempt(): Attempt | null | undefined {
+  #attempt(): AttemptSeen | null | undefined {
     const record = this.#journal().get("attempt");
-    return record === undefined
-      ? null
-      : (decodeRecord("attempt", record, record.length) ?? undefined);
+    return record === undefined ? null : (attemptIn(record) ?? undefined);
   }
 
   #confirmedSlot(): number {
-    const record = this.#journal().get("confirmed");
-    const confirmed =
-      record === undefined ? null : decodeRecord("confirmed", record, record.length);
-    return confirmed === null ? -1 : confirmed.slot;
+    return confirmedIn(this.#journal().get("confirmed"))?.slot ?? -1;
   }
 
   #slotAt(address: number): number {

@@ -25,18 +25,24 @@ function ota(slotSizeBytes: number): Partition[] {
   ];
 }
 
+/** One page of the chip's memory map. */
+const modBytes = 64 * kilobyte;
+const storeBytes = 128 * kilobyte;
+
 /**
- * With Moddable's partition for the mod that runs (type 0x40, subtype 1), and two of the same size
- * to stage the next one and to keep a pristine copy: XS rewrites what it runs in place.
+ * With Moddable's partition for the mod that runs (type 0x40, subtype 1), which XS rewrites in
+ * place; with two of the same size for pristine mods; and with `store` for configuration and
+ * assets. These are data partitions, which the SDK's flash module opens by their label.
  */
-function withMods(slots: readonly Partition[], modSizeBytes: number): Partition[] {
+function withMods(slots: readonly Partition[]): Partition[] {
   const { offset, sizeBytes } = slots[slots.length - 1];
   const start = offset + sizeBytes;
   return [
     ...slots,
-    partitionRow("xs", 0x40, 1, start, modSizeBytes),
-    partitionRow("mod_a", 1, 6, start + modSizeBytes, modSizeBytes),
-    partitionRow("mod_b", 1, 6, start + 2 * modSizeBytes, modSizeBytes),
+    partitionRow("xs", 0x40, 1, start, modBytes),
+    partitionRow("mod_a", 1, 6, start + modBytes, modBytes),
+    partitionRow("mod_b", 1, 6, start + 2 * modBytes, modBytes),
+    partitionRow("store", 1, 6, start + 3 * modBytes, storeBytes),
   ];
 }
 
@@ -49,12 +55,12 @@ export interface Layout {
 const layouts: readonly Layout[] = Object.freeze([
   // For sweeps: slots of one 64 KB page, so that a million boots are cheap.
   { flashBytes: 192 * kilobyte, partitions: ota(64 * kilobyte) },
-  { flashBytes: 4 * megabyte, partitions: withMods(ota(0x1e0000), 0x10000) },
-  { flashBytes: 8 * megabyte, partitions: withMods(ota(0x3c0000), 0x20000) },
-  { flashBytes: 16 * megabyte, partitions: withMods(ota(0x7c0000), 0x20000) },
+  { flashBytes: 4 * megabyte, partitions: withMods(ota(1856 * kilobyte)) },
+  { flashBytes: 8 * megabyte, partitions: withMods(ota(3904 * kilobyte)) },
+  { flashBytes: 16 * megabyte, partitions: withMods(ota(8000 * kilobyte)) },
 ]);
 
-/** The smallest layout whose slots hold `imageBytes`. Throws RangeError above 7.75 MB. */
+/** The smallest layout whose slots hold `imageBytes`. Throws RangeError above 8000 KB. */
 export function layoutFor(imageBytes: number): Layout {
   for (const layout of layouts) {
     const slot = layout.partitions.find((one) => one.label === "ota_0");

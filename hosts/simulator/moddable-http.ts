@@ -81,6 +81,8 @@ class HabitRequest implements ClientRequest {
   #stream: HabitStream | null = null;
   #state: "head" | "body" | "trailer" | "over" = "head";
   readonly #head: string[] = [];
+  /** Bytes of the line of the head that is being read. */
+  #codes: number[] = [];
   /** What is left of the chunk, or -1 in an answer without chunks. */
   #chunk = -1;
   #line = "";
@@ -101,9 +103,12 @@ class HabitRequest implements ClientRequest {
     if (this.#stream !== null) return;
     this.#stream = stream;
     const { method, path, headers } = this.#options;
-    let text = `${method} ${path} HTTP/1.1\r\n`;
-    for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
-    stream.write(asciiBytes(`${text}\r\n`));
+    if (stream.writeHead !== undefined) stream.writeHead(method, path, headers);
+    else {
+      let text = `${method} ${path} HTTP/1.1\r\n`;
+      for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+      stream.write(asciiBytes(`${text}\r\n`));
+    }
     const length = Number(headers.get("content-length") ?? "0");
     if (length > 0) this.#options.onWritable?.call(this, length);
   }
@@ -121,12 +126,14 @@ class HabitRequest implements ClientRequest {
     while (this.#state === "head" && this.#readable > 0) {
       this.#readable--;
       const byte = stream.read();
-      this.#line += String.fromCharCode(byte);
-      if (byte !== 10 || !this.#line.endsWith("\r\n")) continue;
-      const line = this.#line;
-      this.#line = "";
+      const codes = this.#codes;
+      codes.push(byte);
+      if (byte !== 10 || codes[codes.length - 2] !== 13) continue;
+      const line = String.fromCharCode(...codes);
+      this.#codes = [];
       // A header without a value is taken for the end, too.
-      if (this.#head.length > 0 && /^([^:]*:)?\r\n$/.test(line)) this.#headers();
+      const isEmpty = line.length === 2 || line.indexOf(":") === line.length - 3;
+      if (this.#head.length > 0 && isEmpty) this.#headers();
       else this.#head.push(line);
       if (!this.#head[0].includes(" ")) {
         this.#fail();

@@ -38,17 +38,13 @@
  * | redirect-https     | 307 to a scheme that the device has no client for        |               |
  * | redirect-nowhere   | 307 without a Location                                   |               |
  * | replay             | the first answer that this path ever gave                |               |
+ * | down               | refused, whatever FROM and COUNT say                     | for s         |
  */
+import { asciiBytes } from "../../src/bytes.js";
+import { bytesBody } from "../../src/server/body.js";
 import type { ServerRequest, ServerResponse } from "../../src/server/handler.js";
+import { lengthened, rewriteBody, rewriteRange } from "./answer-changes.js";
 import { type Delivery, withoutQuery } from "./network.js";
-import {
-  answer,
-  lengthened,
-  portalPage,
-  redirect,
-  rewriteBody,
-  rewriteRange,
-} from "./network-answers.js";
 import { Prng } from "./prng.js";
 
 export type NetworkTarget = "offer" | "payload" | "report" | "any";
@@ -188,6 +184,9 @@ const kinds = {
   replay: kind(0, "offer", () => {
     // Done by NetworkFaults, which remembers the answers.
   }),
+  down: kind(600, "any", ({ value }, _request, delivery) => {
+    if (delivery.atMs < value * 1000) delivery.connects = false;
+  }),
 } as const satisfies { readonly [name: string]: Kind };
 
 export type NetworkFaultKind = keyof typeof kinds;
@@ -256,6 +255,13 @@ export class NetworkFaults {
   /** Requests that a fault has changed since the plan was made. */
   hits = 0;
 
+  /** Until all faults are over, at most: a device without an attempt asks every 15 minutes. */
+  get patienceMs(): number {
+    return this.#faults.reduce((sum, { kind, value, count }) => {
+      return sum + (kind === "down" ? value * 1000 : count * 900_000);
+    }, 0);
+  }
+
   /** Sets the faults to come and begins to count anew. */
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
@@ -288,7 +294,8 @@ export class NetworkFaults {
       if (fault.target !== own && fault.target !== "any") continue;
       if (fault.host !== "" && fault.host !== hostname) continue;
       const index = this.#countOf(fault) - 1;
-      if (index < fault.from || index >= fault.from + fault.count) continue;
+      const isHit = index >= fault.from && index < fault.from + fault.count;
+      if (!isHit && fault.kind !== "down") continue;
       this.hits++;
       kinds[fault.kind].act(fault, request, delivery);
       const past = this.#first.get(request.path);
@@ -298,4 +305,26 @@ export class NetworkFaults {
       if (delivery.response.status === 200) this.#first.set(request.path, delivery.response);
     }
   };
+}
+
+function answer(
+  delivery: Delivery,
+  status: number,
+  text: string,
+  headers: readonly (readonly [string, string])[] = [],
+): void {
+  const body = bytesBody(asciiBytes(text));
+  delivery.response = {
+    status,
+    headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
+    body,
+  };
+}
+
+function redirect(delivery: Delivery, location: string): void {
+  answer(delivery, 307, "", [["location", location]]);
+}
+
+function portalPage(sizeBytes: number): string {
+  return "<!DOCTYPE html><title>Please sign in</title>".padEnd(sizeBytes, " ").slice(0, sizeBytes);
 }

@@ -15,6 +15,7 @@
  * | cable@OPERATION            | the supply fails, and the factory image is flashed by cable      |
  * | image:BYTES                | size of the new image; default 9216                              |
  * | board:skip-validate        | bootloader and apps do not validate images                       |
+ * | board:loop-unwatched       | the event loop's task is no user of the task watchdog            |
  * | net:...                    | a network fault (network-faults.ts)                              |
  *
  * Operations are flash erases, flash programs and key-value changes, counted from 0 over all boots.
@@ -33,8 +34,35 @@ export const endings = Object.freeze([
   "brown-out",
   "refused",
   "installed",
+  "older",
+  "other-vendor",
+  "other-class",
+  "other-chip",
+  "too-big",
 ] as const);
 export type Ending = (typeof endings)[number];
+
+/**
+ * Endings whose release no device of the bench may take: forged, below the floor, for another
+ * vendor, class or chip, too large for the slot. The server offers it all the same.
+ */
+export const refusedEndings = Object.freeze([
+  "refused",
+  "older",
+  "other-vendor",
+  "other-class",
+  "other-chip",
+  "too-big",
+] as const satisfies readonly Ending[]);
+
+export function isRefused(ending: Ending): boolean {
+  return (refusedEndings as readonly Ending[]).includes(ending);
+}
+
+/** False where there is no such run: a device from the factory has no floor yet. */
+export function canBegin(ending: Ending, start: Start): boolean {
+  return ending !== "older" || start !== "fresh";
+}
 
 /**
  * Where the run begins. "fresh": from the factory, boot record blank. "known": the old release is
@@ -72,12 +100,15 @@ export interface Plan {
   readonly imageBytes: number;
   /** True on a board whose bootloader boots images unseen (CONFIG_BOOTLOADER_SKIP_VALIDATE_*). */
   readonly skipsValidation?: boolean;
+  /** True on a board where only the agent arms a watchdog. */
+  readonly loopUnwatched?: boolean;
   readonly faults: readonly Fault[];
   readonly network: readonly NetworkFault[];
 }
 
 export const defaultImageBytes = 9216;
 const skipValidate = "board:skip-validate";
+const loopUnwatched = "board:loop-unwatched";
 /** The records that a fault may damage. */
 export const journalKeys = Object.freeze([
   "attempt",
@@ -96,6 +127,7 @@ export function printPlan(plan: Plan): string {
   const words: string[] = [plan.ending, plan.start, `${plan.seed}`];
   if (plan.imageBytes !== defaultImageBytes) words.push(`image:${plan.imageBytes}`);
   if (plan.skipsValidation === true) words.push(skipValidate);
+  if (plan.loopUnwatched === true) words.push(loopUnwatched);
   words.push(...plan.faults.map(printFault), ...plan.network.map(printNetworkFault));
   return words.join(" ");
 }
@@ -126,11 +158,11 @@ export function parsePlan(line: string): Plan {
   if (knownStart === undefined) throw wrong(start, `a start: ${starts.join(", ")}`);
   const faults: Fault[] = [];
   const network: NetworkFault[] = [];
-  let skipsValidation = false;
+  const boards = new Set<string>();
   let imageBytes = defaultImageBytes;
   for (const word of rest) {
     if (word.startsWith("net:")) network.push(parseNetworkFault(word));
-    else if (word === skipValidate) skipsValidation = true;
+    else if (word === skipValidate || word === loopUnwatched) boards.add(word);
     else if (word.startsWith("image:")) imageBytes = numberOf(word.slice(6), word);
     else faults.push(parseFault(word));
   }
@@ -139,7 +171,8 @@ export function parsePlan(line: string): Plan {
     start: knownStart,
     seed: numberOf(seed ?? "", seed ?? "the third word"),
     imageBytes,
-    ...(skipsValidation ? { skipsValidation } : {}),
+    ...(boards.has(skipValidate) ? { skipsValidation: true } : {}),
+    ...(boards.has(loopUnwatched) ? { loopUnwatched: true } : {}),
     faults,
     network,
   };

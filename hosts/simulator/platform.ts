@@ -10,18 +10,26 @@ import type {
   KeyValueDomain,
   Platform,
 } from "../esp32/platform.js";
+import {
+  eraseMs,
+  keyValueMs,
+  programMs,
+  readMsPerKb,
+  type Spend,
+  stageMsPerKb,
+  timedDigest,
+} from "./durations.js";
 import type { EspOta } from "./esp-ota.js";
 import { EspError } from "./esp-partitions.js";
 import type { Flash } from "./flash.js";
 import type { KeyValueStore } from "./key-value.js";
 import type { Prng } from "./prng.js";
-import type { World, WorldEvent } from "./world.js";
+import { createTimers, type TimerServices } from "./timers.js";
 
 /** What the platform of one boot needs from its board. */
-export interface BootServices {
+export interface BootServices extends TimerServices {
   /** Called for each read of a partition by the app. */
   readonly flashRead: (address: number, length: number) => void;
-  readonly world: World;
   readonly flash: Flash;
   readonly keyValue: KeyValueStore;
   readonly ota: EspOta;
@@ -34,10 +42,8 @@ export interface BootServices {
   readonly bootedAtMs: number;
   /** esp_reset_reason_t of this boot. */
   readonly resetReason: number;
-  /** Throws when this boot is over: nothing may have an effect any more. */
-  check(): void;
-  /** Runs a callback of the firmware and catches what escapes it. */
-  run(callback: () => void): void;
+  /** Lets time pass in a call. */
+  readonly spend: Spend;
   /** esp_restart: ends the boot. */
   restart(): void;
   watchdogArm(timeoutMs: number): void;
@@ -57,12 +63,8 @@ const stateNames = ["new", "pending-verify", "valid", "invalid", "aborted"];
 const blockBytes = 4096;
 /** esp_err_t of any failure; the numbers are not told apart by the agent. */
 const espFail = -1;
-/**
- * Erase and program time of a 4 KB block. arduino-esp32 PR 7002 measured 38 to 92 ms for both
- * together on ESP32 boards; about the middle is taken.
- */
-const eraseMs = 45;
-const programMs = 15;
+/** An entry of the boot record is erased and written. */
+const recordMs = eraseMs + programMs;
 
 /** XS 17.7, as in SDK 8.2.3. */
 const xsVersion = 17 * 256 + 7;
@@ -83,6 +85,7 @@ class PartitionFlash implements FlashPartition {
   read(into: Uint8Array, offset: number): void {
     this.#services.check();
     this.#inside(offset, into.length);
+    this.#services.spend((readMsPerKb * into.length) / 1024);
     this.#services.flashRead(this.#partition.offset + offset, into.length);
     this.#services.flash.read(this.#partition.offset + offset, into, 0, into.length);
   }
@@ -91,7 +94,7 @@ class PartitionFlash implements FlashPartition {
     this.#services.check();
     this.#mayWrite();
     this.#inside(offset, from.length);
-    this.#services.world.advance((programMs * from.length) / blockBytes);
+    this.#services.spend((programMs * from.length) / blockBytes);
     this.#services.flash.write(this.#partition.offset + offset, from, 0, from.length);
   }
 
@@ -100,7 +103,7 @@ class PartitionFlash implements FlashPartition {
     this.#mayWrite();
     this.#inside(start * blockBytes, (end - start) * blockBytes);
     for (let block = start; block < end; block++) {
-      this.#services.world.advance(eraseMs);
+      this.#services.spend(eraseMs);
       this.#services.flash.eraseBlock(this.#partition.offset + block * blockBytes);
     }
   }
@@ -147,10 +150,12 @@ function openDomain(services: BootServices, domain: string): KeyValueDomain {
     },
     write: (key, value) => {
       services.check();
+      services.spend(keyValueMs);
       services.keyValue.write(domain, key, value);
     },
     delete: (key) => {
       services.check();
+      services.spend(keyValueMs);
       services.keyValue.delete(domain, key);
     },
     close: () => services.check(),
@@ -189,14 +194,8 @@ export function createPlatform(services: BootServices): Platform {
     flash: { open: ({ path, mode = "r" }) => openPartition(services, path, mode) },
     keyValue: { open: ({ path }) => openDomain(services, path) },
     http: services.http,
-    digest: services.digest,
-    timer: {
-      set: (callback, delayMs): WorldEvent => {
-        services.check();
-        return world.after(delayMs, () => services.run(callback));
-      },
-      clear: (event) => world.cancel(event as WorldEvent),
-    },
+    digest: timedDigest(services.digest, services.spend),
+    timer: createTimers(services),
     ticks: () => world.nowMs - services.bootedAtMs,
     trace: (line) => {
       services.check();
@@ -211,11 +210,17 @@ export function createPlatform(services: BootServices): Platform {
         call(() => {
           const partition = slots[slot];
           if (partition === undefined) throw new EspError("ESP_ERR_INVALID_ARG");
+          services.spend((stageMsPerKb * partition.sizeBytes) / 1024 + recordMs);
           ota.setBootPartition(partition);
         }),
-      daruma_mark_invalid: () => call(() => ota.markAppInvalid()),
+      daruma_mark_invalid: () =>
+        call(() => {
+          services.spend(recordMs);
+          ota.markAppInvalid();
+        }),
       esp_ota_mark_app_valid_cancel_rollback: () =>
         call(() => {
+          services.spend(recordMs);
           ota.markAppValid();
           services.confirmed();
         }),

@@ -2,6 +2,7 @@
 
 import { type NetworkFault, networkFault, networkFaultKinds } from "./network-faults.js";
 import {
+  canBegin,
   defaultImageBytes,
   type Ending,
   endings,
@@ -35,7 +36,8 @@ export function randomPlan(seed: number): Plan {
   const isMixed = random.below(2) === 0;
   const hasNewer = random.below(2) === 0;
   let operation = random.below(24);
-  const start = pick(starts);
+  const drawn = pick(starts);
+  const start = canBegin(ending, drawn) ? drawn : "known";
   for (let i = 0; i < count; i++) {
     faults.push(randomFault(random, operation, { isMixed, hasNewer, start }));
     operation += 1 + random.below(gap);

@@ -36,7 +36,11 @@ export interface BenchOptions {
   /** What the server offers one after the other; a rest says how many are published. */
   readonly releases: readonly SimulatedRelease[];
   readonly agent?: Partial<AgentOptions>;
+  /** Timers that the firmware of its images may have at once, where that is known. */
+  readonly timersMax?: number;
   readonly build?: BoardBuild;
+  /** Time of one signature check; default that of an ESP32 (durations.ts). */
+  readonly verificationMs?: number;
   /** A line for each thing that happens. */
   readonly onLine?: (atMs: number, line: string) => void;
 }

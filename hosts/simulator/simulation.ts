@@ -7,6 +7,7 @@ import type { AgentOptions, Progress, SelfTest } from "../../src/agent/options.j
 import { encodePartitions, type Md5, partitionTableAddress } from "../../src/boot/partitions.js";
 import { equalBytes, hex } from "../../src/bytes.js";
 import type { DigestFactory } from "../../src/crypto/digest.js";
+import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { DescribeEnvelope } from "../../src/server/catalog.js";
 import { type ServerRequest, type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
@@ -23,13 +24,16 @@ import {
 } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
-import { Flash } from "./flash.js";
+import { type Spend, timedVerifier } from "./durations.js";
+import type { Flash } from "./flash.js";
 import { KeyValueStore } from "./key-value.js";
 import { type Layout, layoutFor } from "./layout.js";
 import { type Delivery, Network, type WireRecord } from "./network.js";
 import { networkTargetOf } from "./network-faults.js";
 import { Power } from "./power.js";
 import type { Cut } from "./tear.js";
+import { WatchedFlash } from "./watched-flash.js";
+import { type WearBounds, WearWatch } from "./wear-watch.js";
 import { World } from "./world.js";
 
 /** What a simulated firmware does once it runs. */
@@ -68,11 +72,15 @@ export interface SimulationOptions {
   readonly cuts?: readonly Cut[];
   readonly serverUrl?: AgentOptions["serverUrl"];
   readonly build?: BoardBuild;
+  /** Time of one signature check; default that of an ESP32 (durations.ts). */
+  readonly verificationMs?: number;
   /** What a firmware does with its HAL and options; by default it starts an agent. */
   readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
   readonly intercept?: (request: ServerRequest, delivery: Delivery, hostname: string) => void;
+  /** Makes wear over time a promise, with bounds that are not the usual ones. */
+  readonly wear?: Partial<WearBounds>;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */
   readonly agent?: Partial<AgentOptions>;
   /** Another CPU for the firmware, for example the XS engine; the default runs it right here. */
@@ -105,6 +113,8 @@ export class Simulation {
   readonly store: MemoryStore;
   readonly board: Board;
   readonly checkers: Checkers;
+  /** What the run costs in any day and week. */
+  readonly wear: WearWatch;
   readonly layout: Layout;
   readonly timeline: TimelineLine[] = [];
   /** Every boot so far. */
@@ -119,16 +129,21 @@ export class Simulation {
     const { natives, installed } = options;
     const seed = options.seed ?? 1;
     this.layout = options.layout ?? layoutFor(installed.image.length);
-    const slots = this.layout.partitions.filter((one) => one.type === 0);
-    const checkersOf = (): Checkers => this.checkers;
-    this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, checkersOf);
-    const otadata = this.layout.partitions.find((one) => one.label === "otadata");
+    const { partitions } = this.layout;
+    const slots = partitions.filter((one) => one.type === 0);
+    this.flash = new WatchedFlash(this.power, this.layout.flashBytes, seed, this);
+    const otadata = partitions.find((one) => one.label === "otadata");
     const nowMs = (): number => this.world.nowMs;
     this.keyValue = new KeyValueStore(this.power);
     const journal = () => this.keyValue.entries("daruma");
     this.checkers = new Checkers(this.flash, slots, this.#images, nowMs, 0, otadata, journal);
+    this.wear = new WearWatch(partitions, nowMs, options.wear);
+    // Judged where it is asked for; always counted.
+    if (options.wear !== undefined) this.wear.onExceeded = (text) => this.checkers.overspent(text);
     this.keyValue.onChange = (domain, key, value) => {
-      if (domain === "daruma") this.checkers.journalChanged(key, value);
+      if (domain !== "daruma") return;
+      this.wear.journalChanged();
+      this.checkers.journalChanged(key, value);
     };
     this.store = new MemoryStore(natives.digestFactory, options.describe);
     const server = new UpdateServer(this.store, natives.digestFactory, {
@@ -137,9 +152,13 @@ export class Simulation {
     });
     this.network = new Network(this.world, {
       handler: (request): ServerResponse => server.handle(request),
+      onRequest: ({ path }) => this.wear.requested(networkTargetOf(path) === "report"),
+      onRead: ({ path }, bytes) => {
+        if (networkTargetOf(path) === "payload") this.wear.payloadRead(bytes);
+      },
       ...(options.intercept === undefined ? {} : { intercept: options.intercept }),
     });
-    this.flash.load(partitionTableAddress, encodePartitions(this.layout.partitions, natives.md5));
+    this.flash.load(partitionTableAddress, encodePartitions(partitions, natives.md5));
     this.flash.load(slots[0].offset, installed.image);
     this.know(installed);
     this.board = this.#makeBoard(seed);
@@ -168,9 +187,11 @@ export class Simulation {
         ended: (_atMs, reason, note) => this.#note(`reset (${reason}): ${note}`),
         confirmed: (slot) => {
           this.checkers.confirmed(slot);
+          this.wear.confirmed();
           this.#note(`ota_${slot} is marked valid`);
         },
         traced: (_atMs, line) => this.#note(line),
+        timersWait: (count) => this.checkers.timersWait(count),
         read: (address, length) => this.checkers.flashRead(address, length),
       },
     });
@@ -241,6 +262,7 @@ export class Simulation {
   know(release: SimulatedRelease): void {
     const imageHex = hex(release.image.subarray(release.image.length - 32));
     const isHealthy = release.behaviour === "healthy";
+    this.wear.imageBytes = Math.max(this.wear.imageBytes, release.image.length);
     this.#images.set(imageHex, { imageHex, bytes: release.image, isHealthy });
     this.#behaviours.set(imageHex, release.behaviour);
   }
@@ -261,11 +283,8 @@ export class Simulation {
   /** The firmware: an agent around one of the known behaviours. */
   #firmware(behaviour: Behaviour): Firmware {
     const elsewhere = this.#options.firmware;
-    if (elsewhere !== undefined)
-      return elsewhere(
-        behaviour,
-        this.#agentOptions(() => undefined),
-      );
+    const nothing = (): void => undefined;
+    if (elsewhere !== undefined) return elsewhere(behaviour, this.#agentOptions(nothing, nothing));
     return (device) => {
       const { timer } = device.platform;
       if (behaviour === "crash") timer.set(() => device.crash(), 1500);
@@ -275,12 +294,13 @@ export class Simulation {
         timer.set(() => done(behaviour !== "fail-test"), 200);
       };
       const main = this.#options.application ?? startAgent;
-      main(device, this.#agentOptions(selfTest), behaviour);
+      main(device, this.#agentOptions(selfTest, device.busy), behaviour);
     };
   }
 
-  #agentOptions(selfTest: SelfTest): AgentOptions {
-    const { trustAnchor, vendor, deviceClass, agent, serverUrl } = this.#options;
+  #agentOptions(selfTest: SelfTest, spend: Spend): AgentOptions {
+    const { trustAnchor, vendor, deviceClass, agent, serverUrl, verificationMs } = this.#options;
+    const verify = agent?.verifySignature ?? verifyEd25519;
     return {
       vendor,
       deviceClass,
@@ -301,6 +321,14 @@ export class Simulation {
         this.#options.onProgress?.(progress);
       },
       ...agent,
+      verifySignature: timedVerifier(
+        verify,
+        (durationMs) => {
+          this.wear.verified();
+          spend(durationMs);
+        },
+        verificationMs,
+      ),
     };
   }
 }
@@ -308,23 +336,3 @@ export class Simulation {
 const startAgent: Application = (device, options) => {
   new Agent(createHal(device.platform), options).start();
 };
-
-/** Flash whose changes the checkers see before they happen. */
-class WatchedFlash extends Flash {
-  readonly #checkers: () => Checkers;
-
-  constructor(power: Power, sizeBytes: number, seed: number, checkers: () => Checkers) {
-    super({ power, sizeBytes, seed });
-    this.#checkers = checkers;
-  }
-
-  override write(address: number, from: Uint8Array, start: number, length: number): void {
-    this.#checkers().flashChanging(address, from.subarray(start, start + length));
-    super.write(address, from, start, length);
-  }
-
-  override eraseBlock(address: number): void {
-    this.#checkers().flashChanging(address);
-    super.eraseBlock(address);
-  }
-}

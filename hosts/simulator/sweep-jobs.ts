@@ -1,5 +1,13 @@
 /** The work of a sweep in pieces that can run anywhere, and their results, which add up. */
-import { type Ending, endings, type Plan, parsePlan, printPlan, type Start } from "./plan.js";
+import {
+  canBegin,
+  type Ending,
+  endings,
+  type Plan,
+  parsePlan,
+  printPlan,
+  type Start,
+} from "./plan.js";
 import { shrink } from "./random-plans.js";
 import { type MakeStage, runPlan } from "./run-plan.js";
 import { type FailedPlan, Sweep } from "./sweep.js";
@@ -24,6 +32,8 @@ export type JobKind =
   | "cable"
   | "lost"
   | "network"
+  | "outage"
+  | "unwatched"
   | "weak";
 
 /** The kinds whose plans are listed one by one, and not found on the way. */
@@ -61,7 +71,9 @@ export function sweepJobs(seed: number): Job[] {
   const each = (kind: JobKind, of: readonly Ending[], count: number): void => {
     for (let index = 0; index < count; index++) {
       for (const start of firstStarts) {
-        for (const ending of of) jobs.push({ ...base, kind, ending, start, index, count });
+        for (const ending of of) {
+          if (canBegin(ending, start)) jobs.push({ ...base, kind, ending, start, index, count });
+        }
       }
     }
   };
@@ -84,6 +96,8 @@ export function sweepJobs(seed: number): Job[] {
   each("cable", ["healthy", "crash", "fail-test", "installed"], 1);
   each("lost", ["healthy", "fail-test", "crash", "hang", "no-network", "refused"], 1);
   each("network", ["healthy", "crash"], 2);
+  each("outage", ["healthy", "crash"], 1);
+  each("unwatched", ["healthy", "hang"], 1);
   each("weak", ["healthy", "crash", "fail-test", "no-network"], 1);
   each("pairs", endings, 4);
   return jobs;

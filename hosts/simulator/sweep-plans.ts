@@ -1,7 +1,12 @@
 /** The plans of each kind of sweep that runs a list of them. */
 import { otadataEntryBytes } from "../../src/boot/otadata.js";
 import { heldHeadBytes } from "../../src/limits.js";
-import { type NetworkFault, networkFault, networkFaultKinds } from "./network-faults.js";
+import {
+  type NetworkFault,
+  type NetworkFaultKind,
+  networkFault,
+  networkFaultKinds,
+} from "./network-faults.js";
 import { cutFault, defaultImageBytes, type Fault, journalKeys, type Plan } from "./plan.js";
 import { randomPlan, targetAddress } from "./random-plans.js";
 import type { MakeStage } from "./run-plan.js";
@@ -25,6 +30,8 @@ export const listed: Readonly<
   cable: cablePlans,
   lost: lostPlans,
   network: networkPlans,
+  outage: outagePlans,
+  unwatched: unwatchedPlans,
   weak: weakPlans,
 });
 
@@ -33,7 +40,8 @@ export function planOf(job: Job): Plan {
   const { ending, start, seed, kind } = job;
   const isLarge = kind === "resume" || kind === "change";
   const imageBytes = isLarge ? resumeImageBytes : defaultImageBytes;
-  const board = kind === "unseen" ? { skipsValidation: true } : {};
+  const unseen = kind === "unseen" ? { skipsValidation: true } : {};
+  const board = kind === "unwatched" ? { loopUnwatched: true } : unseen;
   return { ending, start, seed, imageBytes, ...board, faults: [], network: [] };
 }
 
@@ -206,6 +214,44 @@ function* weakPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
         yield { ...plan, seed, faults: [weak, cut] };
       }
     }
+  }
+}
+
+/**
+ * A network that stays bad: a server that is away for a day and for a week, redirects in a circle,
+ * answers that trickle or never come, and ranges that are not the ones that were asked for.
+ */
+function* outagePlans(job: Job): Iterable<Plan> {
+  const plan = planOf(job);
+  const lasting = (kind: NetworkFaultKind, given: Parameters<typeof networkFault>[1]): Plan => {
+    return { ...plan, network: [networkFault(kind, given)] };
+  };
+  // Reports that are refused too often are given up: then there is no result to judge.
+  const counts = { offer: 100, payload: 40, report: 10 };
+  for (const target of ["offer", "payload", "report"] as const) {
+    for (const kind of ["redirect", "redirect-host", "lost-answer"] as const) {
+      yield lasting(kind, { target, count: counts[target] });
+    }
+    yield lasting("trickle", { target, value: 1, count: 2 });
+    yield lasting("trickle", { target, count: 2 });
+  }
+  for (const kind of ["wrong-range", "wrong-total", "no-range"] as const) {
+    // What was asked for again after the connection broke.
+    const broken = networkFault("break");
+    for (const count of [1, 3]) {
+      yield { ...plan, network: [broken, networkFault(kind, { from: 1, count })] };
+    }
+  }
+  for (const value of [86_400, 604_800]) yield lasting("down", { value });
+}
+
+/** The event loop's own task is not watched: only the agent's watchdog ends what hangs. */
+function* unwatchedPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
+  const plan = planOf(job);
+  yield plan;
+  const operations = operationsOf(plan, makeStage).length;
+  for (let operation = 0; operation < operations; operation++) {
+    yield { ...plan, faults: [cutFault({ operation, tear: { kind: "before" } })] };
   }
 }
 

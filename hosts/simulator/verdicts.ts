@@ -2,15 +2,20 @@
  * How a run must end: judged from the last rest, the wire and the image that runs, never inside.
  */
 
-import { defaults } from "../../src/agent/options.js";
 import { hex } from "../../src/bytes.js";
-import { progressBytes } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
 import type { StoredReport } from "../../src/server/report.js";
 import type { Bench } from "./bench.js";
+import {
+  attemptsMax,
+  damagesMax,
+  lossBytesMax,
+  progressStepBytes,
+  updateWritesMax,
+} from "./bounds.js";
 import type { PromiseId, Violation } from "./checkers.js";
 import { blockBytes } from "./flash.js";
-import type { Ending, Fault, Plan } from "./plan.js";
+import { type Ending, type Fault, isRefused, type Plan } from "./plan.js";
 import type { BootEnd } from "./reset-reasons.js";
 import type { Rest } from "./rest.js";
 
@@ -40,7 +45,6 @@ const attemptAgain: readonly string[] = Object.freeze([
 ]);
 /** Reasons of an attempt that network and developer may cause again and again. */
 const outside: readonly string[] = Object.freeze(["superseded", "download-failed"]);
-const attemptsMax = 3;
 
 /** Resets that tell nothing of the image that ran. */
 const supplyEnds: readonly BootEnd[] = Object.freeze(["power-on", "brown-out"]);
@@ -107,10 +111,8 @@ function judgeReports(
   const repairs = own.filter((one) => one.reason === "repaired");
   const results = own.filter((one) => one.reason !== "repaired");
   const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
-  if (ending === "refused" && index === stage.start.offered) {
-    // Each boot tells a refusal once; it costs nothing and has no attempt.
-    if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
-    return;
+  if (isRefused(ending) && index === stage.start.offered) {
+    return judgeRefused(stage, cause, rest, imageHex, results, violated);
   }
   const excused = cause.network.length > 0 || faults.some((one) => one.kind === "cable");
   const again = results.filter(
@@ -134,6 +136,33 @@ function judgeReports(
   }
   if (!mayEnd(stage, cause, last, index)) {
     violated("P6", `a ${ending} release ended as ${last.result} (${last.reason})`);
+  }
+}
+
+/** P8: a release that nobody may take costs nothing; each boot tells once that it was refused. */
+function judgeRefused(
+  { bench, ending, start }: Stage,
+  cause: Cause,
+  rest: Rest,
+  imageHex: string,
+  results: readonly StoredReport[],
+  violated: (promise: PromiseId, text: string) => void,
+): void {
+  const { faults, network } = cause;
+  if (imageHex === hex(bench.options.releases[rest.offered].image.slice(-32))) {
+    violated(ending === "older" ? "P4" : "P8", `a release that is ${ending} runs`);
+  }
+  if (faults.every(({ kind }) => kind !== "server") && rest.payloadBytes > start.payloadBytes) {
+    violated("P8", `a release that is ${ending} cost ${rest.payloadBytes} bytes of payload`);
+  }
+  const named = results.map((one) => `${one.result} (${one.reason})`).join(", ");
+  if (results.some((one) => one.result !== "refused")) violated("P7", `refused, but ${named}`);
+  else if (isMild(cause) && results.some((one) => one.reason !== usualReasons[ending])) {
+    violated("P7", `a release that is ${ending} was ${named}`);
+  }
+  // An answer that was lost is told again.
+  if (network.length === 0 && results.length > rest.boots) {
+    violated("P7", `${results.length} times refused in ${rest.boots} boots`);
   }
 }
 
@@ -168,9 +197,14 @@ const usualReasons: Readonly<Record<Ending, Reason>> = Object.freeze({
   hang: "watchdog-reset",
   "fail-test": "self-test-failed",
   "no-network": "server-unreachable",
-  "brown-out": "power-unstable",
+  "brown-out": "brown-out",
   refused: "signature-invalid",
   installed: "already-installed",
+  older: "sequence-too-low",
+  "other-vendor": "vendor-mismatch",
+  "other-class": "class-mismatch",
+  "other-chip": "chip-mismatch",
+  "too-big": "image-too-big",
 });
 
 /** True for a few clean losses of supply: they alone never cost a good release its installation. */
@@ -178,9 +212,7 @@ export function isMild({ faults, network }: Cause): boolean {
   return (
     network.length === 0 &&
     faults.length <= sureCuts &&
-    faults.every(
-      (one) => one.kind === "cut" && one.cut.silent !== true && supplyEnds.includes(one.reset),
-    )
+    faults.every((one) => one.kind === "cut" && one.cut.silent !== true && one.reset === "power-on")
   );
 }
 
@@ -197,7 +229,7 @@ function judgeCosts(
   const newer = faults.filter((one) => one.kind === "server").length;
   const answers = network.reduce((sum, { count }) => sum + count, 0);
   const others = faults.length - cuts - newer + faults.filter(isSilent).length + answers;
-  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * defaults.damagesMax);
+  const images = 1 + newer + (others === 0 ? 0 : others + attemptsMax * damagesMax);
   const slots = layout.partitions.filter((one) => one.type === 0);
   for (const { offset, sizeBytes, label } of slots) {
     for (let at = offset; at < offset + sizeBytes; at += blockBytes) {
@@ -210,13 +242,14 @@ function judgeCosts(
     }
   }
   const imageBytes = Math.max(...releases.map((one) => one.image.length));
-  const lossBytes = Math.min(progressBytes, imageBytes);
+  const lossBytes = Math.min(lossBytesMax, imageBytes);
   const allowedBytes = images * imageBytes + cuts * lossBytes;
   if (rest.payloadBytes > allowedBytes) {
     violated("P9", `${rest.payloadBytes} bytes of payload, ${allowedBytes} are explained`);
   }
   if (faults.length === 0 && network.length === 0) {
-    const allowedWrites = 6 + Math.ceil(imageBytes / progressBytes) + adoptionWrites(stage);
+    const progress = Math.ceil(imageBytes / progressStepBytes);
+    const allowedWrites = updateWritesMax + progress + adoptionWrites(stage);
     if (rest.keyValueWrites > allowedWrites) {
       violated("P9", `${rest.keyValueWrites} key-value writes, ${allowedWrites} are allowed`);
     }

@@ -15,6 +15,7 @@ import {
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chooseBits } from "./choose-bits.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
@@ -24,11 +25,11 @@ const native = join(here, "native");
 // xsMemory.c is included by native/memory.c; the others are for a debugger, or for other platforms.
 const leftOut = new Set(["xsMemory.c", "xsSnapshot.c", "xsProfile.c"]);
 
-function compiles(bits) {
+function canBuild32() {
   const folder = mkdtempSync(join(tmpdir(), "daruma-xs-"));
   const file = join(folder, "probe.c");
   writeFileSync(file, "#include <stdlib.h>\nint main(void) { return 0; }\n");
-  const result = spawnSync("gcc", [`-m${bits}`, file, "-lm", "-o", join(folder, "probe")]);
+  const result = spawnSync("gcc", ["-m32", file, "-lm", "-o", join(folder, "probe")]);
   rmSync(folder, { recursive: true });
   return result.status === 0;
 }
@@ -45,18 +46,16 @@ function compile(file, object, options) {
 
 async function main() {
   if (!existsSync(sources)) throw new Error("@agoric/xsnap is not installed: run npm ci");
-  const bits = compiles(32) ? 32 : 64;
-  if (bits === 64) {
-    console.error(
-      "xs: gcc cannot build for 32 bits (Debian: apt-get install gcc-multilib). THE HOST IS BUILT\n" +
-        "xs: FOR 64 BITS: slots have 32 bytes, chunks are larger, and no figure is an ESP32's.",
-    );
-  }
+  const bits = chooseBits(process.env.XS_BITS, canBuild32);
+  const machine = bits === 32 ? "" : "; slots and chunks are larger, no figure is an ESP32's";
+  console.log(`xs: the host is built for ${bits} bits${machine}`);
   const cache = join(root, "node_modules", ".cache", "daruma-xs", `m${bits}`);
   mkdirSync(cache, { recursive: true });
   const hasValgrind = existsSync("/usr/include/valgrind/callgrind.h");
+  // Not every gcc knows -m64: without it gcc builds for the machine that it runs on.
+  const size = bits === 32 ? ["-m32"] : [];
   const options = [
-    `-m${bits}`,
+    ...size,
     ...(bits === 32 ? ["-msse2", "-mfpmath=sse"] : []),
     "-Os",
     "-std=gnu11",
@@ -105,7 +104,7 @@ async function main() {
     return object;
   });
   const program = join(cache, "daruma-xs");
-  // A program of the other size may lie there from a time when gcc could build it.
+  // A program of the other size may lie there too: this is the one that runs from now on.
   const choose = () => writeFileSync(join(cache, "..", "bits"), `${bits}`);
   if (jobs.length === 0 && existsSync(program)) return choose();
   const worker = async () => {
@@ -114,7 +113,7 @@ async function main() {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  const link = spawnSync("gcc", [`-m${bits}`, ...objects, "-lm", "-lpthread", "-o", program], {
+  const link = spawnSync("gcc", [...size, ...objects, "-lm", "-lpthread", "-o", program], {
     stdio: ["ignore", "inherit", "inherit"],
   });
   if (link.status !== 0) throw new Error("gcc could not link the XS host");

@@ -4,6 +4,8 @@
  */
 import { Agent } from "../../src/agent/agent.js";
 import type { Progress, SelfTest } from "../../src/agent/options.js";
+import { verifyEd25519 } from "../../src/crypto/ed25519.js";
+import type { SignatureVerifier } from "../../src/suit/envelope.js";
 import { createHal } from "../esp32/hal.js";
 import { guarded } from "./guarded.js";
 import { partLoaded } from "./measure.js";
@@ -45,6 +47,14 @@ class ProgressTeller {
   }
 }
 
+/** The default verifier; the board's clock is told that it works. */
+const verifySignature: SignatureVerifier = (publicKey, signature, message, digest) => {
+  boardCall(operations.verify, 1, 0);
+  const isGood = verifyEd25519(publicKey, signature, message, digest);
+  boardCall(operations.verify, 0, 0);
+  return isGood;
+};
+
 export default function main(): BoardPlatform["dispatch"] {
   partLoaded();
   const board = createBoardPlatform(guarded);
@@ -67,6 +77,7 @@ export default function main(): BoardPlatform["dispatch"] {
     pollIntervalMs: boardCall(operations.optionNumber, optionNumbers.pollIntervalMs, 0),
     trialTimeoutMs: boardCall(operations.optionNumber, optionNumbers.trialTimeoutMs, 0),
     onProgress: (progress) => teller.tell(progress),
+    verifySignature,
   });
   agent.start();
   return board.dispatch;

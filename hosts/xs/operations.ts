@@ -32,6 +32,8 @@ export const operations = Object.freeze({
   hang: 61,
   link: 62,
   progress: 63,
+  digested: 64,
+  verify: 65,
   optionText: 70,
   optionNumber: 71,
   optionBytes: 72,

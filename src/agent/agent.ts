@@ -7,7 +7,6 @@ import type { Hal, TimerHandle } from "../hal.js";
 import { workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
-import { forgetAbort } from "./abort.js";
 import { BootCheck } from "./boot-check.js";
 import { checkOptions } from "./check-options.js";
 import type { AgentContext } from "./context.js";
@@ -20,6 +19,7 @@ import {
 } from "./device.js";
 import { setTimer, tryLog } from "./host.js";
 import type { Journal } from "./journal.js";
+import { Ledger } from "./ledger.js";
 import { type AgentAction, type AgentEvent, type AgentState, next, resumption } from "./machine.js";
 import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
@@ -40,6 +40,7 @@ export class Agent implements AgentContext {
   readonly options: AgentOptions;
   readonly journal: Journal;
   readonly servers: Servers;
+  readonly ledger: Ledger;
   readonly buffer: Uint8Array = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
@@ -66,6 +67,7 @@ export class Agent implements AgentContext {
     this.boot = boot ?? new BootCheck(hal, options);
     boot?.addSelfTests(options.selfTests);
     this.journal = this.boot.journal;
+    this.ledger = new Ledger(this);
     this.poller = new Poller(this);
     this.updater = new Updater(this);
     this.verdict = new Verdict(this);
@@ -105,10 +107,10 @@ export class Agent implements AgentContext {
   private begin(): void {
     const hal = this.hal;
     this.starts++;
-    const { running, outcome } = this.boot.check();
+    const { running, outcome: found } = this.boot.check();
     const device = readDevice(hal);
     this.deviceFacts = device;
-    this.settle(outcome);
+    const outcome = this.settle(found);
     const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
@@ -118,22 +120,27 @@ export class Agent implements AgentContext {
     this.current = outcome.state;
     this.lastReason = this.journal.attempt?.reason ?? "";
     this.started = true;
+    this.ledger.run(true);
     this.post(outcome.event, outcome.reason);
   }
 
-  /** Adopts an unknown image and raises the counter that reconciliation names. */
-  private settle(outcome: Outcome): void {
+  /** Adopts an unknown image, raises the counter that is named, and pays for another trial. */
+  private settle(outcome: Outcome): Outcome {
     if (outcome.adopt === "trial") this.updater.journalStranger();
     if (outcome.adopt === "confirmed") {
       adoptRunning(this);
       this.boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
-    if (attempt === null || outcome.counts === "") return;
-    const counted = counting(attempt, outcome.counts);
-    // A trial that nothing guards must be known to the next boot; all else is saved with the act.
-    if (outcome.event === "trialBooted") this.journal.saveAttempt(counted);
-    else this.journal.attempt = counted;
+    // Where a trial goes on the boot-time check has saved it; all else is saved with the act.
+    if (attempt === null || outcome.counts === "" || outcome.event === "trialBooted") {
+      return outcome;
+    }
+    if (outcome.counts === "powerTrials" && !this.ledger.payForTrial(attempt, true)) {
+      return { ...outcome, event: "trialReverted", reason: "power-unstable" };
+    }
+    this.journal.attempt = counting(attempt, outcome.counts);
+    return outcome;
   }
 
   enter(run: () => void): void {
@@ -224,6 +231,7 @@ export class Agent implements AgentContext {
     switch (action) {
       case "schedulePoll": {
         this.failures = 0;
+        this.ledger.run(false);
         const intervalMs = this.options.pollIntervalMs ?? defaults.pollIntervalMs;
         return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
       }
@@ -242,8 +250,7 @@ export class Agent implements AgentContext {
       case "closeAttempt":
         this.release = null;
         this.lastReason = "";
-        this.journal.closeAttempt();
-        return forgetAbort(this.hal);
+        return this.journal.closeAttempt();
       default:
         return this.partWith(action)[action]();
     }
@@ -292,8 +299,11 @@ export class Agent implements AgentContext {
    * wait for a busy server: its deadline would end a good release.
    */
   private retryMs(): number {
-    const capMs = this.current === "trial" ? defaults.trialRetryCapMs : defaults.retryCapMs;
-    const asked = this.current === "trial" ? 0 : this.retryAfterMs;
+    const isTrial = this.current === "trial";
+    const isLate = this.failures >= defaults.trialEarlyTries;
+    const trialCapMs = isLate ? defaults.trialLateCapMs : defaults.trialRetryCapMs;
+    const capMs = isTrial ? trialCapMs : defaults.retryCapMs;
+    const asked = isTrial ? 0 : this.retryAfterMs;
     this.retryAfterMs = 0;
     this.failures++;
     return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);

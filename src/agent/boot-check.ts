@@ -13,7 +13,8 @@ import { gatherFacts } from "./facts.js";
 import { tryLog } from "./host.js";
 import { Journal } from "./journal.js";
 import { type BootOptions, checkBootOptions, defaults, type SelfTest } from "./options.js";
-import { type Outcome, type Running, reconcile } from "./reconcile.js";
+import { counting, type Outcome, type Running, reconcile } from "./reconcile.js";
+import { rejectRunning } from "./reject.js";
 import { Trial, type TrialListener } from "./trial.js";
 
 /** What runs, and why. */
@@ -126,12 +127,32 @@ export class BootCheck implements TrialListener {
         `reset ${resetReason}: ${outcome.state}, ${outcome.event}`,
     );
     if (!probe.canRevert) tryLog(hal, "boot: the bootloader is not known to revert a bad update");
+    const isWaiting = journal.attempt !== null || journal.read("result") !== null;
+    // The last that may fail: a check that is repeated must not find what it wrote itself.
+    this.record(outcome);
     const state = { running, resetReason, outcome, runningSlot };
     this.state = state;
-    // Last, when nothing can fail any more that would keep it from the application. With an attempt
-    // under way the line is also its report's.
-    this.lastAbort = takeAbort(hal, journal.attempt !== null);
+    // Now that nothing can fail any more that would keep it from the application. With a result to
+    // tell the line is also its report's.
+    this.lastAbort = takeAbort(hal, isWaiting);
+    // A trial that nothing guards has crashed: the application may not get as far as its agent.
+    if (outcome.event === "trialFailed") this.takeBack(outcome.reason, false);
     return state;
+  }
+
+  /**
+   * What the next boot must know, whatever ends this one: that a trial has begun which the
+   * bootloader would not end, or that one was reverted, and by which reset.
+   */
+  private record({ event, counts, reason }: Outcome): void {
+    const attempt = this.journal.attempt;
+    if (attempt === null) return;
+    if (event === "trialBooted" && counts !== "") {
+      this.journal.saveAttempt(counting(attempt, counts));
+    } else if (event === "trialReverted" && attempt.phase === phases.staging) {
+      // One that was told before keeps its reason: it shows that the image was good once.
+      if (attempt.reason === "") this.journal.saveAttempt({ ...attempt, reverted: true, reason });
+    }
   }
 
   /** The agent takes the trial over: from now on it hears how the trial ends. */
@@ -146,7 +167,7 @@ export class BootCheck implements TrialListener {
 
   failed(reason: Reason): void {
     if (this.agent !== null) this.agent.failed(reason);
-    else this.giveUp(reason);
+    else this.takeBack(reason, true);
   }
 
   /** Returns true when the watchdog runs. */
@@ -159,6 +180,7 @@ export class BootCheck implements TrialListener {
     this.trial = trial;
     return trial.arm(
       options.trialTimeoutMs ?? defaults.trialTimeoutMs,
+      options.trialServerMs ?? defaults.trialServerMs,
       options.trialDwellMs ?? defaults.trialDwellMs,
     );
   }
@@ -170,20 +192,23 @@ export class BootCheck implements TrialListener {
     return hasWatchdog;
   }
 
-  /** The deadline passed and no agent ever took over: back to the old image. */
-  private giveUp(reason: Reason): void {
-    const hal = this.hal;
-    tryLog(hal, `boot check: no agent took over: ${reason}`);
+  /**
+   * No agent took over in time, or none may ever get to: back to the old image. Where there is none
+   * an image that stays is restarted only when `isStuck`.
+   */
+  private takeBack(reason: Reason | "", isStuck: boolean): void {
+    const { hal, journal } = this;
+    tryLog(hal, `boot check: the image on trial is taken back: ${reason}`);
+    let isDone = isStuck;
     try {
-      const attempt = this.journal.attempt;
+      const attempt = journal.attempt;
       const phase: Phase = phases.rejecting;
       // Intent before act. Without a record the bootloader's own revert is the answer.
-      if (attempt !== null) this.journal.saveAttempt({ ...attempt, phase, reason });
-      // The platform marks its active entry; another image's must not be marked.
-      if (hal.boot.activeSlot() === hal.boot.runningSlot()) hal.boot.reject();
+      if (attempt !== null) journal.saveAttempt({ ...attempt, phase, reason });
+      isDone = rejectRunning(hal, journal, hal.boot.runningSlot()) || isStuck;
     } catch {
       tryLog(hal, "boot check: the boot record could not be changed");
     }
-    hal.restart();
+    if (isDone) hal.restart();
   }
 }

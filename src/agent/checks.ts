@@ -52,10 +52,14 @@ export function judge(release: Release, facts: DeviceFacts): Judgement {
 
 /** True when the release failed its trial on this device, or is older than all it remembers. */
 export function isKnownBad(release: Release, bad: KnownBad): boolean {
-  if (release.sequenceNumber < bad.sequenceBelow) return true;
+  return release.sequenceNumber < bad.sequenceBelow || isBadDigest(release.manifestDigest, bad);
+}
+
+/** True when the manifest digest is that of a release that failed its trial on this device. */
+export function isBadDigest(manifestDigest: Uint8Array, bad: KnownBad): boolean {
   for (let i = 0; i < bad.digests.length; i++) {
     const prefix = bad.digests[i];
-    if (equalBytes(prefix, release.manifestDigest.subarray(0, prefix.length))) return true;
+    if (equalBytes(prefix, manifestDigest.subarray(0, prefix.length))) return true;
   }
   return false;
 }

@@ -4,6 +4,7 @@ import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { Device } from "./device.js";
 import type { Journal } from "./journal.js";
+import type { Ledger } from "./ledger.js";
 import type { AgentEvent, AgentState } from "./machine.js";
 import type { AgentOptions, Progress } from "./options.js";
 import type { Servers } from "./servers.js";
@@ -13,6 +14,7 @@ export interface AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
   readonly journal: Journal;
+  readonly ledger: Ledger;
   /** Bits of `capabilities`. */
   readonly capabilities: number;
   /** False where a bad update could not be taken back, and the application did not allow that. */

@@ -23,6 +23,10 @@ import { decimal, type HttpTarget } from "./url.js";
 export type DownloadEnd = "written" | "interrupted" | "range-refused" | "damaged";
 
 export interface DownloadListener {
+  /** Before the first block is erased, at `offsetBytes`; false when that must not be now. */
+  erasing(offsetBytes: number): boolean;
+  /** Before that many bytes come which are in flash already; false as above. */
+  skipping(skippedBytes: number): boolean;
   /** Each 64 KB and at the end: safe in flash. Saving it may throw, which ends the download. */
   progressed(progress: Progress): void;
   /** With what was wrong with the server, for people. */
@@ -47,8 +51,15 @@ export class Download implements ExchangeHandler {
   /** Bytes of the answer that are in flash already, when the server ignored the range. */
   private skip = 0;
   private receiving = false;
-  /** Bytes that wait until the progress is saved; -1 when it is. */
+  /** A range was asked for: only then a part is an answer. */
+  private isRanged = false;
+  /** Bytes that wait until the progress is saved, or the next block is paid for; -1: none do. */
   private waitingBytes = -1;
+  /** What is skipped, and what is erased, is paid for. */
+  private isSkipPaid = false;
+  private isPaid = false;
+  /** Progress that the journal has. */
+  private savedBytes: number;
   /** How it ended, until that is told. */
   private outcome: DownloadEnd | "" = "";
   private reason: Reason | "" = "";
@@ -70,7 +81,7 @@ export class Download implements ExchangeHandler {
     this.chipId = chipId;
     this.buffer = buffer;
     this.listener = listener;
-    this.offset = resume === null ? 0 : resume.writtenBytes;
+    this.savedBytes = this.offset = resume === null ? 0 : resume.writtenBytes;
     this.head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
   }
 
@@ -82,7 +93,8 @@ export class Download implements ExchangeHandler {
     whole: boolean,
   ): void {
     const request = new Map(headers);
-    if (this.offset > 0 && !whole) request.set("range", `bytes=${this.offset}-`);
+    this.isRanged = this.offset > 0 && !whole;
+    if (this.isRanged) request.set("range", `bytes=${this.offset}-`);
     const exchange = new Exchange(
       this.hal,
       {
@@ -101,7 +113,8 @@ export class Download implements ExchangeHandler {
   headersReceived(status: number, headers: HttpHeaders): void {
     const size = this.release.imageSizeBytes;
     const length = headers.get("content-length");
-    if (status === 206 && isRange(headers.get("content-range"), this.offset, size)) {
+    const range = headers.get("content-range");
+    if (status === 206 && this.isRanged && isRange(range, this.offset, size)) {
       return this.receive();
     }
     if (status === 200) {
@@ -159,7 +172,10 @@ export class Download implements ExchangeHandler {
 
   private resume(source: HttpRequest): void {
     const count = this.waitingBytes;
-    this.saveProgress();
+    if (count < 0) return;
+    if (this.isDue) {
+      if (this.pay()) return this.pause(source, count);
+    } else this.saveProgress();
     try {
       if (this.outcome === "" && count > 0) this.dataReadable(source, count);
     } catch {
@@ -167,10 +183,31 @@ export class Download implements ExchangeHandler {
     }
   }
 
+  /** The block in the buffer is the first one to be skipped, or to be erased for. */
+  private get isDue(): boolean {
+    return this.skip > 0 ? !this.isSkipPaid : !this.isPaid;
+  }
+
+  /** Pays for it, and takes it. True when the progress is to be saved. */
+  private pay(): boolean {
+    this.waitingBytes = -1;
+    try {
+      if (this.skip > 0) this.isSkipPaid = this.listener.skipping(this.skip);
+      else if (this.offset > 0 || this.acceptHead(this.fill)) {
+        this.isPaid = this.listener.erasing(this.offset);
+      }
+      if (this.isDue && this.outcome === "") this.end("interrupted", "wear-held");
+    } catch {
+      this.end("interrupted", "journal-failed");
+    }
+    return this.outcome === "" && this.blockFilled();
+  }
+
   /** Saves the progress, unless that was done. */
   private saveProgress(): void {
-    if (this.waitingBytes < 0) return;
     this.waitingBytes = -1;
+    if (this.savedBytes === this.offset) return;
+    this.savedBytes = this.offset;
     try {
       this.listener.progressed({
         writtenBytes: this.offset,
@@ -183,22 +220,24 @@ export class Download implements ExchangeHandler {
   }
 
   ended(failed: boolean, error: string): void {
-    this.saveProgress();
+    // Also what a break has left behind: it is not erased again.
+    if (this.outcome !== "damaged") this.saveProgress();
+    this.waitingBytes = -1;
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
     const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
     this.listener.ended(outcome, this.reason, this.retryMs, error);
   }
 
   /**
-   * A block of the answer is in the buffer: in flash already, or to be written. True when the
-   * progress is to be saved.
+   * A block of the answer is in the buffer: in flash already, or to be written. True when it must
+   * be paid for first, or the progress is to be saved.
    */
   private blockFilled(): boolean {
+    if (this.isDue) return true;
     const length = this.fill;
     this.fill = 0;
     const start = this.offset;
     if (this.skip > 0) this.skip -= length;
-    else if (start === 0 && !this.acceptHead(length)) return false;
     else {
       try {
         this.writeBlock(start, length);

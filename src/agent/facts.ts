@@ -40,6 +40,7 @@ export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Fa
     returns: attempt?.returns ?? 0,
     hasConfirmed: journal.confirmed !== null && journal.confirmed.slot >= 0,
     unguarded: attempt?.unguarded === true,
+    reverted: attempt?.reverted === true ? attempt.reason : "",
   };
 }
 

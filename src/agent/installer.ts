@@ -7,6 +7,10 @@ import type { AgentContext } from "./context.js";
 import { identityOf } from "./facts.js";
 import { setTimer, tryFeed } from "./host.js";
 
+/** A read-back that failed begins anew so often, after a pause: one failure says little. */
+const repeatsMax = 2;
+const repeatPauseMs = 500;
+
 /** Blocks read in one turn of the event loop (64 KB), so that the watchdog is fed in between. */
 const blocksPerTurn = 16;
 
@@ -41,22 +45,22 @@ export class Installer {
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
     const total = image.imageSizeBytes;
     const told = (bytes: number): void => context.tell("read-back", bytes, total);
-    new SlotDigest(context.hal, slot, total, held, context.buffer).start(told, (digest) => {
+    const read = new SlotDigest(context.hal, slot, total, held, context.buffer);
+    read.start(told, (digest) => {
       if (digest === null) return done(null, false);
       if (!equalBytes(digest, image.imageDigest)) return done(null, true);
-      let identity: Uint8Array | null = null;
-      try {
-        identity = identityOf(slot, total);
-        this.verified = digest;
-      } catch {
-        // Told as not read.
-      }
-      done(identity, identity !== null);
+      this.verified = digest;
+      done(read.identity, true);
     });
   }
 
   isVerified(image: ExpectedImage): boolean {
     return this.verified !== null && equalBytes(this.verified, image.imageDigest);
+  }
+
+  /** What was read back counts no more. */
+  forget(): void {
+    this.verified = null;
   }
 
   /**
@@ -93,6 +97,9 @@ export class SlotDigest {
   private readonly buffer: Uint8Array;
   private digest: Digest | null = null;
   private offset = 0;
+  private repeats = 0;
+  /** Of the image, once all of it was read. */
+  identity: Uint8Array | null = null;
 
   constructor(
     hal: Hal,
@@ -110,10 +117,14 @@ export class SlotDigest {
 
   /**
    * Calls `told` with the bytes read so far, and `done` with the digest, or null when flash or
-   * host failed; from a timer, never at once.
+   * host failed three times; from a timer, never at once.
    */
-  start(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
-    setTimer(this.hal, () => this.step(told, done), 0);
+  start(
+    told: (bytes: number) => void,
+    done: (digest: Uint8Array | null) => void,
+    delayMs = 0,
+  ): void {
+    setTimer(this.hal, () => this.step(told, done), delayMs);
   }
 
   private step(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
@@ -122,9 +133,16 @@ export class SlotDigest {
       const isLast = this.turn();
       told(this.offset);
       if (!isLast) return this.start(told, done);
+      this.identity = identityOf(this.slot, this.sizeBytes);
       digest = this.close();
     } catch {
-      digest = null;
+      this.digest = null;
+      this.offset = 0;
+      try {
+        if (this.repeats++ < repeatsMax) return this.start(told, done, repeatPauseMs);
+      } catch {
+        // Without a timer there is no other try.
+      }
     }
     done(digest);
   }

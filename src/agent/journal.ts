@@ -13,6 +13,7 @@ import {
   type Phase,
   type Progress,
   type Records,
+  type Result,
 } from "../journal/records.js";
 import { knownBadMax, recordBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -41,7 +42,8 @@ export class Journal {
     this.bad = this.read("bad") ?? this.bad;
   }
 
-  private read<K extends keyof Records>(key: K): Records[K] | null {
+  /** A record; null when it is absent or damaged. */
+  read<K extends keyof Records>(key: K): Records[K] | null {
     const length = this.hal.keyValue.read(key, this.buffer);
     if (length < 0) return null;
     const record = decodeRecord(key, this.buffer, length);
@@ -49,7 +51,8 @@ export class Journal {
     return record;
   }
 
-  private write<K extends keyof Records>(key: K, record: Records[K]): void {
+  /** Throws what key-value storage throws; the old record then still stands. */
+  write<K extends keyof Records>(key: K, record: Records[K]): void {
     const length = encodeRecord(key, record, this.buffer);
     this.hal.keyValue.write(key, this.buffer, length);
   }
@@ -170,16 +173,15 @@ export class Journal {
   }
 
   /**
-   * Counts an attempt that failed for another reason than the release itself, and returns the
-   * count. Only the newest failing release is counted. Read here and not in `load`: it is rarely
-   * there.
+   * Keeps the result of the attempt for later: the next attempt may begin before it is told. One
+   * that is kept already is lost, and counted.
    */
-  countFailure(manifestDigest: Uint8Array): number {
-    const digest = digestPrefix(manifestDigest);
-    const known = this.read("failing");
-    const before = known !== null && equalBytes(known.digest, digest) ? known.count : 0;
-    const failing = { count: Math.min(before + 1, 255), digest };
-    this.write("failing", failing);
-    return failing.count;
+  keepResult(old: Result | null): Result {
+    const { phase, reportId, sequenceNumber, manifestDigest, reason } = this.underWay;
+    const isOther = old !== null && !equalBytes(old.reportId, reportId);
+    const lost = old === null ? 0 : Math.min(old.lost + (isOther ? 1 : 0), 255);
+    const result = { phase, tries: 0, lost, reportId, sequenceNumber, manifestDigest, reason };
+    this.write("result", result);
+    return result;
   }
 }

@@ -29,8 +29,9 @@ export type AgentEvent =
   | "offerInstalled"
   | "offerReplaced"
   | "reportDelivered"
-  | "reportUnanswered"
+  | "reportUndelivered"
   | "reportFailed"
+  | "resultKept"
   // From download and flash.
   | "downloadInterrupted"
   | "downloadFailed"
@@ -83,8 +84,9 @@ export type AgentAction =
   | "reject"
   | "journalFailure"
   | "sendReport"
+  | "sendResult"
   | "scheduleReport"
-  | "checkReport"
+  | "journalResult"
   | "closeAttempt";
 
 export interface Transition {
@@ -108,6 +110,7 @@ const rejectImage = go("rejected", "reject");
 const rejectRecorded = go("rejected", "journalRejecting", "reject");
 const keep = go("updated", "journalConfirmed", "journalUpdated", "sendReport");
 const close = go("ready", "closeAttempt", "schedulePoll");
+const closeUntold = go("ready", "closeAttempt", "scheduleRetry");
 const reportFailureLater = go("failed", "scheduleReport");
 const reportUpdateLater = go("updated", "scheduleReport");
 
@@ -115,7 +118,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
   ready: Object.freeze({
     pollDue: go("ready", "fetchOffer"),
     serverFailed: go("ready", "scheduleRetry"),
-    nothingNew: go("ready", "schedulePoll"),
+    nothingNew: go("ready", "sendResult", "schedulePoll"),
     offerRefused: refuse,
     offerAccepted: go("writing", "journalWriting", "download"),
     // The result first: once the release is recorded as confirmed, nothing asks for it any more.
@@ -179,19 +182,17 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     reportDue: fail,
     journalFailed: reportFailureLater,
     reportFailed: reportFailureLater,
-    // Perhaps only reports are not answered: then their result must not hold up the next update.
-    reportUnanswered: go("failed", "fetchOffer"),
-    serverFailed: reportFailureLater,
-    serverReached: go("failed", "checkReport"),
+    // What cannot be told now is kept: it must not hold up the next update.
+    reportUndelivered: go("failed", "journalResult"),
+    resultKept: closeUntold,
     reportDelivered: close,
   }),
   updated: Object.freeze({
     reportDue: keep,
     journalFailed: reportUpdateLater,
     reportFailed: reportUpdateLater,
-    reportUnanswered: go("updated", "fetchOffer"),
-    serverFailed: reportUpdateLater,
-    serverReached: go("updated", "checkReport"),
+    reportUndelivered: go("updated", "journalResult"),
+    resultKept: closeUntold,
     reportDelivered: close,
     stageLost: stageImage,
   }),

@@ -35,14 +35,19 @@ export interface Progress {
 export interface BootOptions {
   /** Run in every trial, in this order, before the image is confirmed. */
   readonly selfTests?: readonly SelfTest[];
-  /** The trial must pass within this time; default 5 min. */
+  /** The self-tests of a trial must pass within this time; default 5 min. */
   readonly trialTimeoutMs?: number;
+  /**
+   * A new image whose tests have passed must reach the update server within this time, counted from
+   * its boot; at most 24 h, default 1 h. A server that is away for less takes no update back.
+   */
+  readonly trialServerMs?: number;
   /**
    * A new image must run this long before it is confirmed, however fast its tests pass: a crash
    * within it is the trial's and not the user's. Default 10 s.
    */
   readonly trialDwellMs?: number;
-  /** Watchdog during the trial; default 30 s. */
+  /** Watchdog during the trial; default 30 s, at least 3 s. */
   readonly watchdogTimeoutMs?: number;
 }
 
@@ -77,7 +82,8 @@ export interface AgentOptions extends BootOptions {
   readonly stallTimeoutMs?: number;
   /**
    * Verifies an Ed25519 signature; default is the strict verifier of crypto/ed25519.ts. A host with
-   * a native one may give that, if it is as strict.
+   * a native one may give that, if it is as strict. One that takes longer than a second calls
+   * `alive`, its last parameter, about as often.
    */
   readonly verifySignature?: SignatureVerifier;
 }
@@ -86,6 +92,7 @@ export interface AgentOptions extends BootOptions {
 export const defaults = Object.freeze({
   pollIntervalMs: 3_600_000,
   trialTimeoutMs: 300_000,
+  trialServerMs: 3_600_000,
   trialDwellMs: 10_000,
   watchdogTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,
@@ -93,8 +100,11 @@ export const defaults = Object.freeze({
   exchangeTimeoutMs: 60_000,
   /** A download may take this long, and a second more per KB. */
   downloadTimeoutMs: 120_000,
-  /** Longest pause between two tries of a trial to reach the server. */
+  /** Longest pause between two tries of a trial to reach the server: at first, and later. */
   trialRetryCapMs: 10_000,
+  trialLateCapMs: 60_000,
+  /** Tries before the pauses get longer: some 5 min. */
+  trialEarlyTries: 60,
   /** Longest pause between tries in all other states. */
   retryCapMs: 900_000,
   /** Failed starts of the agent in one boot before an image on trial is given up. */
@@ -105,31 +115,38 @@ export const defaults = Object.freeze({
   triesMax: 16,
   /** Times that a complete image may turn out damaged before the attempt ends. */
   damagesMax: 3,
-  /** Attempts at one release that may fail for the flash or the boot record; then it is bad. */
-  attemptsMax: 3,
-  /**
-   * Reports that may go undelivered before the result is dropped (the server answers, but not 2xx).
-   */
-  reportTriesMax: 20,
-  /** Reports in a row that nothing answers before an offer is asked for, to see whether that is. */
-  silentReportsMax: 10,
-  /** Offers that come while reports are not answered, before the result is dropped. */
-  reachedOffersMax: 3,
-  /** Answers 404, 405 or 501 to a report before the server is taken for one that takes none. */
+  /** Tries to deliver a result before it is kept for later and the next update may begin. */
+  reportTriesMax: 3,
+  /** First and longest pause between tries to deliver a result that was kept. */
+  resultPauseMs: 60_000,
+  resultPauseCapMs: 3_600_000,
+  /** Answers that refuse a kept result for good before it is dropped. */
   unwantedReportsMax: 3,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
+  /** Signatures checked in an hour, whatever is offered: about half a minute of work. */
+  checksPerHourMax: 32,
 });
+
+/**
+ * A watchdog must outlive the longest that JavaScript blocks: one signature check, for a verifier
+ * need not call `alive`. Ours takes 56 million i386 instructions in a machine of the SDK's target
+ * for a C3 that holds just the agent, 115 where an application holds 4600 slots (`npm run bench`),
+ * and an ESP32 runs at least 60 million of those a second.
+ */
+const watchdogLeastMs = 3000;
 
 /** Timers of hosts take 31 bits of milliseconds. */
 const durationMsMax = 0x7fffffff;
 /** With its jitter it is no more than that. */
 export const pollIntervalMsMax = 1_950_000_000;
+const dayMs = 86_400_000;
 
 type Duration =
   | "pollIntervalMs"
   | "stallTimeoutMs"
   | "trialTimeoutMs"
+  | "trialServerMs"
   | "trialDwellMs"
   | "watchdogTimeoutMs";
 
@@ -137,7 +154,13 @@ type Duration =
 export function checkBootOptions(options: BootOptions): void {
   const timeoutMs = checkDuration(options, "trialTimeoutMs", 1000);
   const dwellMs = checkDuration(options, "trialDwellMs", 0);
-  checkDuration(options, "watchdogTimeoutMs", 1000);
+  checkDuration(options, "trialServerMs", 1000, dayMs);
+  const watchdogMs = checkDuration(options, "watchdogTimeoutMs", 0);
+  if (watchdogMs < watchdogLeastMs) {
+    throw new RangeError(
+      `watchdogTimeoutMs must be ${watchdogLeastMs} or more: one signature check may take 2 s`,
+    );
+  }
   // Otherwise the deadline ends every trial before it may pass, and each release counts as bad.
   if (dwellMs >= timeoutMs) throw new RangeError("trialDwellMs must be below trialTimeoutMs");
 }

@@ -7,18 +7,26 @@ import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
 import type { HttpHeaders, HttpRequest } from "../hal.js";
 import { emptyConfirmed, phases } from "../journal/records.js";
-import { envelopeBytesMax } from "../limits.js";
+import { envelopeBytesMax, suitLimits } from "../limits.js";
 import type { Reason } from "../reasons.js";
-import { authenticate } from "../suit/envelope.js";
+import {
+  type AuthenticManifest,
+  authenticate,
+  releaseDigest,
+  type SignatureVerifier,
+} from "../suit/envelope.js";
 import { parseManifest, type Release } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
-import { type Judgement, judge } from "./checks.js";
+import { isBadDigest, type Judgement, judge } from "./checks.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler, problemAt } from "./exchange.js";
 import { identityOf } from "./facts.js";
+import { tryFeed, tryLog } from "./host.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
+
+const hourMs = 3_600_000;
 
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
@@ -41,6 +49,11 @@ export class Poller implements ExchangeHandler {
   private retryMs = 0;
   /** Polls in a row that did not name the release under way. */
   private absences = 0;
+  /** The last manifest of this boot that was authentic: the same one needs no check again. */
+  private lastAuthentic: AuthenticManifest | null = null;
+  /** Signature checks in the hour that ends then. */
+  private checks = 0;
+  private hourEndsMs = 0;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -58,6 +71,7 @@ export class Poller implements ExchangeHandler {
     const journal = context.journal;
     const headers = new Map<string, string>();
     headers.set("daruma-device", context.hal.deviceId());
+    headers.set("daruma-profile", `${suitLimits.profileMax}`);
     if (journal.confirmed !== null) {
       headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
       headers.set("daruma-sequence", `${journal.sequenceFloor}`);
@@ -127,31 +141,68 @@ export class Poller implements ExchangeHandler {
 
   private envelope(): void {
     const context = this.context;
-    const { hal, options } = context;
-    const verify = options.verifySignature ?? verifyEd25519;
-    const authentic = authenticate(
-      context.buffer,
-      this.length,
-      options.trustAnchors,
-      hal.digest,
-      verify,
-    );
-    if (typeof authentic === "string") return this.refuse(authentic, null);
-    // While a download is under way its bytes are the answer that counts.
-    if (context.state !== "writing") context.servers.heard("");
-    // Any authentic envelope proves that this image reaches the update server; in a trial, or with
-    // a result to tell, nothing else is asked.
-    if (context.state !== "ready" && context.state !== "writing") {
-      return context.post("serverReached");
+    const { hal, options, state, buffer } = context;
+    const isAsking = state === "ready" || state === "writing";
+    const digest = releaseDigest(buffer, this.length, hal.digest);
+    if (typeof digest === "string") return this.refuse(digest, null);
+    if (this.isKnown(digest, isAsking)) {
+      this.reached();
+      if (!isAsking) return context.post("serverReached");
+      return state === "writing" ? this.absent() : context.post("nothingNew");
     }
+    const last = this.lastAuthentic;
+    const isLast = last !== null && equalBytes(last.digest, digest);
+    if (!isLast && !this.mayCheck()) return context.post("serverFailed");
+    const alive = (): void => {
+      if (state === "trial") tryFeed(hal);
+    };
+    const check: SignatureVerifier = (publicKey, signature, message) => {
+      this.checks++;
+      alive();
+      const verify = options.verifySignature ?? verifyEd25519;
+      return verify(publicKey, signature, message, hal.digest, alive);
+    };
+    const anchors = options.trustAnchors;
+    const authentic = authenticate(buffer, this.length, anchors, hal.digest, check, last);
+    if (typeof authentic === "string") return this.refuse(authentic, null);
+    this.reached();
+    this.lastAuthentic = authentic;
+    // Any authentic envelope proves that this image reaches the update server; in a trial nothing
+    // else is asked.
+    if (!isAsking) return context.post("serverReached");
     const release = parseManifest(authentic);
     if (typeof release === "string") return this.refuse(release, null);
     this.judged(release, this.judge(release));
   }
 
+  /**
+   * True for a release that needs no signature, because nothing is accepted for it: the confirmed
+   * one, and one that failed here, or is under way, and of which nothing more is asked.
+   */
+  private isKnown(digest: Uint8Array, isAsking: boolean): boolean {
+    const { confirmed, attempt, bad } = this.context.journal;
+    if (confirmed !== null && equalBytes(confirmed.manifestDigest, digest)) return true;
+    if (isAsking) return isBadDigest(digest, bad);
+    return attempt !== null && equalBytes(attempt.manifestDigest, digest);
+  }
+
+  /** False when this hour's checks are used up: forgeries may come as often as one asks. */
+  private mayCheck(): boolean {
+    const hal = this.context.hal;
+    const nowMs = hal.timers.nowMs();
+    if (nowMs >= this.hourEndsMs) {
+      this.hourEndsMs = nowMs + hourMs;
+      this.checks = 0;
+    }
+    if (this.checks + suitLimits.signaturesMax <= defaults.checksPerHourMax) return true;
+    tryLog(hal, "offer: not checked, too many were in this hour");
+    return false;
+  }
+
   private judge(release: Release): Judgement {
     const context = this.context;
     const { hal, device, journal, options } = context;
+    if (release.profile > suitLimits.profileMax) return "manifest-unsupported";
     const confirmed = journal.confirmed ?? emptyConfirmed();
     const isNew = context.state === "ready";
     const vendorId = vendorIdOf(options.vendor, hal.digest);
@@ -186,9 +237,7 @@ export class Poller implements ExchangeHandler {
       case "accept":
         if (isOlder) return this.absent();
         if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
-        context.release = release;
-        this.absences = 0;
-        return context.post("offerAccepted");
+        return this.accepted(release, attempt === null);
       case "nothing-new":
       case "known-bad":
         return attempt === null ? context.post("nothingNew") : this.absent();
@@ -200,6 +249,27 @@ export class Poller implements ExchangeHandler {
       default:
         return this.refuse(judgement, release);
     }
+  }
+
+  /** Nothing speaks against it but what updates have cost before. */
+  private accepted(release: Release, isNew: boolean): void {
+    const { journal, ledger } = this.context;
+    const progress = journal.progressOf(release.manifestDigest);
+    const held = ledger.hold(release, isNew, progress?.writtenBytes ?? 0);
+    // What waits for its next try was told as failed.
+    if (held === "retry-held" && isNew) return this.context.post("nothingNew", held);
+    if (held !== "") return this.refuse(held, release);
+    this.context.release = release;
+    this.absences = 0;
+    this.context.post("offerAccepted");
+  }
+
+  /** An envelope of the server in use is believed. */
+  private reached(): void {
+    const { ledger, servers, state } = this.context;
+    ledger.reached();
+    // While a download is under way its bytes are the answer that counts.
+    if (state !== "writing") servers.heard("");
   }
 
   /**

@@ -33,6 +33,8 @@ export interface Facts {
   readonly hasConfirmed: boolean;
   /** True when a trial began that the bootloader would not end by itself. */
   readonly unguarded: boolean;
+  /** Why the trial was reverted, as an earlier boot found it; "" when none did. */
+  readonly reverted: Reason | "";
 }
 
 export interface Outcome {
@@ -50,7 +52,7 @@ export interface Outcome {
   readonly adopt: "" | "confirmed" | "trial";
 }
 
-/** Trials that may end by loss of supply before the release is given up. */
+/** New trials at once after a loss of supply in one; then the attempt ends. */
 export const powerTrialsMax = 3;
 /** Restarts after a stage that did not lead to the staged image, before it is given up. */
 export const restagesMax = 3;
@@ -160,14 +162,20 @@ function trialBoots(facts: Facts): Outcome {
   return trialEnded(facts, "trial", "trialFailed", begins);
 }
 
-/** A trial was cut short: by a crash, or by a loss of supply, which may happen a few times. */
+/**
+ * A trial was cut short: by a crash, by more current than the supply gives, or by a loss of supply,
+ * which may happen a few times and says nothing of the image.
+ */
 function trialEnded(facts: Facts, state: AgentState, event: AgentEvent, again: Outcome): Outcome {
   if (isCrash(facts.resetReason)) return outcome(state, event, crashReason(facts.resetReason));
-  if (facts.powerTrials + 1 >= powerTrialsMax) return outcome(state, event, "power-unstable");
+  if (facts.resetReason === "brown-out") return outcome(state, event, "brown-out");
+  if (facts.powerTrials >= powerTrialsMax) return outcome(state, event, "power-unstable");
   return { ...again, counts: "powerTrials" };
 }
 
 function oldRunsAfterStage(facts: Facts): Outcome {
+  // Told apart at the boot after the trial; the reset that began this one is another.
+  if (facts.reverted !== "") return outcome("staged", "trialReverted", facts.reverted);
   switch (facts.targetState) {
     case "aborted":
     case "invalid":

@@ -1,13 +1,14 @@
 /**
  * Results to the update server: one final result per attempt, delivered at least once; refusals
- * once per boot. A report is one small CBOR map, posted.
+ * once per boot. A report is one small CBOR map, posted. What cannot be told soon is kept, and
+ * tried again behind the polls: nothing waits for it.
  */
 import { hex } from "../bytes.js";
 import { CborWriter } from "../cbor/writer.js";
 import type { HttpHeaders } from "../hal.js";
-import { phases } from "../journal/records.js";
+import { type Result as KeptResult, phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
-import { reportedAbort } from "./abort.js";
+import { forgetAbort, reportedAbort } from "./abort.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
@@ -23,11 +24,8 @@ interface Reported {
   readonly sequenceNumber: number;
 }
 
-/**
- * What became of a delivery: taken, no answer, an answer that says try again, or one that says that
- * this server takes no reports at all.
- */
-type Delivery = "delivered" | "unanswered" | "refused" | "unwanted";
+/** What became of a delivery: taken, not this time, or the server does not take it at all. */
+type Delivery = "delivered" | "unanswered" | "unwanted";
 
 /** Without the texts of an abort and of the connection. */
 const reportBytesMax = 256;
@@ -38,12 +36,13 @@ export class Reporter implements ExchangeHandler {
   private exchange: Exchange | null = null;
   private status = 0;
   private retryMs = 0;
-  /** Answers that refused the report, and those of a host that takes none. */
+  /** Tries in a row that did not deliver a result. */
   private tries = 0;
-  private unwanted = 0;
-  /** Reports in a row without any answer, and offers that came all the same. */
-  private silent = 0;
-  private reached = 0;
+  /** The result that waits to be told: read once in a boot, undefined before. */
+  private kept: KeptResult | null | undefined = undefined;
+  /** When it may be tried again; it is what is being sent while `isKept`. */
+  private dueMs = 0;
+  private isKept = false;
   /** The refusal that was told last: a server that goes on offering it is told once. */
   private toldRefusal = "";
   /** The refusal that is being told; "" when it is the result of the attempt. */
@@ -60,9 +59,39 @@ export class Reporter implements ExchangeHandler {
     const isUpdated = attempt.phase === phases.updated;
     const reason =
       attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
-    const abort = reportedAbort(context.hal);
     this.refusal = "";
-    this.send(isUpdated ? "updated" : "failed", reason, attempt.reportId, attempt, abort);
+    this.isKept = false;
+    // The line of an abort belongs to the older result, as long as there is one.
+    const abort = this.waiting === null ? reportedAbort(context.hal) : "";
+    this.send(isUpdated ? "updated" : "failed", reason, attempt.reportId, attempt, abort, 0);
+  }
+
+  /** The result that waits to be told; null when there is none. */
+  private get waiting(): KeptResult | null {
+    if (this.kept === undefined) this.kept = this.context.journal.read("result");
+    return this.kept;
+  }
+
+  /** Keeps the result of the attempt: it is told later, and the next update may begin. */
+  journalResult(): void {
+    this.kept = this.context.journal.keepResult(this.waiting);
+    // Behind the next poll, unless the server wants a pause.
+    this.tries = 0;
+    this.pause();
+    this.context.post("resultKept");
+  }
+
+  /** Sends the result that waits, if it is due. */
+  sendResult(): boolean {
+    const { hal } = this.context;
+    const result = this.waiting;
+    if (result === null || hal.timers.nowMs() < this.dueMs) return false;
+    const name = result.phase === phases.updated ? "updated" : "failed";
+    const reason = result.reason === "" ? "journal-failed" : result.reason;
+    this.refusal = "";
+    this.isKept = true;
+    this.send(name, reason, result.reportId, result, reportedAbort(hal), result.lost);
+    return true;
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
@@ -89,40 +118,52 @@ export class Reporter implements ExchangeHandler {
   }
 
   private resultTold(delivery: Delivery): void {
-    // An unanswered report waits for the network; a server that keeps refusing it is given up on.
-    if (delivery === "refused") this.tries++;
-    // A single 404 may be a proxy's or a portal's.
-    if (delivery === "unwanted") this.unwanted++;
-    if (delivery === "unanswered") this.silent++;
-    else this.silent = this.reached = 0;
-    if (delivery !== "delivered") this.context.servers.next(false);
-    const isOver =
-      delivery === "delivered" ||
-      this.unwanted >= defaults.unwantedReportsMax ||
-      this.tries >= defaults.reportTriesMax;
-    if (isOver) this.tries = this.unwanted = 0;
-    this.context.retryAfterMs = this.retryMs;
-    if (isOver) return this.context.post("reportDelivered");
-    this.context.post(
-      this.silent >= defaults.silentReportsMax ? "reportUnanswered" : "reportFailed",
-    );
+    const context = this.context;
+    this.tries = delivery === "delivered" ? 0 : this.tries + 1;
+    if (delivery !== "delivered") context.servers.next(false);
+    if (this.isKept) return this.keptTold(delivery);
+    if (delivery === "delivered") {
+      if (this.waiting === null) forgetAbort(context.hal);
+      return context.post("reportDelivered");
+    }
+    // A pause that the server asks for is the kept result's: the next update must not wait.
+    const isLast = this.tries >= defaults.reportTriesMax || this.retryMs > 0;
+    context.post(isLast ? "reportUndelivered" : "reportFailed");
   }
 
-  /** An offer came, though no report is answered: at once once more, for the network is up. */
-  checkReport(): void {
-    this.reached++;
-    if (this.reached < defaults.reachedOffersMax) return this.sendReport();
-    this.silent = this.reached = 0;
-    this.context.post("reportDelivered");
+  /** A server that takes no reports is asked a few times, for a portal may answer so once. */
+  private keptTold(delivery: Delivery): void {
+    const { hal, journal } = this.context;
+    const kept = this.waiting;
+    if (kept === null) return;
+    if (delivery === "unwanted") kept.tries++;
+    if (delivery !== "delivered" && kept.tries < defaults.unwantedReportsMax) {
+      this.pause();
+      if (delivery === "unwanted") journal.write("result", kept);
+      return;
+    }
+    hal.keyValue.delete("result");
+    this.kept = null;
+    this.dueMs = 0;
+    forgetAbort(hal);
   }
 
-  /** Tells the server that its offer was refused, without touching flash or journal (P8). */
+  /** Longer after each try in a row, as long as the server asks for, and never over an hour. */
+  private pause(): void {
+    const pauseMs = Math.max(this.retryMs, defaults.resultPauseMs * this.tries);
+    this.dueMs = this.context.hal.timers.nowMs() + Math.min(pauseMs, defaults.resultPauseCapMs);
+  }
+
+  /**
+   * Tells the server that its offer was refused, without touching flash or journal (P8). A result
+   * that waits comes first: the refusal will be told at a later poll.
+   */
   tellRefusal(refusal: Refusal | null): void {
-    if (refusal === null) return;
+    if (refusal === null || this.sendResult()) return;
     const key = refusal.reason + hex(refusal.manifestDigest);
     if (key === this.toldRefusal) return;
     this.refusal = key;
-    this.send("refused", refusal.reason, this.context.journal.newReportId(), refusal, "");
+    this.send("refused", refusal.reason, this.context.journal.newReportId(), refusal, "", 0);
   }
 
   private send(
@@ -131,6 +172,7 @@ export class Reporter implements ExchangeHandler {
     reportId: Uint8Array,
     of: Reported,
     abort: string,
+    lost: number,
   ): void {
     const context = this.context;
     const { hal, server } = context;
@@ -140,7 +182,8 @@ export class Reporter implements ExchangeHandler {
     this.status = this.retryMs = 0;
     const bytes = new Uint8Array(reportBytesMax + abort.length + connection.length);
     const writer = new CborWriter(bytes);
-    writer.map(11 + (abort === "" ? 0 : 1) + (connection === "" ? 0 : 1));
+    const more = (abort === "" ? 0 : 1) + (connection === "" ? 0 : 1) + (lost === 0 ? 0 : 1);
+    writer.map(11 + more);
     // The same in each delivery of one report.
     writeField(writer, 1, reportId);
     writeField(writer, 2, hal.deviceId());
@@ -158,6 +201,8 @@ export class Reporter implements ExchangeHandler {
     writeField(writer, 13, hal.leastFreeHeapBytes());
     // What was last wrong with the connection, unless a report told it.
     if (connection !== "") writeField(writer, 14, connection);
+    // Results that were never told.
+    if (lost > 0) writeField(writer, 15, lost);
     const body = writer.bytes.subarray(0, writer.length);
     const headers = new Map<string, string>();
     headers.set("content-type", "application/cbor");
@@ -192,7 +237,8 @@ function writeField(writer: CborWriter, key: number, value: number | string | Ui
  */
 function deliveryOf(status: number): Delivery {
   if (status === 201 || status === 202 || status === 204) return "delivered";
-  // A static file host takes no reports; that must not hold up updates (RFC 9110 15.5.5, .6).
-  if (status === 404 || status === 405 || status === 501) return "unwanted";
-  return status === 0 ? "unanswered" : "refused";
+  // A static file host takes no reports (RFC 9110 15.5.5, .6), and says so in one way or another;
+  // 408 and 429 say "later".
+  const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return isFinal || status === 501 ? "unwanted" : "unanswered";
 }

@@ -40,12 +40,13 @@ export class Trial {
     this.listener = listener;
   }
 
-  /** Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`. */
-  arm(timeoutMs: number, dwellMs: number): boolean {
+  /**
+   * Arms watchdog and deadline; true when there is a watchdog. Self-tests wait for `runTests`, and
+   * have `timeoutMs`; once they have passed, the server may take `serverMs` from here on.
+   */
+  arm(timeoutMs: number, serverMs: number, dwellMs: number): boolean {
     // The deadline first: whatever fails after it, the trial ends.
-    this.deadline = this.hal.timers.set(() => {
-      this.fail(this.testsPassed ? "server-unreachable" : "trial-timeout");
-    }, timeoutMs);
+    this.deadline = this.hal.timers.set(() => this.timedOut(serverMs - timeoutMs), timeoutMs);
     const isWatched = this.hal.watchdog.arm(this.watchdogTimeoutMs);
     this.feed();
     this.dwell = this.hal.timers.set(() => {
@@ -53,6 +54,17 @@ export class Trial {
       this.conclude();
     }, dwellMs);
     return isWatched;
+  }
+
+  /** A server that is down for a while says nothing of the image: only its own tests are urgent. */
+  private timedOut(leftMs: number): void {
+    if (!this.testsPassed) return this.fail("trial-timeout");
+    if (leftMs <= 0) return this.fail("server-unreachable");
+    try {
+      this.deadline = setTimer(this.hal, () => this.timedOut(0), leftMs);
+    } catch {
+      this.fail("server-unreachable");
+    }
   }
 
   /** Runs the self-tests in order; each gets one `done`. */

@@ -8,6 +8,7 @@ import { adoptRunning, measureRunning, repairBootRecord } from "./device.js";
 import { Download, type DownloadEnd, type DownloadListener } from "./download.js";
 import { isVouched } from "./facts.js";
 import { Installer } from "./installer.js";
+import { unitOf } from "./ledger.js";
 import { defaults } from "./options.js";
 import { hostOf, resolveUri } from "./url.js";
 
@@ -16,6 +17,10 @@ export class Updater implements DownloadListener {
   private readonly installer: Installer;
   /** True once the server has refused to send a part: from then on it is asked for the whole. */
   private whole = false;
+  /** The platform has refused to stage, once. */
+  private hasFailed = false;
+  /** What this boot erases of the slot is paid for. */
+  private isPaid = false;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -32,7 +37,11 @@ export class Updater implements DownloadListener {
     const isLast = last !== null && equalBytes(last.manifestDigest, release.manifestDigest);
     if (!isLast && journal.progressOf(release.manifestDigest) !== null) journal.clearProgress();
     const slot = context.device.targetSlot;
-    journal.saveAttempt(journal.newAttempt(release, slot, release.sequenceNumber));
+    const attempt = journal.newAttempt(release, slot, release.sequenceNumber);
+    // What the supply has done to its trials before counts: only the first few follow at once.
+    attempt.powerTrials = context.ledger.cutsOf(release.manifestDigest);
+    this.isPaid = false;
+    journal.saveAttempt(attempt);
   }
 
   /** Begins an attempt that puts the confirmed image back. */
@@ -84,13 +93,30 @@ export class Updater implements DownloadListener {
     download.start(target, headers, stallMs, this.whole);
   }
 
+  /** Before the first erase of this boot, and before the first one of a download from the start. */
+  erasing(offsetBytes: number): boolean {
+    const { ledger, journal } = this.context;
+    this.isPaid ||= ledger.payForErase(journal.underWay, offsetBytes);
+    return this.isPaid;
+  }
+
+  /** Before bytes are fetched a second time that lie in flash already. */
+  skipping(skippedBytes: number): boolean {
+    const { ledger, journal } = this.context;
+    return ledger.payForAir(journal.underWay, skippedBytes);
+  }
+
   progressed(reached: Progress): void {
     const context = this.context;
     const journal = context.journal;
+    const attempt = journal.underWay;
+    const before = journal.progressOf(attempt.manifestDigest)?.writtenBytes ?? 0;
     journal.saveProgress(reached);
+    // A few blocks before each break are too little to begin to count anew.
+    const isWhole = reached.writtenBytes === attempt.imageSizeBytes;
+    if (!isWhole && unitOf(reached.writtenBytes) === unitOf(before)) return;
     context.failures = 0;
     context.servers.heard("");
-    const attempt = journal.underWay;
     // Tries count without progress only; written with the next record.
     if (attempt.tries > 0) journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
@@ -124,13 +150,21 @@ export class Updater implements DownloadListener {
   verifyImage(): void {
     const context = this.context;
     const attempt = context.journal.underWay;
-    this.installer.verify(attempt, this.head(attempt), (identity) => {
+    this.installer.verify(attempt, this.head(attempt), (identity, wasRead) => {
       context.enter(() => {
-        if (identity === null) return this.damaged("image-digest-mismatch");
+        if (identity === null) return this.notVerified(wasRead);
         context.journal.attempt = { ...attempt, identity };
         context.post("imageVerified");
       });
     });
+  }
+
+  /** Bytes that could not be read back may be whole: they stay, and only the attempt ends. */
+  private notVerified(wasRead: boolean): void {
+    const context = this.context;
+    if (wasRead) return this.damaged("image-digest-mismatch");
+    const isRepair = context.journal.underWay.repair;
+    context.post(isRepair ? "stageFailed" : "downloadFailed", "flash-failed");
   }
 
   /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
@@ -142,20 +176,28 @@ export class Updater implements DownloadListener {
     context.journal.clearProgress();
     // The bytes of another server may be better.
     if (reason !== "flash-failed") context.servers.next(false);
-    const isLast = attempt.damages + 1 >= defaults.damagesMax;
+    this.isPaid = false;
+    const isLast = attempt.damages + 1 >= defaults.damagesMax || !context.ledger.canRepeat(attempt);
     context.post(isLast ? "downloadFailed" : "imageDamaged", reason);
   }
 
   journalDamage(): void {
-    const attempt = this.context.journal.underWay;
+    const { journal, ledger } = this.context;
+    const attempt = journal.underWay;
     const damages = attempt.damages + 1;
-    this.context.journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
+    ledger.damaged(attempt);
+    journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const attempt = this.context.journal.underWay;
-    this.context.journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
+    const { journal, ledger } = this.context;
+    const attempt = journal.underWay;
+    // An image that lay in its slot already was not downloaded: its trial costs all the same.
+    if (attempt.phase === phases.writing && !ledger.payForTrial(attempt, false)) {
+      throw new Error("no pass is left");
+    }
+    journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back. */
@@ -164,9 +206,9 @@ export class Updater implements DownloadListener {
     const attempt = context.journal.underWay;
     const head = this.head(attempt);
     if (!this.installer.isVerified(attempt)) {
-      this.installer.verify(attempt, head, (identity) => {
+      this.installer.verify(attempt, head, (identity, wasRead) => {
         context.enter(() => {
-          if (identity === null) this.damaged("image-digest-mismatch");
+          if (identity === null) this.notVerified(wasRead);
           else this.stage();
         });
       });
@@ -175,12 +217,25 @@ export class Updater implements DownloadListener {
     try {
       this.installer.stage(attempt, head);
     } catch {
-      return context.post("stageFailed", "stage-failed");
+      return this.notStaged();
     }
+    this.hasFailed = false;
     context.post("stageDone");
   }
 
-  /** The final record of a failed attempt; a release that failed its trial is remembered as bad. */
+  /** Perhaps the bytes have changed since they were read back: they are read once more. */
+  private notStaged(): void {
+    const isLast = this.hasFailed;
+    this.hasFailed = !isLast;
+    this.installer.forget();
+    if (isLast) this.context.post("stageFailed", "stage-failed");
+    else this.stage();
+  }
+
+  /**
+   * The final record of a failed attempt. A release that failed by its own fault is remembered as
+   * bad; all else only decides when it is tried again (P11).
+   */
   journalFailure(): void {
     const context = this.context;
     const { hal, journal } = context;
@@ -190,9 +245,11 @@ export class Updater implements DownloadListener {
       // Each may be known without the other: a cut falls between their records.
       const wasKept = isKept(attempt.reason) || journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
-      if (!attempt.repair && (isForGood(reason) || this.isExhausted(attempt, reason))) {
+      // Where there was no way back, the cause is what had to be taken back.
+      const cause = reason === "revert-impossible" ? attempt.reason : reason;
+      if (isOwnFault(cause) && !attempt.repair) {
         journal.rememberBad(attempt.manifestDigest, attempt.sequenceNumber);
-      }
+      } else if (!attempt.repair) context.ledger.failed(attempt, cause);
       // It may have been told as updated, and was lost afterwards: that is a result of its own.
       if (wasKept) journal.attempt = { ...attempt, reportId: journal.newReportId() };
       journal.enterPhase(phases.failed, reason);
@@ -215,12 +272,6 @@ export class Updater implements DownloadListener {
     if (attempt.slot !== runningSlot) repairBootRecord(hal, runningSlot);
   }
 
-  /** Flash that keeps failing must not be worn out: each poll would begin the next attempt. */
-  private isExhausted(attempt: Attempt, reason: Reason | ""): boolean {
-    if (!isWearing(reason)) return false;
-    return this.context.journal.countFailure(attempt.manifestDigest) >= defaults.attemptsMax;
-  }
-
   /** The head that may have to be programmed; a repair never writes to a confirmed image. */
   private head(attempt: Attempt): Uint8Array | null {
     if (attempt.repair) return null;
@@ -239,33 +290,13 @@ function isKept(reason: Reason | ""): boolean {
   return reason === "confirmed" || reason === "already-installed" || reason === "repaired";
 }
 
-/** True when the attempt has cost flash wear and the next one may go better. */
-function isWearing(reason: Reason | ""): boolean {
-  switch (reason) {
-    case "image-digest-mismatch":
-    case "image-header-mismatch":
-    case "flash-failed":
-    case "stage-failed":
-    case "stage-lost":
-    case "journal-failed":
-      return true;
-    default:
-      return false;
-  }
-}
-
 /** True when the image itself is to blame: the same release would only fail again. */
-function isForGood(reason: Reason | ""): boolean {
+function isOwnFault(reason: Reason | ""): boolean {
   switch (reason) {
     case "crashed":
     case "watchdog-reset":
-    case "power-unstable":
     case "self-test-failed":
-    case "trial-timeout":
-    case "server-unreachable":
-    case "confirm-failed":
     case "image-unbootable":
-    case "revert-impossible":
       return true;
     default:
       return false;

@@ -6,6 +6,7 @@ import type { BootCheck } from "./boot-check.js";
 import type { AgentContext } from "./context.js";
 import { Installer } from "./installer.js";
 import { defaults } from "./options.js";
+import { rejectRunning } from "./reject.js";
 import type { Trial, TrialListener } from "./trial.js";
 
 export class Verdict implements TrialListener {
@@ -137,44 +138,11 @@ export class Verdict implements TrialListener {
     this.context.journal.enterPhase(phases.rejecting, this.context.reason);
   }
 
-  /**
-   * Marks the running image invalid. Where the bootloader is not set up to revert (no pending
-   * entry), the platform's own mark does it all the same: the other slot becomes the active one.
-   * May be called in boot after boot: a reject that was torn is begun anew.
-   */
+  /** Goes back to the other image, in boot after boot if it must be. */
   reject(): void {
-    const context = this.context;
-    const boot = context.hal.boot;
-    const runningSlot = context.device.runningSlot;
-    const state = boot.slotState(runningSlot);
-    try {
-      // The platform marks its active entry. When that is another slot's already, it must not be
-      // marked, and a restart is enough to go there; but an entry of this slot may be torn, and
-      // must not be read as the active one once more.
-      const active = boot.activeSlot();
-      if (active < 0 || active === runningSlot) boot.reject();
-      else boot.forget(runningSlot);
-    } catch {
-      // The bootloader takes an unconfirmed image back at the next boot. Otherwise there is a way
-      // back only to an image that the platform finds whole, though its entry may be lost.
-      if (state !== "pending-verify" && !this.stagesConfirmed()) {
-        return context.post("rejectFailed", "revert-impossible");
-      }
-    }
-    context.post("rejectDone");
-  }
-
-  /** Stages the confirmed image, if there is one in the other slot that boots. */
-  private stagesConfirmed(): boolean {
-    const { runningSlot, targetSlot } = this.context.device;
-    const boot = this.context.hal.boot;
-    if (this.context.journal.confirmed?.slot !== targetSlot) return false;
-    try {
-      boot.stage(targetSlot);
-      boot.forget(runningSlot);
-      return true;
-    } catch {
-      return false;
-    }
+    const { hal, journal, device } = this.context;
+    const isDone = rejectRunning(hal, journal, device.runningSlot);
+    if (isDone) this.context.post("rejectDone");
+    else this.context.post("rejectFailed", "revert-impossible");
   }
 }

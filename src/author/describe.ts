@@ -3,7 +3,7 @@
 import { chipById } from "../boot/chips.js";
 import { equalBytes, hex } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
-import { envelopeBytesMax } from "../limits.js";
+import { envelopeBytesMax, suitLimits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { isEd25519 } from "../suit/cose.js";
 import { manifestDigestOf, readEnvelope } from "../suit/envelope.js";
@@ -29,6 +29,8 @@ export interface ManifestDescription {
 }
 
 export interface ReleaseDescription {
+  /** Lowest profile whose agents can read it. */
+  readonly profile: number;
   readonly sequenceNumber: number;
   readonly versionText: string;
   readonly vendorId: string;
@@ -66,6 +68,9 @@ export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): Enve
     keyId: block.keyId === null ? null : hex(block.keyId),
   }));
   let problem: Reason | null = typeof release === "string" ? release : null;
+  if (typeof release !== "string" && release.profile > suitLimits.profileMax) {
+    problem = "manifest-unsupported";
+  }
   if (!signatures.some((block) => block.supported)) problem = "signature-missing";
   if (!digestMatches) problem = "digest-mismatch";
   if (tooBig) problem = "envelope-too-big";
@@ -80,6 +85,7 @@ export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): Enve
         typeof release === "string"
           ? null
           : {
+              profile: release.profile,
               sequenceNumber: release.sequenceNumber,
               versionText: release.versionText,
               vendorId: hex(release.vendorId),

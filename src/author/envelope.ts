@@ -24,6 +24,7 @@ export type PackErrorCode =
   | "chip"
   | "uri"
   | "signers"
+  | "profile"
   | "too-big"
   | "internal";
 
@@ -50,6 +51,11 @@ export interface Signer {
 }
 
 export interface ManifestInput {
+  /**
+   * Lowest profile whose agents can read the release; left out or 1, every agent can: nothing that
+   * is written here needs more.
+   */
+  readonly profile?: number;
   /** 1..2^53-1. */
   readonly sequenceNumber: number;
   /** "1", "1.4", "1.4.0", each with "-rc", "-beta" or "-alpha" and ".n" after it if wanted. */
@@ -130,6 +136,7 @@ export function buildManifest(input: ManifestInput): Uint8Array {
     ...[label.directiveFetch, label.policyDirective],
     ...imageMatch,
   ];
+  const profile = input.profile ?? 1;
   const manifest = encode(
     new Map<number, unknown>([
       [label.manifestVersion, 1],
@@ -140,6 +147,7 @@ export function buildManifest(input: ManifestInput): Uint8Array {
       [label.manifestValidate, encode(imageMatch)],
       [label.manifestInvoke, encode([label.directiveInvoke, label.policyDirective])],
       [label.manifestInstall, encode(install)],
+      ...(profile > 1 ? [[label.manifestProfile, integer(profile)] as const] : []),
     ]),
   );
   const release = readManifest(manifest, 0, manifest.length, input.imageDigest);
@@ -199,6 +207,10 @@ export function signEnvelope(
 }
 
 function checkInput(input: ManifestInput): void {
+  const profile = input.profile ?? 1;
+  if (!Number.isSafeInteger(profile) || profile < 1) {
+    throw new PackError("profile", "the profile must be from 1 to 2^53 - 1");
+  }
   if (!Number.isSafeInteger(input.sequenceNumber) || input.sequenceNumber < 1) {
     throw new PackError("sequence-number", "the sequence number must be from 1 to 2^53 - 1");
   }

@@ -1,13 +1,18 @@
 /**
- * The journal's records: what survives a restart. Five keys in key-value storage, each replaced
+ * The journal's records: what survives a restart. Six keys in key-value storage, each replaced
  * whole or not at all. All integers little endian; the last four bytes of a record are the crc-32
  * of all before them. A newer agent may append fields before the crc and raise the version; an
  * older one reads the fields it knows (so both directions of an update can read the other's
  * records).
  *
+ * A revert brings back an older agent, so three things stay for ever: what a field means, the six
+ * phases that an agent on trial writes, and 320 bytes as the most that a record may have. New facts
+ * that do not fit go to new keys, which an older agent does not read.
+ *
  *   key "attempt": the update under way, or the last one
  *     0 version u8 = 1    1 phase u8     2 slot i8        3 flags u8
- *           bit 0: repair, bit 1: an unguarded trial has begun, bit 2: closed, its result is told
+ *           bit 0: repair, bit 1: an unguarded trial has begun, bit 2: closed, nothing is under
+ *           way, bit 3: the trial has ended and was reverted; the reason says why
  *     4 tries u8          5 damages u8   6 powerTrials u8 7 restages u8
  *     8 reportId [8]     16 sequenceNumber u64           24 sequenceFloor u64
  *    32 imageSizeBytes u32    36 returns u32
@@ -28,9 +33,16 @@
  *     0 version u8 = 1    1 count u8     2 zero [6]     8 sequenceBelow u64
  *    16 count x first 16 bytes of a manifest digest    then crc u32
  *
- *   key "failing": attempts at one release that failed for other reasons than the release
- *     0 version u8 = 1    1 count u8     2 zero [6]     8 first 16 bytes of its manifest digest
- *    24 crc u32
+ *   key "ledger": what updates have cost, so that flash, air and releases are bounded over time
+ *     0 version u8 = 1    1 spent u8     2 ticks u8     3 resumes u8    4 airBlocks u32
+ *     8 highestBegun u64
+ *    16 entries [64]: four of 16 bytes, the newest first; agent/ledger.ts has their layout
+ *    80 crc u32
+ *
+ *   key "result": how an attempt ended, when that could not be told before the next may begin
+ *     0 version u8 = 1    1 phase u8 (updated or failed)   2 tries u8   3 lost u8   4 zero [4]
+ *     8 reportId [8]     16 sequenceNumber u64           24 manifestDigest [32]
+ *    56 reason length u8      57 reason, ASCII          then crc u32
  */
 import { asciiText, readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
@@ -70,8 +82,10 @@ export interface Attempt {
   restages: number;
   /** Times that the image ran again after it was rejected. */
   returns: number;
-  /** True when the result is told: nothing is under way. */
+  /** True when the result is told or kept: nothing is under way. */
   closed: boolean;
+  /** True when the trial was reverted, and `reason` has the reset that ended it. */
+  reverted: boolean;
   /** The floor when this was written: a second copy, for the "confirmed" record may be damaged. */
   sequenceFloor: number;
   reportId: Uint8Array;
@@ -109,10 +123,34 @@ export interface KnownBad {
   digests: Uint8Array[];
 }
 
-export interface Failing {
-  /** Failed attempts at the release. */
-  count: number;
-  digest: Uint8Array;
+/** What updates have cost; see agent/ledger.ts. */
+export interface Costs {
+  /** Passes that were used, of five. */
+  spent: number;
+  /** Quarters of an hour of uptime towards the next pass. */
+  ticks: number;
+  /** Boots in a row that went on with a download at the same place. */
+  resumes: number;
+  /** Blocks that were fetched a second time since the last pass. */
+  airBlocks: number;
+  /** The highest sequence number that was ever begun. */
+  highestBegun: number;
+  /** Four entries of 16 bytes. */
+  entries: Uint8Array;
+}
+
+/** A result that waits to be told. */
+export interface Result {
+  /** `updated` or `failed`. */
+  phase: Phase;
+  /** What the server has answered to it so far, weighted: see agent/reporter.ts. */
+  tries: number;
+  /** Results that were lost because another one took their place here. */
+  lost: number;
+  reportId: Uint8Array;
+  sequenceNumber: number;
+  manifestDigest: Uint8Array;
+  reason: Reason | "";
 }
 
 /** What each key holds. */
@@ -121,7 +159,8 @@ export interface Records {
   confirmed: Confirmed;
   progress: Progress;
   bad: KnownBad;
-  failing: Failing;
+  ledger: Costs;
+  result: Result;
 }
 
 type Value = number | boolean | string | Uint8Array | Uint8Array[];
@@ -142,6 +181,7 @@ const prefixes = 0x700;
 const bytes8 = 0x800;
 const bytes16 = 0x1000;
 const bytes32 = 0x2000;
+const bytes64 = 0x4000;
 
 /** The names of its fields are listed when the module loads: a record is written per 64 KB. */
 interface Layout {
@@ -164,6 +204,7 @@ const layouts: { readonly [key in keyof Records]: Layout } = Object.freeze({
     repair: flag + 1,
     unguarded: flag + 2,
     closed: flag + 4,
+    reverted: flag + 8,
     tries: u8 + 4,
     damages: u8 + 5,
     powerTrials: u8 + 6,
@@ -195,7 +236,23 @@ const layouts: { readonly [key in keyof Records]: Layout } = Object.freeze({
     manifestDigest: bytes32 + 24,
   }),
   bad: layout<"bad">({ sequenceBelow: u64 + 8, digests: prefixes + 16 }),
-  failing: layout<"failing">({ count: u8 + 1, digest: bytes16 + 8 }),
+  ledger: layout<"ledger">({
+    spent: u8 + 1,
+    ticks: u8 + 2,
+    resumes: u8 + 3,
+    airBlocks: u32 + 4,
+    highestBegun: u64 + 8,
+    entries: bytes64 + 16,
+  }),
+  result: layout<"result">({
+    phase: phase + 1,
+    tries: u8 + 2,
+    lost: u8 + 3,
+    reportId: bytes8 + 8,
+    sequenceNumber: u64 + 16,
+    manifestDigest: bytes32 + 24,
+    reason: text + 56,
+  }),
 });
 
 /** First bytes of a digest as the "bad" record keeps them. */

@@ -11,6 +11,8 @@ export interface EnvelopeInfo {
   /** 16 bytes each: UUIDv5 of vendor and class names. */
   readonly vendorId: Uint8Array;
   readonly classId: Uint8Array;
+  /** Lowest profile whose agents can read it. */
+  readonly profile: number;
   readonly sequenceNumber: number;
   /** Payload URIs that the manifest names, relative to the envelope's own URL. */
   readonly uris: readonly string[];
@@ -65,16 +67,22 @@ export function classIdsOf(digest: DigestFactory, vendor: string, deviceClass: s
   return { vendorId, classId: classIdOf(vendorId, deviceClass, digest) };
 }
 
+/** What a device tells of itself when it asks. */
+export interface Asker {
+  /** Null when it does not tell, or nothing that is one. */
+  readonly deviceId: string | null;
+  /** The newest manifest profile that it reads. */
+  readonly profile: number;
+}
+
 /**
- * The release for one device of a class, or null. A pin decides alone: when it names a release
- * that is absent or of another class, the device is offered nothing, as somebody meant to hold it.
+ * The release for one device of a class, or null: the newest that its agent can read. A pin decides
+ * alone: when it names a release that is absent, of another class or of a newer profile, the device
+ * is offered nothing, as somebody meant to hold it.
  */
-export function offerFor(
-  store: ReleaseStore,
-  ids: ClassIds,
-  deviceId: string | null,
-): StoredRelease | null {
-  const releases = releasesOf(store, ids);
+export function offerFor(store: ReleaseStore, ids: ClassIds, asker: Asker): StoredRelease | null {
+  const { deviceId, profile } = asker;
+  const releases = releasesOf(store, ids).filter(({ info }) => info.profile <= profile);
   const pinned = deviceId === null ? undefined : store.pins().get(deviceId);
   if (pinned !== undefined) return releases.find((release) => release.name === pinned) ?? null;
   return releases[0] ?? null;
@@ -87,10 +95,10 @@ export function offerFor(
 export function payloadOwner(
   store: ReleaseStore,
   ids: ClassIds,
-  deviceId: string | null,
+  asker: Asker,
   uriPath: string,
 ): StoredRelease | null {
-  const offered = offerFor(store, ids, deviceId);
+  const offered = offerFor(store, ids, asker);
   if (offered?.info.uris.includes(uriPath)) return offered;
   for (const release of releasesOf(store, ids)) {
     if (release.info.uris.includes(uriPath)) return release;
@@ -98,14 +106,18 @@ export function payloadOwner(
   return null;
 }
 
-/** The newest release of every class: what a device without a pin is offered. */
-export function newestOfEachClass(store: ReleaseStore): StoredRelease[] {
-  const newest = new Map<string, StoredRelease>();
-  for (const release of [...store.releases()].sort(inOrderOfOffer)) {
-    const key = hex(release.info.vendorId) + hex(release.info.classId);
-    if (!newest.has(key)) newest.set(key, release);
-  }
-  return [...newest.values()];
+/**
+ * What devices without a pin are offered: the newest release of every class, and older ones where
+ * an agent of a lower profile cannot read those before.
+ */
+export function offersToAll(store: ReleaseStore): StoredRelease[] {
+  const lowest = new Map<string, number>();
+  return [...store.releases()].sort(inOrderOfOffer).filter(({ info }) => {
+    const key = hex(info.vendorId) + hex(info.classId);
+    const isOffered = info.profile < (lowest.get(key) ?? Number.POSITIVE_INFINITY);
+    if (isOffered) lowest.set(key, info.profile);
+    return isOffered;
+  });
 }
 
 /** Compares releases: highest sequence number first; equal numbers in order of their names. */

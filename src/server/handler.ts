@@ -6,9 +6,9 @@
 import { asciiBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
 import { type Body, bytesBody, sliceBody } from "./body.js";
-import { classIdsOf, offerFor, payloadOwner, type ReleaseStore } from "./catalog.js";
+import { type Asker, classIdsOf, offerFor, payloadOwner, type ReleaseStore } from "./catalog.js";
 import { isDeviceId, type ReportDecoder, reportBytesMax, reportKey } from "./report.js";
-import { type Route, routeOf } from "./route.js";
+import { profileOf, type Route, routeOf } from "./route.js";
 import { etagOfBytes, select } from "./selection.js";
 import { type DeviceSighting, statusOf, statusText } from "./status.js";
 
@@ -65,48 +65,52 @@ export class UpdateServer {
     return this.#status(request, route.kind === "status-json");
   }
 
-  #offer(request: ServerRequest, route: Route & { kind: "offer" | "reports" }): ServerResponse {
-    const deviceId = deviceIdOf(request.headers);
+  #offer(request: ServerRequest, route: Route & { kind: "offer" }): ServerResponse {
+    const told = askerOf(request.headers);
+    const { deviceId } = told;
+    const profile = route.profile ?? told.profile;
     const release = offerFor(
       this.#store,
       classIdsOf(this.#digest, route.vendor, route.deviceClass),
-      deviceId,
+      { deviceId, profile },
     );
-    if (deviceId !== null) this.#note(deviceId, request.headers, route, release?.name ?? null);
+    if (deviceId !== null) {
+      this.#note(deviceId, request.headers, { ...route, profile }, release?.name ?? null);
+    }
     if (release === null) {
       const isPinned = deviceId !== null && this.#store.pins().has(deviceId);
       return textResponse(
         404,
         isPinned
-          ? "this device is pinned to a release that is not offered for this vendor and class"
-          : "no release for this vendor and class",
+          ? "this device is pinned to a release that is not offered for this vendor and class, " +
+              `or needs more than profile ${profile}`
+          : `no release for this vendor and class, or none for profile ${profile}`,
       );
     }
     const headers = new Map([
       ["content-type", "application/suit-envelope+cose"],
       ["cache-control", "no-cache"],
       // The offer may differ per device, so a shared cache must not mix them (RFC 9110 12.5.5).
-      ["vary", "daruma-device"],
+      ["vary", "daruma-device, daruma-profile"],
     ]);
     return represent(request, bytesBody(release.envelope), release.etag, headers);
   }
 
   #payload(request: ServerRequest, route: Route & { kind: "payload" }): ServerResponse {
-    const deviceId = deviceIdOf(request.headers);
     const ids = classIdsOf(this.#digest, route.vendor, route.deviceClass);
-    const owner = payloadOwner(this.#store, ids, deviceId, route.uriPath);
+    const owner = payloadOwner(this.#store, ids, askerOf(request.headers), route.uriPath);
     const opened = owner === null ? null : this.#store.openPayload(owner, route.uriPath);
     if (opened === null) return textResponse(404, "no such payload");
     const headers = new Map([
       ["content-type", "application/octet-stream"],
       // A name may get new content; a cache keeps the bytes but asks whether the tag still holds.
       ["cache-control", "no-cache"],
-      ["vary", "daruma-device"],
+      ["vary", "daruma-device, daruma-profile"],
     ]);
     return represent(request, opened.body, opened.etag, headers);
   }
 
-  #receive(request: ServerRequest, route: Route & { kind: "offer" | "reports" }): ServerResponse {
+  #receive(request: ServerRequest, route: Route & { kind: "reports" }): ServerResponse {
     if (request.method !== "POST") return notAllowed("POST");
     if (request.body.length > reportBytesMax) {
       return textResponse(413, `a report has at most ${reportBytesMax} bytes`);
@@ -148,7 +152,7 @@ export class UpdateServer {
   #note(
     deviceId: string,
     headers: ReadonlyMap<string, string>,
-    route: { readonly vendor: string; readonly deviceClass: string },
+    asked: { readonly vendor: string; readonly deviceClass: string; readonly profile: number },
     offered: string | null,
   ): void {
     const release = headers.get("daruma-release") ?? "";
@@ -157,8 +161,9 @@ export class UpdateServer {
     this.#devices.delete(deviceId);
     this.#devices.set(deviceId, {
       deviceId,
-      vendor: route.vendor,
-      deviceClass: route.deviceClass,
+      vendor: asked.vendor,
+      deviceClass: asked.deviceClass,
+      profile: asked.profile,
       runningRelease: /^[0-9a-f]{64}$/.test(release) ? release : null,
       runningSequence: /^\d{1,15}$/.test(sequence) ? Number(sequence) : null,
       offered,
@@ -173,10 +178,11 @@ export class UpdateServer {
   }
 }
 
-/** The device's name for itself; null when absent or malformed. */
-function deviceIdOf(headers: ReadonlyMap<string, string>): string | null {
-  const deviceId = headers.get("daruma-device");
-  return deviceId !== undefined && isDeviceId(deviceId) ? deviceId : null;
+/** The device's name for itself, if it is one; and what its agent reads, at least profile 1. */
+function askerOf(headers: ReadonlyMap<string, string>): Asker {
+  const deviceId = headers.get("daruma-device") ?? "";
+  const profile = profileOf(headers.get("daruma-profile") ?? "") ?? 1;
+  return { deviceId: isDeviceId(deviceId) ? deviceId : null, profile };
 }
 
 /** A representation under the request's preconditions and range. Takes over `body`. */

@@ -35,6 +35,8 @@ export interface Report {
   readonly leastFreeHeapBytes: number | null;
   /** What was last wrong with the device's connection: printable ASCII; null when nothing was. */
   readonly connection: string | null;
+  /** Results of earlier updates that the device could not tell before they were replaced. */
+  readonly lostResults: number;
 }
 
 /** A report as stored. */
@@ -50,7 +52,7 @@ export type ReportDecoder = (body: Uint8Array) => Report | null;
 
 const deviceIdCharsMax = 64;
 const wordCharsMax = 32;
-const keyMax = 14;
+const keyMax = 15;
 /** Bits 1 to 6 and 8: the keys that every report has. */
 const requiredKeys = 0b1_0111_1110;
 
@@ -67,6 +69,7 @@ const requiredKeys = 0b1_0111_1110;
  *     12 engine, unsigned: 256 * major + minor; may be absent
  *     13 least free heap since boot, unsigned; may be absent
  *     14 what was last wrong with the connection, text, 1..64; may be absent
+ *     15 results that were lost before they could be told, unsigned; absent when there are none
  *
  * and nothing else: other keys, other types and trailing bytes make it null.
  */
@@ -86,7 +89,8 @@ export function decodeReport(body: Uint8Array): Report | null {
     seen |= 1 << key;
     if (key === 1) fields.bytes.set(key, hex(reader.byteStringOf(8)));
     else if (key === 3 || key === 7) fields.bytes.set(key, hex(reader.byteStringOf(32)));
-    else if (key === 4 || key === 10 || key === 12 || key === 13) numbers.set(key, reader.uint());
+    else if (key === 4 || key === 10 || key === 12 || key === 13 || key === 15)
+      numbers.set(key, reader.uint());
     else fields.text.set(key, reader.text(textCharsMax(key)));
   }
   if (!reader.atEnd || (seen & requiredKeys) !== requiredKeys) return null;
@@ -110,6 +114,7 @@ export function decodeReport(body: Uint8Array): Report | null {
     engineVersion: engineText(numbers.get(12)),
     leastFreeHeapBytes: numbers.get(13) ?? null,
     connection: fields.text.get(14) ?? null,
+    lostResults: numbers.get(15) ?? 0,
   };
 }
 

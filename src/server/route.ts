@@ -2,7 +2,14 @@
 
 /** What a path asks for. `vendor` and `deviceClass` are the names that the operator gave. */
 export type Route =
-  | { readonly kind: "offer" | "reports"; readonly vendor: string; readonly deviceClass: string }
+  | { readonly kind: "reports"; readonly vendor: string; readonly deviceClass: string }
+  | {
+      readonly kind: "offer";
+      readonly vendor: string;
+      readonly deviceClass: string;
+      /** The profile that the name asks for ("latest.2.suit"); null when it names none. */
+      readonly profile: number | null;
+    }
   | {
       readonly kind: "payload";
       readonly vendor: string;
@@ -15,6 +22,11 @@ export type Route =
 
 const pathCharsMax = 512;
 const partsMax = 8;
+
+/** A profile number as names and headers write it; null for anything else. */
+export function profileOf(text: string): number | null {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : null;
+}
 
 /** Reads the path of a request; a query is ignored, as a static file host would. */
 export function routeOf(target: string): Route {
@@ -33,7 +45,10 @@ export function routeOf(target: string): Route {
   if (parts.length < 3) return { kind: "unknown" };
   const [vendor, deviceClass, ...rest] = parts;
   const uriPath = rest.join("/");
-  if (uriPath === "latest.suit") return { kind: "offer", vendor, deviceClass };
+  if (uriPath === "latest.suit") return { kind: "offer", vendor, deviceClass, profile: null };
+  // As files lie on a static host: one for the first agents, one for each later profile.
+  const profile = profileOf(/^latest\.([^/]+)\.suit$/.exec(uriPath)?.[1] ?? "");
+  if (profile !== null) return { kind: "offer", vendor, deviceClass, profile };
   if (uriPath === "reports") return { kind: "reports", vendor, deviceClass };
   return { kind: "payload", vendor, deviceClass, uriPath };
 }

@@ -7,6 +7,8 @@ export interface DeviceSighting {
   readonly deviceId: string;
   readonly vendor: string;
   readonly deviceClass: string;
+  /** The newest manifest profile that its agent reads. */
+  readonly profile: number;
   /** Manifest digest of the running release, 64 hex digits; null when not told. */
   readonly runningRelease: string | null;
   readonly runningSequence: number | null;
@@ -42,6 +44,7 @@ export function statusText(status: Status, nowMs: number): string {
   const devices = status.devices.map((device) => [
     device.deviceId,
     `${device.vendor}/${device.deviceClass}`,
+    String(device.profile),
     device.runningSequence === null ? "-" : String(device.runningSequence),
     device.runningRelease?.slice(0, 12) ?? "-",
     device.offered ?? "-",
@@ -60,7 +63,7 @@ export function statusText(status: Status, nowMs: number): string {
     report.abort ?? "-",
     report.connection ?? "-",
   ]);
-  const deviceHead = ["device", "class", "sequence", "release", "offered", "last seen"];
+  const deviceHead = ["device", "class", "profile", "sequence", "release", "offered", "last seen"];
   const reportHead = [
     "received",
     "device",

@@ -15,12 +15,16 @@ import type { Reason } from "../reasons.js";
 import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
 import { label } from "./labels.js";
 
-/** Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. */
+/**
+ * Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. One that takes
+ * longer than a second calls `alive` about as often: it feeds the watchdog of a trial.
+ */
 export type SignatureVerifier = (
   publicKey: Uint8Array,
   signature: Uint8Array,
   message: Uint8Array,
   digest: DigestFactory,
+  alive?: () => void,
 ) => boolean;
 
 /** Where things are in an envelope that is well formed; nothing of it is believed yet. */
@@ -73,9 +77,12 @@ export type AuthenticManifest = Authentic;
  *     signature-untrusted  blocks, but none that is by a trust anchor
  *     signature-invalid    a block that names a trust anchor's key does not verify
  *
- * A key id only says which trust anchors need not be tried, so that a stranger's envelope costs no
- * verification. It is not signed; a wrong one makes a good signature count for nothing, never a bad
- * one count. A block without a key id is tried with every trust anchor, `verificationsMax` in all.
+ * Each block costs one verification at most, so an envelope costs `signaturesMax`. A key id says
+ * which trust anchor to try; a stranger's costs nothing. It is not signed; a wrong one makes a good
+ * signature count for nothing, never a bad one count. A block without a key id is tried with the
+ * first trust anchor only: who has several signs with key ids, as `daruma pack` does.
+ *
+ * A manifest with the digest of `known`, which was authentic before, needs no verification again.
  */
 export function authenticate(
   envelope: Uint8Array,
@@ -83,34 +90,65 @@ export function authenticate(
   trustAnchors: readonly Uint8Array[],
   digest: DigestFactory,
   verify: SignatureVerifier,
+  known: AuthenticManifest | null = null,
 ): AuthenticManifest | Reason {
-  if (lengthBytes > envelopeBytesMax) return "envelope-too-big";
-  const parts = readEnvelope(envelope, lengthBytes);
-  if (parts === null) return "envelope-malformed";
-  if (!equalBytes(manifestDigestOf(envelope, parts, digest), parts.manifestDigest)) {
-    return "digest-mismatch";
+  const parts = openEnvelope(envelope, lengthBytes, digest);
+  if (typeof parts === "string") return parts;
+  if (known !== null && equalBytes(known.digest, parts.manifestDigest)) {
+    return new Authentic(envelope, parts, known.trustAnchorIndex);
   }
 
-  const anchorCount = Math.min(trustAnchors.length, trustAnchorsMax);
   let refusal: Reason = "signature-missing";
-  let verifications = 0;
   for (let i = 0; i < parts.signatures.length; i++) {
     const block = parts.signatures[i];
     if (!isEd25519(block.algorithm)) continue;
     if (refusal === "signature-missing") refusal = "signature-untrusted";
+    const anchor = block.keyId === null ? 0 : anchorOf(block.keyId, trustAnchors, digest);
+    if (anchor < 0 || anchor >= trustAnchors.length) continue;
     const message = signedMessage(block.algorithm, parts.signedDigest);
-    for (let anchor = 0; anchor < anchorCount; anchor++) {
-      const key = trustAnchors[anchor];
-      if (block.keyId !== null && !equalBytes(block.keyId, keyIdOf(key, digest))) continue;
-      if (verifications === suitLimits.verificationsMax) return refusal;
-      verifications++;
-      if (verify(key, block.signature, message, digest)) {
-        return new Authentic(envelope, parts, anchor);
-      }
-      if (block.keyId !== null) refusal = "signature-invalid";
+    if (verify(trustAnchors[anchor], block.signature, message, digest)) {
+      return new Authentic(envelope, parts, anchor);
     }
+    if (block.keyId !== null) refusal = "signature-invalid";
   }
   return refusal;
+}
+
+/** Index of the trust anchor with that key id; -1 when there is none. */
+function anchorOf(
+  keyId: Uint8Array,
+  trustAnchors: readonly Uint8Array[],
+  digest: DigestFactory,
+): number {
+  const count = Math.min(trustAnchors.length, trustAnchorsMax);
+  for (let i = 0; i < count; i++) if (equalBytes(keyId, keyIdOf(trustAnchors[i], digest))) return i;
+  return -1;
+}
+
+/**
+ * SHA-256 of the manifest in `envelope[0, lengthBytes)`, a view, or why there is none. It says
+ * which release that is, and nothing of who made it.
+ */
+export function releaseDigest(
+  envelope: Uint8Array,
+  lengthBytes: number,
+  digest: DigestFactory,
+): Uint8Array | Reason {
+  const parts = openEnvelope(envelope, lengthBytes, digest);
+  return typeof parts === "string" ? parts : parts.manifestDigest;
+}
+
+/** Parts of an envelope whose manifest is the one that its digest names, or why not. */
+function openEnvelope(
+  envelope: Uint8Array,
+  lengthBytes: number,
+  digest: DigestFactory,
+): EnvelopeParts | Reason {
+  if (lengthBytes > envelopeBytesMax) return "envelope-too-big";
+  const parts = readEnvelope(envelope, lengthBytes);
+  if (parts === null) return "envelope-malformed";
+  const isSame = equalBytes(manifestDigestOf(envelope, parts, digest), parts.manifestDigest);
+  return isSame ? parts : "digest-mismatch";
 }
 
 /** SHA-256 of the manifest as it lies in the envelope. */

@@ -1,4 +1,12 @@
-/** Integer labels of draft-ietf-suit-manifest-37, its companions and COSE that the profile uses. */
+/**
+ * Integer labels of draft-ietf-suit-manifest-37, its companions and COSE that the profile uses. The
+ * one place that lists private labels (-257 and below), whatever map they stand in; none is given
+ * out twice, as devices in the field keep their meaning:
+ *
+ *     -257  kept for a payload that is decoded on its way into the slot
+ *     -258  parameterImageChip
+ *     -259  manifestProfile
+ */
 export const label = Object.freeze({
   // RFC 9052 4.2, RFC 9052 3.1, RFC 9864 2.2, RFC 9054.
   tagCoseSign1: 18,
@@ -21,6 +29,11 @@ export const label = Object.freeze({
   manifestValidate: 7,
   manifestInvoke: 9,
   manifestInstall: 20,
+  /**
+   * Private, a key of the manifest: the lowest profile number whose agents can read the release, 2
+   * or more; an agent refuses one above its own. Absent means 1, the first agents'.
+   */
+  manifestProfile: -259,
 
   commonComponents: 2,
   commonSharedSequence: 4,
@@ -38,8 +51,8 @@ export const label = Object.freeze({
   parameterImageSize: 14,
   parameterUri: 21,
   /**
-   * Private (-257 and below are): chip id of the image header, ESP-IDF esp_chip_id_t. Lets a device
-   * refuse an image for another chip before it fetches a byte. Absent in manifests of other tools.
+   * Private: chip id of the image header, ESP-IDF esp_chip_id_t. Lets a device refuse an image for
+   * another chip before it fetches a byte. Absent in manifests of other tools.
    */
   parameterImageChip: -258,
 

@@ -7,7 +7,7 @@
  *       3: << { 2: [['fw']], 4: << [20, {1: vendor, 2: class, 3: << digest >>, 14: size},
  *                                   1, 15, 2, 15] >> } >>,
  *       5: ['fw'], 6: << version >>, 7: << [3, 15] >>, 9: << [23, 2] >>,
- *       20: << [20, {21: uri, ? -258: chip id}, 21, 2, 3, 15] >> }
+ *       20: << [20, {21: uri, ? -258: chip id}, 21, 2, 3, 15] >>, ? -259: profile number }
  */
 
 import { CborReader } from "../cbor/reader.js";
@@ -21,6 +21,8 @@ import { readVersion } from "./version.js";
 export interface Release {
   /** SHA-256 of the manifest, 32 bytes; identifies the release. */
   readonly manifestDigest: Uint8Array;
+  /** The lowest profile whose agents can read it: 1 when the manifest does not tell. */
+  readonly profile: number;
   /** 1..2^53-1; compared, never shown as a version. */
   readonly sequenceNumber: number;
   /** UUID, 16 bytes. */
@@ -79,8 +81,8 @@ export function parseManifest(manifest: AuthenticManifest): Release | Reason {
 }
 
 /**
- * Reads `bytes[start, end)` as a manifest without asking whether it is authentic: for tools that
- * describe or check an envelope. A device calls `parseManifest`.
+ * Reads `bytes[start, end)` as a manifest without asking whether it is authentic, or meant for
+ * newer agents: for tools that describe or offer an envelope. A device calls `parseManifest`.
  */
 export function readManifest(
   bytes: Uint8Array,
@@ -106,6 +108,7 @@ class Walk {
     this.reader = reader;
     this.release = {
       manifestDigest,
+      profile: 1,
       sequenceNumber: 0,
       vendorId: manifestDigest,
       classId: manifestDigest,
@@ -150,12 +153,16 @@ class Walk {
         case label.manifestInstall:
           this.sequence(installSequence, installParameters);
           break;
+        case label.manifestProfile:
+          this.release.profile = reader.uint();
+          break;
         default:
           this.support(false);
       }
     }
-    // All 8 keys are known and each came once, so 8 entries are all that the profile demands.
-    reader.expect(count === 8);
+    // All keys are known and each came once, so the count tells that all are there. Profile 1 is
+    // told by the absence of its key only.
+    reader.expect(count === (this.release.profile > 1 ? 9 : 8));
   }
 
   /** Refuses as unsupported, unless the reader failed before: then the bytes are malformed. */

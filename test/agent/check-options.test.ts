@@ -51,6 +51,9 @@ test("each option out of range is refused by name", () => {
     ["trialTimeoutMs", { trialTimeoutMs: Number.NaN }],
     ["trialTimeoutMs", { trialTimeoutMs: Number.POSITIVE_INFINITY }],
     ["watchdogTimeoutMs", { watchdogTimeoutMs: 0 }],
+    ["watchdogTimeoutMs", { watchdogTimeoutMs: 2999 }],
+    ["watchdogTimeoutMs", { watchdogTimeoutMs: Number.NaN }],
+    ["watchdogTimeoutMs", { watchdogTimeoutMs: 2 ** 31 }],
     ["trialDwellMs", { trialDwellMs: -1 }],
     ["trialDwellMs", { trialDwellMs: 300_000 }],
     ["trialDwellMs", { trialDwellMs: 10_000, trialTimeoutMs: 10_000 }],
@@ -83,6 +86,14 @@ test("the boot-time check alone takes its own options only", () => {
   checkBootOptions({});
   checkBootOptions({ trialDwellMs: 0, trialTimeoutMs: 1000 });
   assert.throws(() => checkBootOptions({ trialTimeoutMs: 999 }), /trialTimeoutMs/);
+});
+
+test("a watchdog that a signature check would wake is refused with the least, and why", () => {
+  checkBootOptions({ watchdogTimeoutMs: 3000 });
+  assert.throws(
+    () => checkBootOptions({ watchdogTimeoutMs: 2999 }),
+    /watchdogTimeoutMs must be 3000 .*signature check/,
+  );
 });
 
 test.run();

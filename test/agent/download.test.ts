@@ -29,6 +29,8 @@ class Rig {
   readonly saved: Progress[] = [];
   readonly ends: string[] = [];
   setFails = false;
+  readonly paid: string[] = [];
+  mayPay = true;
   forgotten = 0;
   receiver: HttpReceiver | null = null;
   options: HttpRequestOptions | null = null;
@@ -38,17 +40,29 @@ class Rig {
   #closed = false;
   #timers: (() => void)[] = [];
 
-  constructor(image: Uint8Array, resume: Progress | null, sizeBytes = image.length) {
+  constructor(
+    image: Uint8Array,
+    resume: Progress | null,
+    sizeBytes = image.length,
+    isWhole = false,
+  ) {
     this.#image = image;
     this.slot = new Uint8Array(Math.ceil(image.length / blockBytes) * blockBytes);
     const release = { imageSizeBytes: sizeBytes, manifestDigest: new Uint8Array(32) };
     const hal = this.#hal() as unknown as Hal;
     const buffer = new Uint8Array(blockBytes);
     new Download(hal, release as Release, 1, 0, resume, buffer, {
+      erasing: (offset) => this.#pays(`erase ${offset}`),
+      skipping: (bytes) => this.#pays(`skip ${bytes}`),
       progressed: (progress) => this.saved.push(progress),
       ended: (end: DownloadEnd, reason: Reason | "") => this.ends.push(`${end} ${reason}`),
-    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, false);
+    }).start({ scheme: "http", hostname: "h", port: 80, path: "/" }, new Map(), 1000, isWhole);
     this.runTimers();
+  }
+
+  #pays(what: string): boolean {
+    this.paid.push(what);
+    return this.mayPay;
   }
 
   #hal(): object {
@@ -197,7 +211,9 @@ test("progress is saved from a timer, not on top of HTTP; what comes meanwhile w
   const image = imageBytes(100_000);
   const rig = new Rig(image, null);
   rig.receiver?.headersReceived(rig.request, 200, new Map());
-  rig.arrives(70_000);
+  rig.arrives(4096);
+  rig.runTimers();
+  rig.arrives(65_904);
   assert.equal([rig.saved.length, rig.erased.length], [0, 16]);
   rig.arrives(1000);
   assert.is(rig.erased.length, 16);
@@ -205,15 +221,79 @@ test("progress is saved from a timer, not on top of HTTP; what comes meanwhile w
   assert.equal([rig.saved[0].writtenBytes, rig.erased.length], [65_536, 17]);
 });
 
-test("an exchange that breaks before the progress was saved saves it first, once", () => {
+test("an exchange that breaks before the progress was saved saves it first", () => {
   const rig = new Rig(imageBytes(100_000), null);
   rig.receiver?.headersReceived(rig.request, 200, new Map());
-  rig.arrives(70_000);
+  rig.arrives(4096);
+  rig.runTimers();
+  rig.arrives(65_904);
   rig.receiver?.ended(rig.request, true);
   rig.runTimers();
   assert.equal(
     [rig.saved.map(({ writtenBytes }) => writtenBytes), rig.ends],
-    [[65_536], ["interrupted "]],
+    [[65_536, 69_632], ["interrupted "]],
+  );
+});
+
+test("nothing is erased or skipped before it is paid for, from a timer; once each", () => {
+  const rig = new Rig(imageBytes(100_000), null);
+  rig.receiver?.headersReceived(rig.request, 200, new Map());
+  rig.arrives(8192);
+  assert.equal([rig.paid, rig.erased], [[], []]);
+  rig.arrives(9000);
+  rig.runTimers();
+  assert.equal([rig.paid, rig.erased], [["erase 0"], [0, 1, 2, 3]]);
+  const manifestDigest = new Uint8Array(32);
+  const image = imageBytes(100_000);
+  const again = new Rig(image, { writtenBytes: 8192, head: image.slice(0, 16), manifestDigest });
+  again.receiver?.headersReceived(again.request, 200, new Map());
+  again.arrives(4096);
+  assert.equal(again.paid, []);
+  again.runTimers();
+  assert.equal([again.paid, again.erased], [["skip 8192"], []]);
+  again.arrives(8192);
+  assert.equal([again.paid, again.erased], [["skip 8192"], []]);
+  again.runTimers();
+  assert.equal([again.paid, again.erased], [["skip 8192", "erase 8192"], [2]]);
+});
+
+test("what cannot be paid for ends the download: nothing is erased, nothing is lost", () => {
+  for (const resumed of [0, 8192]) {
+    const image = imageBytes(100_000);
+    const manifestDigest = new Uint8Array(32);
+    const before = { writtenBytes: resumed, head: image.slice(0, 16), manifestDigest };
+    const rig = new Rig(image, resumed === 0 ? null : before);
+    rig.mayPay = false;
+    rig.receiver?.headersReceived(rig.request, 200, new Map());
+    rig.arrives(20_000);
+    rig.runTimers();
+    assert.equal([rig.erased, rig.saved, rig.ends], [[], [], ["interrupted wear-held"]]);
+  }
+});
+
+test("a part is no answer to a request for the whole, wherever it begins", () => {
+  const image = imageBytes(100_000);
+  const manifestDigest = new Uint8Array(32);
+  const before = { writtenBytes: 65_536, head: image.slice(0, 16), manifestDigest };
+  const rig = new Rig(image, before, image.length, true);
+  assert.is(rig.options?.headers.get("range"), undefined);
+  const headers = new Map([["content-range", rangeOf(100_000)]]);
+  rig.receiver?.headersReceived(rig.request, 206, headers);
+  rig.runTimers();
+  assert.equal([rig.ends, rig.erased], [["range-refused "], []]);
+});
+
+test("a break keeps all whole blocks: none of them is erased again", () => {
+  const rig = new Rig(imageBytes(100_000), null);
+  rig.receiver?.headersReceived(rig.request, 200, new Map());
+  rig.arrives(4096);
+  rig.runTimers();
+  rig.arrives(20_000);
+  rig.receiver?.ended(rig.request, true);
+  rig.runTimers();
+  assert.equal(
+    rig.saved.map(({ writtenBytes }) => writtenBytes),
+    [20_480],
   );
 });
 

@@ -45,7 +45,8 @@ const allActions: Record<AgentAction, true> = {
   sendReport: true,
   scheduleReport: true,
   closeAttempt: true,
-  checkReport: true,
+  sendResult: true,
+  journalResult: true,
 };
 const allEvents: Record<AgentEvent, true> = {
   pollDue: true,
@@ -58,7 +59,8 @@ const allEvents: Record<AgentEvent, true> = {
   offerInstalled: true,
   offerReplaced: true,
   reportDelivered: true,
-  reportUnanswered: true,
+  reportUndelivered: true,
+  resultKept: true,
   reportFailed: true,
   downloadInterrupted: true,
   downloadFailed: true,

@@ -37,7 +37,8 @@ function reachesUnder(faults: readonly NetworkFault[], release = small, seed = 1
 for (const kind of networkFaultKinds) {
   test(`${kind} once, and a few times in a row, only delays the update`, () => {
     const once = reachesUnder([networkFault(kind)]);
-    assert.is(once.faults.hits, 1, "the fault was met");
+    // An outage meets every request while it lasts.
+    assert.ok(kind === "down" ? once.faults.hits > 5 : once.faults.hits === 1, "it was met");
     reachesUnder([networkFault(kind, { count: 3 })]);
     for (const target of ["offer", "payload", "report"] as const) {
       reachesUnder([networkFault(kind, { target, count: 2 })]);
@@ -61,22 +62,22 @@ const breakClasses: readonly [string, number][] = [
 ];
 
 for (const [where, value] of breakClasses) {
-  test(`a connection that breaks or falls silent ${where} costs at most 64 KB again`, () => {
+  test(`a connection that breaks or falls silent ${where} costs less than a block again`, () => {
     for (const kind of ["break", "stall"] as const) {
       const bench = reachesUnder([networkFault(kind, { value })], large);
       const again = bench.simulation.payloadBytes() - sizeBytes;
-      assert.ok(again >= 0 && again <= 65_536 + 8192, `${again} bytes were fetched again`);
+      assert.ok(again >= 0 && again < 4096, `${again} bytes were fetched again`);
     }
   });
 }
 
-test("a resume goes on at the last 64 KB, by Range", () => {
+test("a download that broke goes on at the last whole block, by Range", () => {
   const bench = reachesUnder([networkFault("break", { value: 100_000 })], large);
   const ranges = bench.simulation
     .wire()
     .filter(({ path }) => path.endsWith(large.uri))
     .map(({ headers }) => headers.get("range") ?? "whole");
-  assert.equal(ranges, ["whole", "bytes=65536-"]);
+  assert.equal(ranges, ["whole", "bytes=98304-"]);
 });
 
 test("duplicate and reordered pieces are found, and the image is fetched again", () => {

@@ -39,6 +39,9 @@ const resets: readonly ResetReason[] = [
 const runnings: readonly Running[] = ["confirmed", "candidate", "previous", "rejected", "unknown"];
 const allPhases: readonly (Phase | null)[] = [null, ...Object.values(phases)];
 const bools = [false, true] as const;
+/** What an earlier boot may have found of the trial. */
+const endings = ["", "crashed", "power-unstable"] as const;
+const none = [""] as const;
 
 /** Every combination of facts; the counters with their classes: below, last, and past the limit. */
 function* everyFacts(): Generator<Facts> {
@@ -54,20 +57,22 @@ function* everyFacts(): Generator<Facts> {
                     for (const unguarded of bools)
                       for (const returns of [0, returnsMax])
                         for (const hasConfirmed of bools)
-                          yield {
-                            phase,
-                            running,
-                            runningState,
-                            targetState,
-                            resetReason,
-                            targetRuns,
-                            imageWritten,
-                            powerTrials,
-                            restages,
-                            returns,
-                            hasConfirmed,
-                            unguarded,
-                          };
+                          for (const reverted of phase === phases.staging ? endings : none)
+                            yield {
+                              phase,
+                              running,
+                              runningState,
+                              targetState,
+                              resetReason,
+                              targetRuns,
+                              imageWritten,
+                              powerTrials,
+                              restages,
+                              returns,
+                              hasConfirmed,
+                              unguarded,
+                              reverted,
+                            };
 }
 
 const isBadOutcome = (facts: Facts, { state, event, reason, counts }: Outcome): string => {
@@ -94,7 +99,7 @@ test("every combination of facts has an outcome that the state machine knows", (
     if (problem !== "") assert.unreachable(`${problem}: ${JSON.stringify(facts)}`);
   }
   console.log(`${combinations} combinations of facts at boot, each with one outcome`);
-  assert.is(combinations, 7 * 5 * 7 * 7 * 11 * 2 * 2 * 3 * 3 * 2 * 2 * 2);
+  assert.is(combinations, (6 + 3) * 5 * 7 * 7 * 11 * 2 * 2 * 3 * 3 * 2 * 2 * 2);
 });
 
 test("repairs end: counters at their limit lead to no other try", () => {
@@ -123,6 +128,7 @@ const usual: Facts = {
   returns: 0,
   hasConfirmed: true,
   unguarded: false,
+  reverted: "",
 };
 const staged = { ...usual, phase: phases.staging, targetState: "aborted" } as const;
 const rows: [string, Partial<Facts>, string][] = [
@@ -154,12 +160,17 @@ const rows: [string, Partial<Facts>, string][] = [
   [
     "brown-out in the trial",
     { ...staged, resetReason: "brown-out" },
-    "staged stageLost powerTrials",
+    "staged trialReverted brown-out",
   ],
   [
     "loss of supply in each trial",
-    { ...staged, powerTrials: powerTrialsMax - 1 },
+    { ...staged, powerTrials: powerTrialsMax },
     "staged trialReverted power-unstable",
+  ],
+  [
+    "a crash in the trial that an earlier boot has recorded, after another reset",
+    { ...staged, reverted: "crashed" },
+    "staged trialReverted crashed",
   ],
   [
     "an image the bootloader refused",

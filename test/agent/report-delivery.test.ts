@@ -53,7 +53,7 @@ class Desk {
     const context = {
       hal,
       options: {},
-      journal: { attempt, underWay: attempt, confirmed: null, newReportId },
+      journal: { attempt, underWay: attempt, confirmed: null, newReportId, read: () => null },
       server: { scheme: "http", hostname: "h", port: 80, path: "/" },
       servers: { untold: "", heard: () => {}, next: () => true },
       capabilities: 0,

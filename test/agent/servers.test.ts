@@ -79,7 +79,6 @@ test("a fault of one host is printed and read", () => {
 });
 
 for (const kind of ["refused", "mute", "lost-answer", "busy", "portal", "huge-headers"] as const) {
-  const isHarmless = kind === "huge-headers";
   test(`first server for days ${kind}: the update arrives through the second`, () => {
     const fleet = new Fleet().settleFirst() as Fleet;
     fleet.fails([first, kind]);
@@ -87,7 +86,7 @@ for (const kind of ["refused", "mute", "lost-answer", "busy", "portal", "huge-he
     const fromMs = fleet.nowMs;
     fleet.install(next());
     assert.equal(fleet.told(next()), ["updated: confirmed"]);
-    assert.is(new Set(fleet.asked(".bin", fromMs)).has(first), isHarmless);
+    assert.not(fleet.asked(".bin", fromMs).includes(first));
     fleet.assertPromises(kind);
   });
 }
@@ -195,7 +194,7 @@ test("a download goes on from the second server where the first one's payload is
     .wire()
     .filter(({ path, atMs }) => path.endsWith(".bin") && atMs >= fromMs)
     .map(({ headers }) => headers.get("range") ?? "");
-  assert.equal(ranges, ["", "bytes=65536-", "bytes=65536-"]);
+  assert.equal(ranges, ["", "bytes=69632-", "bytes=69632-"]);
   fleet.assertPromises();
 });
 
@@ -236,11 +235,11 @@ test("what is wrong is told once per change, and once more when it works again",
   const fleet = new Fleet([first]).settleFirst() as Fleet;
   fleet.fails([first, "refused"]);
   fleet.pass(6 * 60);
-  const refused = `connection failed, ${first}:80`;
+  const refused = `answer: connection failed, ${first}:80`;
   assert.equal(fleet.logged, [`connection: ${refused}`]);
   fleet.fails([first, "busy", 5]);
   fleet.pass(60);
-  const lines = [refused, `status 503, ${first}:80`];
+  const lines = [refused, `answer: status 503, ${first}:80`];
   assert.equal(fleet.connections, ["", ...lines, ""]);
   assert.equal(
     fleet.logged,
@@ -252,14 +251,14 @@ test("a server that has no offer works: that is told after it could not be reach
   const fleet = new Fleet([first]);
   fleet.fails([first, "refused", 2]);
   fleet.pass(60);
-  assert.equal(fleet.connections, ["", `connection failed, ${first}:80`, ""]);
+  assert.equal(fleet.connections, ["", `answer: connection failed, ${first}:80`, ""]);
 });
 
 test("two servers that fail in their own ways are told once each, not in turns", () => {
   const fleet = new Fleet().settleFirst() as Fleet;
   fleet.fails([first, "refused"], [second, "busy"]);
   fleet.pass(12 * 60);
-  const lines = [`connection failed, ${first}:80`, `status 503, ${second}:80`];
+  const lines = [`answer: connection failed, ${first}:80`, `answer: status 503, ${second}:80`];
   assert.equal(fleet.connections, ["", ...lines]);
   fleet.fails([first, "refused"]);
   fleet.pass(5 * 24 * 60);
@@ -271,8 +270,8 @@ test("a download that fails again and again is told once", () => {
   fleet.faults.plan([networkFault("status", { target: "payload", count: 9 })]);
   fleet.simulation.publish(next());
   fleet.untilTold(next());
-  assert.equal(fleet.connections, ["", `status 404, ${first}:80`, ""]);
-  const lines = [`status 404, ${first}:80`, `${first}:80 answers`];
+  assert.equal(fleet.connections, ["", `answer: status 404, ${first}:80`, ""]);
+  const lines = [`answer: status 404, ${first}:80`, `${first}:80 answers`];
   assert.equal(
     fleet.logged,
     lines.map((line) => `connection: ${line}`),
@@ -294,11 +293,11 @@ test("the next report carries the last error, and the one after it does not", ()
     );
     fleet.until(() => refusals().length === sequenceNumber - 1, "the refusal");
   }
-  assert.equal(refusals(), [`connection failed, ${first}:80`, null]);
+  assert.equal(refusals(), [`answer: connection failed, ${first}:80`, null]);
 });
 
 for (const [status, connection] of [
-  [503, `status 503, ${first}:80`],
+  [503, `answer: status 503, ${first}:80`],
   // From a server of a version that does not know the field.
   [400, null],
 ] as const) {

@@ -27,7 +27,7 @@ test("a trial whose watchdog cannot be armed still ends at its deadline", () => 
     passed: () => assert.unreachable(),
     failed: (reason) => reasons.push(reason),
   });
-  assert.throws(() => trial.arm(60_000, 10), "no watchdog");
+  assert.throws(() => trial.arm(60_000, 60_000, 10), "no watchdog");
   timers.find((one) => one.delayMs === 60_000)?.callback();
   assert.equal(reasons, ["trial-timeout"]);
 });

@@ -13,7 +13,7 @@ import {
 import { hex } from "../../src/bytes.js";
 import { keyIdOf } from "../../src/suit/cose.js";
 import { authenticate } from "../../src/suit/envelope.js";
-import { parseManifest, type Release } from "../../src/suit/manifest.js";
+import { parseManifest, type Release, readManifest } from "../../src/suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../../src/suit/uuid5.js";
 import { fromHex } from "../helpers/cbor.js";
 import { nodeDigest } from "../helpers/node-digest.js";
@@ -79,6 +79,7 @@ test("any valid input reads back", () => {
   fc.assert(
     fc.property(
       fc.record({
+        profile: fc.constant(1),
         sequenceNumber: positive,
         imageSizeBytes: positive,
         chipId: fc.constantFrom(-1, 0, 5, 23, 24, 255, 256, 0xffff),
@@ -103,6 +104,26 @@ test("any valid input reads back", () => {
     { seed, numRuns: 1000 },
   );
   console.log(`seed ${seed}: 1000 releases packed and read back`);
+});
+
+test("profile 1 is not written; a higher one is the last key, and tools read it", () => {
+  const manifest = buildManifest(goodInput());
+  assert.equal(buildManifest(goodInput({ profile: 1 })), manifest);
+  for (const [profile, number] of [
+    [2, "02"],
+    [23, "17"],
+    [24, "1818"],
+    [2 ** 53 - 1, "1b001fffffffffffff"],
+  ] as const) {
+    const newer = buildManifest(goodInput({ profile }));
+    // A map of nine entries: the eight, then -259 and the number.
+    assert.is(hex(newer), `a9${hex(manifest).slice(2)}390102${number}`);
+    const release = readManifest(newer, 0, newer.length, new Uint8Array(32));
+    assert.is(typeof release === "string" ? release : release.profile, profile);
+    const described = describeEnvelope(goodRelease({ profile }), nodeDigest);
+    assert.is(described.problem, "manifest-unsupported");
+    assert.is(described.manifest?.release?.profile, profile);
+  }
 });
 
 test("several signers, and -8 on request", () => {
@@ -139,6 +160,10 @@ test("refuses what is no release, by name", () => {
     ["digest", { imageDigest: new Uint8Array(31) }],
     ["size", { imageSizeBytes: 0 }],
     ["size", { imageSizeBytes: 2 ** 53 }],
+    ...[0, -1, 1.5, 2 ** 53, Number.NaN].map((profile): [PackErrorCode, Partial<ReleaseInput>] => [
+      "profile",
+      { profile },
+    ]),
     ["chip", { chipId: 0x10000 }],
     ["chip", { chipId: -2 }],
     ["chip", { chipId: 1.5 }],
@@ -197,6 +222,7 @@ test("describes without keys", () => {
   const { sequenceNumber, versionText, imageSizeBytes, uri, ...bytes } = goodInput();
   assert.is(description.problem, null);
   assert.equal(description.manifest?.release, {
+    profile: 1,
     sequenceNumber,
     versionText,
     vendorId: hex(bytes.vendorId),

@@ -219,7 +219,7 @@ test("A12 a supply that fails in every trial ends in the old image, which update
   const bench = new Bench().settleFirst();
   bench.simulation.publish(second);
   const trials = (): number => bench.simulation.boots.filter(({ slot }) => slot === 1).length;
-  for (let i = 1; i <= 3; i++) {
+  for (let i = 1; i <= 4; i++) {
     bench.until(() => trials() === i && bench.runningSlot === 1, `trial ${i}`);
     bench.powerCycle();
   }

@@ -54,7 +54,7 @@ test("D3 switching off twice during the trial is not a crash", () => {
 });
 
 // D4 (esphome#16762, #14113)
-test("D4 a brown-out in the trial retries the same image, and is told apart", () => {
+test("D4 a brown-out in the trial, a loss of supply and a crash are told apart", () => {
   const facts = {
     phase: phases.staging,
     running: "confirmed",
@@ -66,11 +66,13 @@ test("D4 a brown-out in the trial retries the same image, and is told apart", ()
     returns: 0,
     hasConfirmed: true,
     unguarded: false,
+    reverted: "",
   } as const;
   const at = (resetReason: ResetReason, powerTrials: number) =>
     reconcile({ ...facts, resetReason, powerTrials });
-  assert.equal([at("brown-out", 0).event, at("brown-out", 0).counts], ["stageLost", "powerTrials"]);
-  assert.is(at("brown-out", 2).reason, "power-unstable");
+  assert.equal([at("power-on", 2).event, at("power-on", 2).counts], ["stageLost", "powerTrials"]);
+  assert.is(at("power-on", 3).reason, "power-unstable");
+  assert.is(at("brown-out", 0).reason, "brown-out");
   assert.is(at("panic", 0).reason, "crashed");
 });
 
@@ -212,6 +214,7 @@ test("D15 resets of any kind during a download lose at most 64 KB", () => {
       returns: 0,
       hasConfirmed: true,
       unguarded: false,
+      reverted: "",
     });
     assert.equal([state, event], ["writing", "pollDue"]);
   }

@@ -279,7 +279,7 @@ for (const tls of [false, true]) {
     const lines = (count: number): string =>
       Array.from({ length: count }, (_, at) => `x${at}: y\r\n`).join("");
     // Beside them the status line, the length and the empty line.
-    const others = answer("").bytes.length;
+    const others = answer("").bytes?.length ?? 0;
     const long = (bytes: number): string => `x: ${"y".repeat(bytes - others - 5)}\r\n`;
     assert.equal(
       fetched(

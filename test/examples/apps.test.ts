@@ -111,11 +111,10 @@ class Desk {
     this.boots.at(-1)?.push(text);
   }
 
-  #network(...[run, isAlive]: Parameters<BoardOptions["clientClass"]>) {
+  #network(...[run]: Parameters<BoardOptions["clientClass"]>) {
     const habits = new ModdableHabits({
       world: this.simulation.world,
       run,
-      isAlive,
       server: (request) => {
         const exchange = this.simulation.network.exchange(request, "update server");
         if (exchange === null) throw new Error("the network is up");

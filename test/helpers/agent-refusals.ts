@@ -58,6 +58,8 @@ function policyEnvelope(overrides: Partial<ManifestInput>): Uint8Array {
 
 const zeros = new Uint8Array(16);
 const policyCases: readonly [string, Reason, Partial<ManifestInput>][] = [
+  ["for agents of the next profile", "manifest-unsupported", { profile: 2 }],
+  ["for agents of a far profile", "manifest-unsupported", { profile: 2 ** 53 - 1 }],
   ["for another vendor", "vendor-mismatch", { vendorId: zeros }],
   ["for another device class", "class-mismatch", { classId: zeros }],
   ["for another chip", "chip-mismatch", { chipId: 5 }],

@@ -15,6 +15,7 @@ import { guardedTls, type TlsClass } from "../../hosts/esp32/tls.js";
 import type { BoardOptions } from "../../hosts/simulator/board.js";
 import { ModdableHabits, type WireAnswer } from "../../hosts/simulator/moddable-habits.js";
 import { habitClient } from "../../hosts/simulator/moddable-http.js";
+import { habitTls } from "../../hosts/simulator/moddable-tls.js";
 import { wireBytes } from "../../hosts/simulator/moddable-wire.js";
 import type { Simulation, SimulationOptions } from "../../hosts/simulator/simulation.js";
 import type { ServerResponse } from "../../src/server/handler.js";
@@ -53,11 +54,10 @@ export function wired(wiring: Wiring): Wired {
   let damaged = wiring.damaged ?? 0;
   let clockless = wiring.clockless ?? 0;
   const meets = wiring.meets?.slice() ?? [];
-  const clientClass: BoardOptions["clientClass"] = (run, isAlive) => {
+  const clientClass: BoardOptions["clientClass"] = (run) => {
     const habits = new ModdableHabits({
       world: simulation.world,
       run,
-      isAlive,
       meets: () => meets.shift() ?? "open",
       ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
       server: (request) => {
@@ -71,7 +71,8 @@ export function wired(wiring: Wiring): Wired {
     newest = habits;
     const plain = habits.socketClass() as unknown as SocketClass;
     const Socket = wiring.guarded ? guardedSocket(plain, habits.timer) : plain;
-    const PlainTls = habits.tlsClass(
+    const PlainTls = habitTls(
+      habits,
       () => untrusted-- > 0,
       (record) => record === 1 && damaged-- > 0,
       () => clockless-- <= 0,

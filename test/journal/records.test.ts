@@ -27,6 +27,7 @@ const attempt: Attempt = {
   restages: 4,
   returns: 5,
   closed: true,
+  reverted: true,
   sequenceFloor: 2 ** 41 + 7,
   reportId: bytesOf(8),
   sequenceNumber: 2 ** 53 - 1,
@@ -52,7 +53,23 @@ const bad = {
   sequenceBelow: 2 ** 33,
   digests: Array.from({ length: knownBadMax }, () => bytesOf(16)),
 };
-const failing = { count: 2, digest: bytesOf(16) };
+const ledger = {
+  spent: 3,
+  ticks: 31,
+  resumes: 2,
+  airBlocks: 0xfffffff1,
+  highestBegun: 2 ** 53 - 2,
+  entries: bytesOf(64),
+};
+const result = {
+  phase: phases.failed,
+  tries: 2,
+  lost: 7,
+  reportId: bytesOf(8),
+  sequenceNumber: 2 ** 44 + 3,
+  manifestDigest: bytesOf(32),
+  reason: "rollback-unavailable" as const,
+};
 
 interface Kind {
   readonly name: string;
@@ -99,11 +116,18 @@ const kinds: readonly Kind[] = [
     leastBytes: 16,
   },
   {
-    name: "failing",
-    value: failing,
-    encoded: encoded((into) => encodeRecord("failing", failing, into)),
-    decode: (bytes, length) => decodeRecord("failing", bytes, length),
-    leastBytes: 24,
+    name: "ledger",
+    value: ledger,
+    encoded: encoded((into) => encodeRecord("ledger", ledger, into)),
+    decode: (bytes, length) => decodeRecord("ledger", bytes, length),
+    leastBytes: 80,
+  },
+  {
+    name: "result",
+    value: result,
+    encoded: encoded((into) => encodeRecord("result", result, into)),
+    decode: (bytes, length) => decodeRecord("result", bytes, length),
+    leastBytes: 57,
   },
 ];
 
@@ -229,7 +253,16 @@ test("the documented layout of each record is the one that is written", () => {
     },
     progress: { version: 0, writtenBytes: 4, head: 8, manifestDigest: 24 },
     bad: { version: 0, count: 1, sequenceBelow: 8 },
-    failing: { version: 0, count: 1 },
+    ledger: { version: 0, spent: 1, ticks: 2, resumes: 3, airBlocks: 4, highestBegun: 8 },
+    result: {
+      version: 0,
+      phase: 1,
+      tries: 2,
+      lost: 3,
+      reportId: 8,
+      sequenceNumber: 16,
+      manifestDigest: 24,
+    },
   };
   for (const { name, value, encoded: record } of kinds) {
     const fields = documented(name);

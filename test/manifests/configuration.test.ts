@@ -78,30 +78,28 @@ for (const [file, flashBytes] of [
     assert.is(first.sizeBytes, second.sizeBytes);
   });
 
-  test(`${file} has a mod that runs, and room of the same size for two more`, () => {
-    const mods = partitions(file).filter((one) => ["xs", "mod_a", "mod_b"].includes(one.label));
+  test(`${file} has a mod that runs, two pristine ones of that size, and a store`, () => {
+    const later = partitions(file).slice(-4);
     // What XS maps (xsHost.c), and data partitions, which the flash module opens by their label.
     assert.equal(
-      mods.map((one) => [one.label, one.type, one.subtype]),
+      later.map((one) => [one.label, one.type, one.subtype, one.sizeBytes / 1024]),
       [
-        ["xs", 0x40, 1],
-        ["mod_a", 1, 6],
-        ["mod_b", 1, 6],
+        ["xs", 0x40, 1, 64],
+        ["mod_a", 1, 6, 64],
+        ["mod_b", 1, 6, 64],
+        ["store", 1, 6, 128],
       ],
     );
-    for (const { label, offset, sizeBytes } of mods) {
-      // The unit of the chip's memory map: no page of a mod shows anything else.
-      assert.is(offset % 0x10000, 0, label);
-      assert.is(sizeBytes % 0x10000, 0, label);
-      assert.is(sizeBytes, mods[0].sizeBytes, label);
-    }
+    // The unit of the chip's memory map: no page of a mod shows anything else.
+    for (const { label, offset } of later) assert.is(offset % 0x10000, 0, label);
   });
 
-  test(`${file} has slots as large as 64 KB steps allow beside the mods`, () => {
+  test(`${file} has slots as large as 64 KB steps allow, and no byte is left over`, () => {
     const table = partitions(file);
-    const slotBytes = table.find((one) => one.label === "ota_0")?.sizeBytes ?? 0;
-    const modBytes = table.find((one) => one.label === "xs")?.sizeBytes ?? 0;
-    assert.ok(0x10000 + 2 * (slotBytes + 0x10000) + 3 * modBytes > flashBytes);
+    const slotBytes = { "partitions/4mb.csv": 1856, "partitions/8mb.csv": 3904 }[file] * 1024;
+    assert.is(table.find((one) => one.label === "ota_0")?.sizeBytes, slotBytes);
+    const { offset, sizeBytes } = table[table.length - 1];
+    assert.is(offset + sizeBytes, flashBytes);
   });
 }
 
@@ -141,7 +139,7 @@ test("the sdkconfig fragment sets what ESP-IDF knows, once, with a value of its 
 
 test("the fragment's watchdog is the one that the simulated board has", () => {
   assert.match(read("sdkconfig/sdkconfig.defaults"), /^CONFIG_ESP_TASK_WDT_TIMEOUT_S=15$/m);
-  const board = readFileSync(join(root, "hosts/simulator/board.ts"), "utf8");
+  const board = readFileSync(join(root, "hosts/simulator/task-watchdog.ts"), "utf8");
   assert.match(board, /const taskWatchdogMs = 15_000;/);
 });
 

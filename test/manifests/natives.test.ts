@@ -116,6 +116,7 @@ test("the watchdog is a user of its own, resets the chip, and is left as it was"
   assert.is(out.get("wdt_add"), "daruma");
   assert.is(out.get("arm"), "0x0");
   assert.is(out.get("wdt_reset"), "1");
+  assert.is(out.get("wdt_reset_task"), "1", "the timer waits for the event loop's task, too");
   assert.is(out.get("wdt_delete"), "1");
   assert.is(out.get("wdt_reconfigure"), "15000 mask 1 panic 0");
   const panics = run(dir, ...base, "ESP_TASK_WDT_PANIC=1");

@@ -32,8 +32,8 @@ interface BenchModule {
   replay(line: string): PlanResult;
 }
 
-/** Runs `act` on a copy of the product, without what `edits` take away. */
-async function copied<T>(
+/** Runs `act` on a copy of the compiled product that `edits` have changed. */
+export async function copied<T>(
   name: string,
   edits: readonly Edit[],
   act: (folder: string) => Promise<T>,

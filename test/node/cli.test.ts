@@ -17,9 +17,10 @@ import * as assert from "uvu/assert";
 import { nodeDigest, nodeMd5 } from "../../hosts/node/digest.js";
 import { loadSigner } from "../../hosts/node/keys.js";
 import { renderServe } from "../../hosts/node/render.js";
-import { signEnvelope } from "../../src/author/envelope.js";
+import { buildManifest, signEnvelope } from "../../src/author/envelope.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { bootCases, caseFlash, imageOf } from "../helpers/images.js";
+import { goodInput } from "../helpers/suit.js";
 
 const test = suite<{ dir: string }>("node/cli");
 
@@ -145,6 +146,18 @@ test("inspect shows the chip; it and verify check the names that are given", ({ 
   writeFileSync(join(dir, "odd.suit"), signEnvelope(new Uint8Array([0xa0]), [signer], nodeDigest));
   assert.is(daruma(dir, "inspect", "odd.suit").code, 0);
   refusal(daruma(dir, "inspect", "odd.suit", ...right, "--json"), "manifest-malformed");
+});
+
+test("a release for newer agents is described, and verify refuses it", ({ dir }) => {
+  daruma(dir, "keygen", "--out", ".");
+  const signer = loadSigner(join(dir, "release.key.pem"));
+  const manifest = buildManifest(goodInput({ profile: 2 }));
+  writeFileSync(join(dir, "next.suit"), signEnvelope(manifest, [signer], nodeDigest));
+  const { out, code } = daruma(dir, "inspect", "next.suit");
+  assert.is(code, 0);
+  assert.match(out, /^problem {5}manifest-unsupported$[\s\S]*^profile {5}2$/m);
+  const json = daruma(dir, "verify", "next.suit", ...trust, "--json");
+  refusal(json, "manifest-unsupported");
 });
 
 test("the version comes from the image when none is given", ({ dir }) => {
@@ -284,7 +297,8 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
     const { ok, url, port, offers } = JSON.parse(line);
     assert.is(ok, true);
     const [{ classId, ...first }, ...others] = offers;
-    assert.equal(first, { file: "app.suit", sequenceNumber: 12, versionText: "1.4.0" });
+    const told = { file: "app.suit", profile: 1, sequenceNumber: 12, versionText: "1.4.0" };
+    assert.equal(first, told);
     assert.match(classId, /^[0-9a-f]{32}$/);
     assert.equal(others, []);
     const offer = await fetch(`${url}/example.com/lamp-v2/latest.suit`);
@@ -312,10 +326,17 @@ test("serve offers what pack wrote, and ends on SIGTERM", async ({ dir }) => {
 });
 
 test("serve lists what it offers, and says when that is nothing", () => {
-  const one = { file: "a.suit", classId: "ab", sequenceNumber: 7, versionText: "1.0.0" };
+  const common = { classId: "ab", versionText: "1.0.0" };
+  const one = { ...common, file: "a.suit", profile: 1, sequenceNumber: 7 };
   const served = { dir: "r", url: "http://h:1", port: 1 };
   const listed = renderServe({ ...served, offers: [one] });
-  assert.match(listed, "\n  offers a.suit: class id ab, sequence 7, version 1.0.0");
+  assert.match(listed, /\n {2}offers a\.suit: class id ab, sequence 7, version 1\.0\.0$/);
+  const two = { ...common, file: "b.suit", profile: 2, sequenceNumber: 8 };
+  const both = renderServe({ ...served, offers: [two, one] });
+  assert.match(
+    both,
+    "b.suit: class id ab, sequence 8, version 1.0.0, to agents of profile 2 and ab",
+  );
   assert.match(renderServe({ ...served, offers: [] }), "\n  offers nothing yet");
 });
 

@@ -38,6 +38,7 @@ function open(context: { dir: string; warnings: string[] }): FileStore {
       return {
         vendorId: new Uint8Array(16),
         classId: new Uint8Array(16),
+        profile: 1,
         sequenceNumber: 1,
         uris: [uri],
         manifestDigest: new Uint8Array(32),

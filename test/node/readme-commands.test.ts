@@ -97,13 +97,18 @@ test("the build manifest of the README resolves where the package is installed",
 });
 
 test("the sizes of partitions in the README are those of the tables", () => {
+  const rowOf = (file: string): string =>
+    readme.split("\n").find((one) => one.includes(`partitions/${file}.csv\` |`)) ?? "";
+  const sizesOf = (text: string): number[] =>
+    [...text.matchAll(/(\d+) KB/g)].map((match) => Number(match[1]) * 1024);
+  const [, mods, store] = sizesOf(rowOf("4mb"));
+  assert.match(rowOf("8mb"), / KB \| the same \| the same \|$/);
   for (const file of ["4mb", "8mb"]) {
-    const row = readme.split("\n").find((one) => one.includes(`partitions/${file}.csv\` |`)) ?? "";
-    const sizes = [...row.matchAll(/(\d+) KB/g)].map((match) => Number(match[1]) * 1024);
     const csv = readFileSync(join(root, `manifests/partitions/${file}.csv`), "utf8");
     const sizeOf = (label: string): number =>
       Number(new RegExp(`^${label},.*,\\s+(0x[0-9a-f]+)$`, "m").exec(csv)?.[1]);
-    assert.equal(sizes.slice(0, 2), [sizeOf("ota_0"), sizeOf("xs")], row);
+    const labels = ["ota_0", "xs", "mod_a", "mod_b", "store"];
+    assert.equal(labels.map(sizeOf), [sizesOf(rowOf(file))[0], mods, mods, mods, store], file);
   }
 });
 

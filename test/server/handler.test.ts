@@ -3,10 +3,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { asciiBytes, asciiText } from "../../src/bytes.js";
 import type { Body } from "../../src/server/body.js";
-import { classIdsOf, type EnvelopeInfo } from "../../src/server/catalog.js";
+import { classIdsOf, type EnvelopeInfo, offersToAll } from "../../src/server/catalog.js";
 import { type ServerResponse, UpdateServer } from "../../src/server/handler.js";
 import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport } from "../../src/server/report.js";
+import type { DeviceSighting } from "../../src/server/status.js";
 import { nodeDigest } from "../helpers/node-digest.js";
 import { reportBytes } from "../helpers/report-bytes.js";
 
@@ -15,12 +16,13 @@ const test = suite("server/handler");
 const payload = Uint8Array.from({ length: 1000 }, (_, index) => (index * 7) & 255);
 const empty = new Uint8Array(0);
 
-/** A toy envelope: "vendor class sequence uri". */
+/** A toy envelope: "vendor class sequence uri", and the profile when it is not 1. */
 function describe(envelope: Uint8Array): EnvelopeInfo | null {
   const parts = asciiText(envelope, 0, envelope.length).split(" ");
-  if (parts.length !== 4) return null;
+  if (parts.length < 4) return null;
   return {
     ...classIdsOf(nodeDigest, parts[0], parts[1]),
+    profile: Number(parts[4] ?? 1),
     sequenceNumber: Number(parts[2]),
     uris: [parts[3]],
     manifestDigest: new Uint8Array(32),
@@ -104,6 +106,88 @@ test("a pin decides alone", () => {
   assert.equal(ask("GET", payloadPath).bytes, payload.slice().reverse());
   store.pin("d1", null);
   assert.is(ask("GET", path, { "daruma-device": "d1" }).headers.get("content-length"), "21");
+});
+
+/** A desk with a release of a newer profile, above all others. */
+function deskOfProfiles(): Desk {
+  const made = desk();
+  made.store.add("next.suit", asciiBytes("v.com lamp 20 app.bin 2"), new Map([["app.bin", next]]));
+  made.store.add("far.suit", asciiBytes("v.com lamp 30 far.bin 4"), new Map([["far.bin", next]]));
+  return made;
+}
+
+const next = payload.slice(0, 500);
+
+test("a device is offered the newest release that its agent reads: 1 without a header", () => {
+  const { ask } = deskOfProfiles();
+  for (const [profile, file, offered] of [
+    [undefined, "latest.suit", "12 app.bin"],
+    ["1", "latest.suit", "12 app.bin"],
+    ["2", "latest.suit", "20 app.bin 2"],
+    ["3", "latest.suit", "20 app.bin 2"],
+    ["999999999", "latest.suit", "30 far.bin 4"],
+    // What is no number is as good as none.
+    ...["", "0", "02", "-2", "2.5", "2, 4", "two", "1e9", "1000000000"].map(
+      (text) => [text, "latest.suit", "12 app.bin"] as const,
+    ),
+    // As on a static host, the name alone says what is asked for.
+    [undefined, "latest.1.suit", "12 app.bin"],
+    [undefined, "latest.2.suit", "20 app.bin 2"],
+    ["4", "latest.2.suit", "20 app.bin 2"],
+    ["1", "latest.4.suit", "30 far.bin 4"],
+  ] as const) {
+    const headers = profile === undefined ? {} : { "daruma-profile": profile };
+    const answer = ask("GET", `/v.com/lamp/${file}`, headers);
+    assert.is(answer.status, 200);
+    const text = asciiText(answer.bytes, 0, answer.bytes.length);
+    assert.is(text, `v.com lamp ${offered}`, `${file}, profile ${profile}`);
+    assert.is(answer.headers.get("vary"), "daruma-device, daruma-profile");
+  }
+  for (const file of ["latest.0.suit", "latest.02.suit", "latest.x.suit", "latest..suit"]) {
+    assert.is(ask("GET", `/v.com/lamp/${file}`).status, 404, file);
+  }
+});
+
+test("a payload named by releases of two profiles is that of the one which was offered", () => {
+  const { ask } = deskOfProfiles();
+  const bytesFor = (headers: Record<string, string>): Uint8Array =>
+    ask("GET", "/v.com/lamp/app.bin", headers).bytes;
+  assert.equal(bytesFor({}), payload.slice().reverse());
+  assert.equal(bytesFor({ "daruma-profile": "1" }), payload.slice().reverse());
+  assert.equal(bytesFor({ "daruma-profile": "2" }), next);
+});
+
+test("a device pinned to a release that its agent cannot read is offered nothing", () => {
+  const { ask, store } = deskOfProfiles();
+  store.pin("d1", "next.suit");
+  const asked = (profile: string): Answer =>
+    ask("GET", "/v.com/lamp/latest.suit", { "daruma-device": "d1", "daruma-profile": profile });
+  const answer = asked("1");
+  assert.is(answer.status, 404);
+  assert.match(asciiText(answer.bytes, 0, answer.bytes.length), "or needs more than profile 1");
+  assert.is(asked("2").status, 200);
+});
+
+test("the status page shows which profile each device reads", () => {
+  const { ask } = deskOfProfiles();
+  const path = "/v.com/lamp/latest.suit";
+  ask("GET", path, { "daruma-device": "d1" });
+  ask("GET", path, { "daruma-device": "d2", "daruma-profile": "2" });
+  const json = ask("GET", "/status.json");
+  const { devices } = JSON.parse(asciiText(json.bytes, 0, json.bytes.length));
+  const seen = devices.map((one: DeviceSighting) => [one.deviceId, one.profile, one.offered]);
+  assert.equal(seen, [
+    ["d1", 1, "new.suit"],
+    ["d2", 2, "next.suit"],
+  ]);
+});
+
+test("what all devices are offered: the newest release, and older ones of lower profiles", () => {
+  const { store } = deskOfProfiles();
+  const names = (): string[] => offersToAll(store).map(({ name }) => name);
+  assert.equal(names(), ["other.suit", "far.suit", "next.suit", "new.suit"]);
+  store.add("fix.suit", asciiBytes("v.com lamp 31 app.bin"), new Map());
+  assert.equal(names(), ["other.suit", "fix.suit"]);
 });
 
 test("nothing is offered for an unknown class, vendor or a withdrawn release", () => {

@@ -23,7 +23,9 @@ test("a sound report", () => {
     engineVersion: "17.7",
     leastFreeHeapBytes: 81_920,
     connection: "connect: no connection, updates.example.com:80",
+    lostResults: 0,
   });
+  assert.is(decodeReport(reportBytes({ 15: 3 }))?.lostResults, 3);
 });
 
 test("keys 7 and 9 to 14 may be absent", () => {
@@ -79,7 +81,8 @@ test("wrong types, sizes, words and keys are refused", () => {
     { 14: "x".repeat(65) },
     { 14: "line\nfeed" },
     { 14: "caf\u00e9" },
-    { 15: 1 },
+    { 15: -1 },
+    { 16: 1 },
   ];
   for (const changes of wrong) {
     assert.is(

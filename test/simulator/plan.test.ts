@@ -13,9 +13,10 @@ test("every random plan is read back as it was printed", () => {
 
 test("all kinds of words are read", () => {
   const line =
-    "crash third 7 image:307200 board:skip-validate 12/prefix:16 40/after!brown-out " +
+    "crash third 7 image:307200 board:skip-validate board:loop-unwatched 12/prefix:16 " +
+    "40/after!brown-out " +
     "41~bits:3:128 rot:69700:1@30 stick:65536:4:0 server:next@9 lost:bad@4 " +
-    "cable@12 net:stall=12#1";
+    "cable@12 net:stall=12#1 net:down=86400";
   assert.is(printPlan(parsePlan(line)), line);
 });
 

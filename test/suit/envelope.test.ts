@@ -7,6 +7,7 @@ import { keyIdOf } from "../../src/suit/cose.js";
 import {
   type AuthenticManifest,
   authenticate,
+  releaseDigest,
   type SignatureVerifier,
 } from "../../src/suit/envelope.js";
 import { parseManifest } from "../../src/suit/manifest.js";
@@ -232,25 +233,101 @@ test("random and mutated envelopes: never accepted, never an exception", () => {
   console.log(`seed ${seed}: 20000 random and mutated envelopes refused`);
 });
 
-test("verifications are bounded, and none is spent on a stranger's key id", () => {
+/** Counts what it is asked, and believes nothing. */
+function countingVerifier(): { calls: number; verify: SignatureVerifier; keys: string[] } {
+  const counting = {
+    calls: 0,
+    keys: [] as string[],
+    verify: (publicKey: Uint8Array): boolean => {
+      counting.calls++;
+      counting.keys.push(hex(publicKey));
+      return false;
+    },
+  };
+  return counting;
+}
+
+test("a block costs one verification at most, and a stranger's key id none", () => {
   const payload = digestItemOf(manifestOf());
   const anchors = Array.from({ length: 8 }, (_, i) => makeKey(100 + i).publicKey);
-  let calls = 0;
-  const counting: SignatureVerifier = () => {
-    calls++;
-    return false;
+  const named = (index: number) =>
+    blockOf(payload, { unprotected: new Entries([4, keyIdOf(anchors[index], nodeDigest)]) });
+  const unnamed = blockOf(payload, { key: strangerKey });
+  const counted = (blocks: Item[]): [string, string[]] => {
+    const counting = countingVerifier();
+    const refusal = outcome(envelopeOf({ blocks }), counting.verify, anchors);
+    return [typeof refusal === "string" ? refusal : "", counting.keys];
   };
-  const stranger = blockOf(payload, { key: strangerKey });
-  const four = envelopeOf({ blocks: [stranger, stranger, stranger, stranger] });
-  assert.is(outcome(four, counting, anchors), "signature-untrusted");
-  assert.is(calls, 8);
-  calls = 0;
-  assert.is(outcome(signed(manifestOf(), strangerKey), counting, anchors), "signature-untrusted");
-  assert.is(calls, 0);
+  const [first, third, last] = [anchors[0], anchors[2], anchors[7]].map((key) => hex(key));
+  const four = [unnamed, unnamed, unnamed, unnamed];
+  assert.equal(counted(four), ["signature-untrusted", [first, first, first, first]]);
+  assert.equal(counted([named(7), named(2)]), ["signature-invalid", [last, third]]);
+  assert.equal(counted([named(7), unnamed]), ["signature-invalid", [last, first]]);
+  const stranger = blockOf(payload, {
+    unprotected: new Entries([4, keyIdOf(strangerKey.publicKey, nodeDigest)]),
+  });
+  assert.equal(counted([stranger]), ["signature-untrusted", []]);
   assert.is(outcome(goodRelease(), nodeVerify, []), "signature-untrusted");
-  const last = [...anchors.slice(1), releaseKey.publicKey];
-  const found = outcome(envelopeOf(), nodeVerify, last);
-  assert.is(typeof found === "string" ? found : found.trustAnchorIndex, 7);
+  assert.is(outcome(envelopeOf(), nodeVerify, []), "signature-untrusted");
+});
+
+test("a block without a key id is the first trust anchor's or nobody's", () => {
+  const others = Array.from({ length: 7 }, (_, i) => makeKey(100 + i).publicKey);
+  const index = (envelope: Uint8Array, anchors: Uint8Array[]): string | number => {
+    const found = outcome(envelope, nodeVerify, anchors);
+    return typeof found === "string" ? found : found.trustAnchorIndex;
+  };
+  assert.is(index(envelopeOf(), [releaseKey.publicKey, ...others]), 0);
+  assert.is(index(envelopeOf(), [...others, releaseKey.publicKey]), "signature-untrusted");
+  assert.is(index(goodRelease(), [...others, releaseKey.publicKey]), 7);
+  assert.is(
+    index(goodRelease(), [...others, strangerKey.publicKey, releaseKey.publicKey]),
+    "signature-untrusted",
+  );
+});
+
+test("what was authentic before needs no verification; another manifest does", () => {
+  const anchors = [strangerKey.publicKey, releaseKey.publicKey];
+  const known = outcome(goodRelease(), nodeVerify, anchors);
+  if (typeof known === "string") throw new Error(known);
+  const again = (envelope: Uint8Array): string | number => {
+    const counting = countingVerifier();
+    const found = authenticate(
+      envelope,
+      envelope.length,
+      anchors,
+      nodeDigest,
+      counting.verify,
+      known,
+    );
+    if (typeof found === "string") return `${found} ${counting.calls}`;
+    assert.is(counting.calls, 0);
+    return found.trustAnchorIndex;
+  };
+  assert.is(again(goodRelease()), 1);
+  const payload = digestItemOf(manifestOf());
+  const forged = blockOf(payload, { signature: new Uint8Array(64) });
+  assert.is(again(envelopeOf({ blocks: [forged] })), 1, "the same manifest, whoever sends it");
+  assert.is(again(goodRelease({ sequenceNumber: 8 })), "signature-invalid 1");
+  // The digest that is compared is of the bytes that came, not the one that they name.
+  const other = manifestOf({ sequenceNumber: 8 });
+  assert.is(again(envelopeOf({ manifest: other, signedDigest: payload })), "digest-mismatch 0");
+});
+
+test("the digest of a release is that of the manifest that came", () => {
+  const good = goodRelease();
+  const manifest = outcome(good);
+  if (typeof manifest === "string") throw new Error(manifest);
+  const digestIn = (bytes: Uint8Array): string => {
+    const found = releaseDigest(bytes, bytes.length, nodeDigest);
+    return typeof found === "string" ? found : hex(found);
+  };
+  assert.is(digestIn(good), hex(manifest.digest));
+  assert.is(digestIn(new Uint8Array(5000)), "envelope-too-big");
+  assert.is(digestIn(good.subarray(1)), "envelope-malformed");
+  const signedDigest = digestItemOf(manifestOf());
+  const other = manifestOf({ sequenceNumber: 8 });
+  assert.is(digestIn(envelopeOf({ manifest: other, signedDigest })), "digest-mismatch");
 });
 
 test("a verifier is asked for exactly the Sig_structure", () => {

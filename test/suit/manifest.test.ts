@@ -17,6 +17,7 @@ test("accepts only what the writer would write", () => {
     manifestOf({ sequenceNumber: 2 ** 40, setVersion: wrapped([2, -2, 7]) }),
     buildManifest(goodInput({ uri: "/f", imageSizeBytes: 300, versionText: "1" })),
     buildManifest(goodInput({ uri: "app.bin", chipId: 5 })),
+    buildManifest(goodInput({ uri: "app.bin", chipId: 5, profile: 300 })),
   ];
   let accepted = 0;
   for (let i = 0; i < 200_000; i++) {

@@ -1,5 +1,5 @@
 /** The checks can fail: each of these programs must end the machine, with its own exit code. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -196,26 +196,6 @@ test("more modules than the host has room for end it, before anything runs", () 
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
-
-test("the program is the one that was built last, not one of another size beside it", () => {
-  const cache = mkdtempSync(join(tmpdir(), "daruma-cache-"));
-  try {
-    assert.throws(() => xsProgram(cache), "is not built");
-    for (const folder of ["m32", "m64"]) {
-      mkdirSync(join(cache, folder));
-      writeFileSync(join(cache, folder, "daruma-xs"), "");
-    }
-    for (const bits of [64, 32] as const) {
-      writeFileSync(join(cache, "bits"), `${bits}`);
-      assert.equal(xsProgram(cache), { path: join(cache, `m${bits}`, "daruma-xs"), bits });
-    }
-  } finally {
-    rmSync(cache, { recursive: true });
-  }
-  // The class of an ELF file: 1 for 32 bits, 2 for 64.
-  const { path, bits } = xsProgram();
-  assert.is(readFileSync(path)[4], bits / 32);
 });
 
 test.run();

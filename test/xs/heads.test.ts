@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { standardRun } from "../../hosts/node/simulator.js";
 import { XsCpu } from "../../hosts/node/xs-device.js";
-import { type Creation, esp32Creation } from "../../hosts/node/xs-process.js";
+import { esp32Creation, smallCreation } from "../../hosts/node/xs-process.js";
 import { NetworkFaults, networkFault } from "../../hosts/simulator/network-faults.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { nodeDigest } from "../helpers/node-digest.js";
@@ -17,8 +17,6 @@ function image(version: string, fillSeed: number): Uint8Array {
 }
 
 const images = { oldImage: image("1", 1), newImage: image("2", 2) };
-/** Of the bare platform: the smallest machine that whole updates are tested in. */
-const smallCreation: Creation = { chunkBytes: 32_768, heapSlots: 2048, stackSlots: 384 };
 
 type Change = (head: string) => string;
 const longHeaders =

@@ -3,12 +3,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { headAtBound, measureUpdate } from "../../hosts/node/xs-measure.js";
 import {
+  liveLimitsOf,
   measureParts,
   moduleSizes,
   most,
   type PartCost,
   type PartLimits,
-  partLimits,
+  partLimitsOf,
   partsOver,
 } from "../../hosts/node/xs-parts.js";
 import { xsProgram } from "../../hosts/node/xs-process.js";
@@ -21,14 +22,24 @@ function measured(): PartCost[] {
 }
 
 const parts = measured();
+const { bits } = xsProgram();
 
-test("each part stays within its limits of byte code, slots and chunk", () => {
+test(`each part stays within its ${bits}-bit limits of byte code, slots and chunk`, () => {
+  const limits = partLimitsOf(bits);
   assert.equal(
-    parts.filter(({ part }) => part in partLimits).map(({ part }) => part),
-    Object.keys(partLimits),
+    parts.filter(({ part }) => part in limits).map(({ part }) => part),
+    Object.keys(limits),
   );
-  // Slots of 64 bits are of another size: there is nothing to hold (and CI refuses such a build).
-  if (xsProgram().bits === 32) assert.equal(partsOver(parts), []);
+  assert.equal(partsOver(parts), []);
+});
+
+test("each limit of a machine of 64 bits allows at least as much as that of one of 32", () => {
+  const [small, large] = [partLimitsOf(32), partLimitsOf(64)];
+  assert.equal(Object.keys(large), Object.keys(small));
+  for (const [part, { codeBytes, slots, chunkBytes }] of Object.entries(small)) {
+    assert.ok(large[part].codeBytes > codeBytes, part);
+    assert.ok(large[part].slots >= slots && large[part].chunkBytes >= chunkBytes, part);
+  }
 });
 
 test("a limit below what a part needs is reported, for each of the three", () => {
@@ -44,7 +55,9 @@ test("a limit below what a part needs is reported, for each of the three", () =>
   }
 });
 
-test("with heads as large as they may be, at most 16 KB and 1000 slots are live", () => {
+const live = liveLimitsOf(bits);
+
+test(`with heads as large as they may be, at most ${live.chunkBytes} bytes are live`, () => {
   for (const kind of ["lines", "line"] as const) {
     const sizes = new Set<number>();
     const onHead = (_path: string, head: string): string => {
@@ -57,8 +70,8 @@ test("with heads as large as they may be, at most 16 KB and 1000 slots are live"
     assert.equal([...sizes], [headBytesMax]);
     assert.ok(update !== null);
     const { chunkBytes, slots } = most(update);
-    assert.ok(chunkBytes <= 16_384, `${chunkBytes} bytes`);
-    assert.ok(slots <= 1000, `${slots} slots`);
+    assert.ok(chunkBytes <= live.chunkBytes, `${chunkBytes} bytes`);
+    assert.ok(slots <= live.slots, `${slots} slots`);
   }
 });
 

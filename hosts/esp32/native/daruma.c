@@ -120,9 +120,18 @@ int32_t daruma_watchdog_arm(uint32_t timeout_ms)
 	return err;
 }
 
+/*
+ * The SDK's main.c makes the task of the event loop a user, too, which is fed between two turns; the
+ * timer starts again only when all users have reset it (esp_task_wdt.c). Whoever feeds in the middle
+ * of a long turn runs in that task, so it is reset as well.
+ */
 int32_t daruma_watchdog_feed(void)
 {
-	return watchdog_user == NULL ? ESP_OK : esp_task_wdt_reset_user(watchdog_user);
+	if (watchdog_user == NULL)
+		return ESP_OK;
+	if (esp_task_wdt_status(NULL) == ESP_OK)
+		esp_task_wdt_reset();
+	return esp_task_wdt_reset_user(watchdog_user);
 }
 
 /* Leaves the watchdog to its other users, with the settings of the build if it has any. */

@@ -8,10 +8,14 @@ export interface ServeResult {
   readonly dir: string;
   readonly url: string;
   readonly port: number;
-  /** The newest release of each class; others are offered to devices that are pinned to them. */
+  /**
+   * The newest release of each class, and of older profiles of it; others are offered to devices
+   * that are pinned to them.
+   */
   readonly offers: readonly {
     readonly file: string;
     readonly classId: string;
+    readonly profile: number;
     readonly sequenceNumber: number;
     readonly versionText: string | null;
   }[];
@@ -87,6 +91,7 @@ Reports are kept in releases/reports.jsonl.
       const offers = server.offers().map(({ name, info }) => ({
         file: name,
         classId: hex(info.classId),
+        profile: info.profile,
         sequenceNumber: info.sequenceNumber,
         versionText: info.versionText,
       }));

@@ -44,8 +44,8 @@ export interface SimulateResult {
 
 /** The tables of manifests/partitions; a test compares them. */
 const publishedTables: readonly { readonly name: string; readonly slotBytes: number }[] = [
-  { name: "4mb.csv", slotBytes: 0x1e0000 },
-  { name: "8mb.csv", slotBytes: 0x3c0000 },
+  { name: "4mb.csv", slotBytes: 1856 * 1024 },
+  { name: "8mb.csv", slotBytes: 3904 * 1024 },
 ];
 
 /** Names of the published tables whose slots hold an image of that size. */

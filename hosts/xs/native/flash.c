@@ -6,6 +6,8 @@
 #include "host.h"
 
 #define flashBytes (96u * 1024 * 1024)
+/* More than any device has. */
+#define ramBytes ((size_t)64 * 1024 * 1024)
 static unsigned char* gxFlash = NULL;
 static size_t gxFlashUsed = 0;
 static int gxFlashDone = 0;
@@ -41,10 +43,32 @@ void flashProtect(void)
 	}
 }
 
+/*
+ * Chunks that grow lie behind each other, as in the SDK's arena (xsPlatform.c for ESP32): XS then has
+ * one block of them, and compacts all of it.
+ */
+static void* ramAllocateChunks(txSize size)
+{
+	static unsigned char* area = NULL;
+	static size_t used = 0;
+	void* result;
+	if (!area) {
+		area = mmap(NULL, ramBytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (area == MAP_FAILED)
+			hostFail("no memory for chunks");
+	}
+	if ((size_t)size > ramBytes - used)
+		return NULL;
+	result = area + used;
+	used += size;
+	return result;
+}
+
 /* Chunks and slots of the root are flash; those of the device machine are RAM. */
 void* fxAllocateChunks(txMachine* the unused, txSize size)
 {
-	return gxFlashDone ? malloc(size) : flashAllocate(size);
+	return gxFlashDone ? ramAllocateChunks(size) : flashAllocate(size);
 }
 
 void fxFreeChunks(txMachine* the unused, void* chunks unused)

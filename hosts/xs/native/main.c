@@ -99,7 +99,9 @@ static void importModule(txMachine* the, txString path, txBoolean flag)
 
 typedef struct {
 	txSize chunk;
+	txSize chunkStep;
 	txSize heap;
+	txSize heapStep;
 	txSize stack;
 	txSize seconds;
 	int sizesOnly;
@@ -109,6 +111,7 @@ typedef struct {
 static int usage(void)
 {
 	fprintf(stderr, "usage: daruma-xs [--chunk bytes] [--heap slots] [--stack slots] [--board]\n"
+		"  [--chunk-step bytes] [--heap-step slots: it grows; 0: it cannot]\n"
 		"  [--seconds between requests, 0: no limit] [--collect-often] [--sizes]\n"
 		"  --modules node_modules main.js\n");
 	return exitUsage;
@@ -134,6 +137,8 @@ static int parseArguments(int argc, char** argv, txArguments* to)
 	for (int i = 1; i < argc; i++) {
 		const char* name = argv[i];
 		txSize* number = !strcmp(name, "--chunk") ? &to->chunk : !strcmp(name, "--heap") ? &to->heap :
+			!strcmp(name, "--chunk-step") ? &to->chunkStep :
+			!strcmp(name, "--heap-step") ? &to->heapStep :
 			!strcmp(name, "--stack") ? &to->stack : !strcmp(name, "--seconds") ? &to->seconds : NULL;
 		/* argv ends with a null pointer. */
 		if (number) {
@@ -154,7 +159,7 @@ static int parseArguments(int argc, char** argv, txArguments* to)
 int main(int argc, char** argv)
 {
 	/* mcconfig's creation for esp32/nodemcu, with the bare platform's stack. */
-	txArguments arguments = { 78848, 4928, 384, 60, 0, NULL };
+	txArguments arguments = { 78848, 0, 4928, 0, 384, 60, 0, NULL };
 	char path[4096];
 	if (!parseArguments(argc, argv, &arguments) || !realpath(arguments.main, path))
 		return usage();
@@ -181,7 +186,8 @@ int main(int argc, char** argv)
 	fxShareMachine(root);
 	flashProtect();
 
-	txCreation creation = { arguments.chunk, 0, arguments.heap, 0, arguments.stack, 32, 32, 53, 3, 1024, 17, 0 };
+	txCreation creation = { arguments.chunk, arguments.chunkStep, arguments.heap, arguments.heapStep,
+		arguments.stack, 32, 32, 53, 3, 1024, 17, 0 };
 	txMachine* the = fxCloneMachine(&creation, root, "device", NULL);
 	if (!the)
 		return exitAbortBase;

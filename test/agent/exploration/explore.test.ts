@@ -18,6 +18,8 @@ const mutations: readonly [Mutation, string][] = [
   ["no-memory", "failed releases are not remembered"],
   ["early-floor", "the floor rises before the confirm"],
   ["one-reject", "a reject that was torn is not begun anew"],
+  ["free-erase", "bytes that were damaged are written again without a pass"],
+  ["lost-result", "a result that could not be told is not kept"],
 ];
 for (const [mutation, text] of mutations) {
   test(`the exploration notices when ${text}`, () => {

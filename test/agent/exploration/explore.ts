@@ -46,18 +46,25 @@ export interface Exploration {
 }
 
 /** One safeguard left out: the exploration must notice. */
-export type Mutation = "" | "early-confirmed" | "no-memory" | "early-floor" | "one-reject";
+export type Mutation =
+  | ""
+  | "early-confirmed"
+  | "no-memory"
+  | "early-floor"
+  | "one-reject"
+  | "free-erase"
+  | "lost-result";
 
 /** Far more than there are; a model that grows for ever ends here and fails. */
-const statesMax = 400_000;
+const statesMax = 1_000_000;
 
-const blames: readonly AgentEvent[] = [
-  "trialFailed",
-  "trialReverted",
+/** Whose reason is not the image's fault, whatever was before. */
+const excuses: readonly AgentEvent[] = [
+  "downloadFailed",
+  "offerReplaced",
+  "stageFailed",
   "confirmFailed",
-  "rejectFailed",
 ];
-const excuses: readonly AgentEvent[] = ["downloadFailed", "offerReplaced", "stageFailed"];
 
 class Explorer {
   readonly #mutation: Mutation;
@@ -169,26 +176,36 @@ class Explorer {
     }
     const events = eventsOf(model);
     if (events.length === 0) this.#violated("stuck", model);
-    for (const [event, found] of events) {
+    for (const [event, found, how] of events) {
       const changed = this.#download(durable, { ...durable, ...found });
       if (changed !== durable) this.#boot(changed, "power-on");
-      this.#reach(this.#take({ durable: changed, volatile }, event), index);
+      const isPaid = volatile.isPaid || how === "paid";
+      const isOwn = how === "own";
+      const now = { durable: changed, volatile: { ...volatile, isPaid } };
+      this.#reach(this.#take(now, event, isOwn), index);
     }
   }
 
-  #take(model: ModelState, event: AgentEvent): ModelState {
+  #take(model: ModelState, event: AgentEvent, isOwn = false): ModelState {
     const { volatile } = model;
-    const forGood = blames.includes(event) || (!excuses.includes(event) && volatile.forGood);
+    const isNew = event === "trialFailed" && volatile.onTrial;
+    const forGood = isNew ? isOwn : !excuses.includes(event) && volatile.forGood;
     const isOver = event === "trialPassed" || event === "trialFailed";
     const onTrial = volatile.onTrial && !isOver;
     const isVerified = volatile.isVerified || event === "imageVerified";
-    return afterEvent({ ...model, volatile: { ...volatile, forGood, onTrial, isVerified } }, event);
+    const isDelivered = volatile.isDelivered || event === "reportDelivered";
+    const after = { ...volatile, forGood, onTrial, isVerified, isDelivered };
+    return afterEvent({ ...model, volatile: after }, event);
   }
 
   /** The first block takes the old entry of the slot away; nothing that is confirmed is written. */
   #download(before: Durable, after: Durable): Durable {
     if (after.slot1 === before.slot1) return after;
     if (before.confirmed === "B") this.#violated("P2 the confirmed slot is written", after);
+    const isFree = before.mustPay && after.spent === before.spent;
+    if (!after.isOpen || isFree || after.spent > bounds.passes) {
+      this.#violated("P9 the slot is worn without a pass", after);
+    }
     return forget(after, 1).at(-1) ?? after;
   }
 
@@ -240,9 +257,12 @@ class Explorer {
         return wait("confirm-timer");
       case "scheduleReport":
         return wait("report-timer");
-      case "checkReport":
-        // Told once more, or taken for told.
-        return wait("report");
+      case "journalResult":
+        return outcome(
+          model,
+          this.#mutation === "lost-result" ? [] : [{ ...durable, hasResult: true }],
+          "resultKept",
+        );
       case "download":
         return wait("download");
       case "verifyImage":
@@ -252,6 +272,7 @@ class Explorer {
       case "beginTrial":
         return { steps: [], volatile: { ...volatile, wait: "trial", onTrial: true } };
       case "reportRefusal":
+      case "sendResult":
       case "restart":
         return { steps: [], volatile };
       case "journalWriting":
@@ -262,17 +283,21 @@ class Explorer {
           volatile,
         };
       case "journalDamage":
-        return save({ phase: phases.writing, damages: attempt.damages + 1, tries: 0 });
+        return {
+          ...save(
+            { phase: phases.writing, damages: attempt.damages + 1, tries: 0 },
+            { mustPay: true, isOpen: this.#mutation === "free-erase" && durable.isOpen },
+          ),
+          volatile: { ...volatile, isPaid: false },
+        };
       case "journalStaging":
-        return this.#mutation === "early-confirmed"
-          ? save({ phase: phases.staging, unguarded: false }, { confirmed: "B" })
-          : save({ phase: phases.staging, unguarded: false });
+        return this.#stageIntended(model, attempt);
       case "journalConfirming":
         return this.#mutation === "early-floor"
           ? save({ phase: phases.confirming }, { floor: 2 })
           : save({ phase: phases.confirming, restages: 0 });
       case "journalRejecting":
-        return save({ phase: phases.rejecting });
+        return save({ phase: phases.rejecting, own: volatile.forGood });
       case "journalConfirmed":
         return { steps: [{ ...durable, confirmed: "B", floor: 2 }], volatile };
       case "journalUpdated":
@@ -281,6 +306,9 @@ class Explorer {
         return this.#fail(model, attempt);
       case "closeAttempt":
         if (attempt.told === "") this.#violated("P7 forgotten before it was told", model);
+        if (!volatile.isDelivered && !durable.hasResult) {
+          this.#violated("P7 forgotten, and neither delivered nor kept", model);
+        }
         return { steps: [{ ...durable, attempt: null }], volatile };
       case "sendReport": {
         const result = attempt.phase === phases.updated ? "updated" : "failed";
@@ -288,7 +316,10 @@ class Explorer {
         if (isOther) this.#violated("P7 two results", model);
         const isBlamed = result === "failed" && volatile.forGood && !attempt.repair;
         if (isBlamed && !durable.isBad) this.#violated("P6 not remembered as bad", model);
-        return { ...save({ told: result }), volatile: { ...volatile, wait: "report" } };
+        return {
+          ...save({ told: result }),
+          volatile: { ...volatile, wait: "report", isDelivered: false },
+        };
       }
       case "stage":
         return this.#stage(model, attempt);
@@ -299,6 +330,19 @@ class Explorer {
       case "repairBootRecord":
         return { steps: repaired(durable, volatile.runningSlot), volatile };
     }
+  }
+
+  /** An image that lay in its slot already costs a pass for its trial. */
+  #stageIntended({ durable, volatile }: ModelState, attempt: ModelAttempt): Effect {
+    const isPaid = durable.isOpen || attempt.phase !== phases.writing || attempt.repair;
+    const paid = isPaid ? durable : { ...durable, spent: durable.spent + 1, isOpen: true };
+    if (paid.spent > bounds.passes) this.#violated("P9 a trial without a pass", paid);
+    const staged: Durable = {
+      ...paid,
+      ...(this.#mutation === "early-confirmed" ? { confirmed: "B" } : {}),
+      attempt: { ...attempt, phase: phases.staging, unguarded: false },
+    };
+    return { steps: isPaid ? [staged] : [paid, staged], volatile };
   }
 
   #fail({ durable, volatile }: ModelState, attempt: ModelAttempt): Effect {
@@ -313,14 +357,16 @@ class Explorer {
       if (volatile.runningSlot === 0) steps.push(now, ...repaired(now, 0));
     }
     if (!attempt.repair && this.#mutation !== "no-memory") {
-      const failing = Math.min(bounds.failing, now.failing + (volatile.forGood ? 0 : 1));
-      now = { ...now, failing, isBad: volatile.forGood || failing >= bounds.failing };
+      // P11: only what is the image's own fault is remembered; a trial has used its pass up.
+      now = volatile.forGood ? { ...now, isBad: true } : now;
+      if (attempt.phase !== phases.writing) now = { ...now, isOpen: false };
       steps.push(now);
     }
     const last = steps[steps.length - 1] ?? now;
     // What was told before is another result: the report gets a new id.
     const result = wasKept ? ("" as const) : attempt.told;
-    const failed = { ...attempt, phase: phases.failed, kept: false, told: result };
+    const own = volatile.forGood;
+    const failed = { ...attempt, phase: phases.failed, kept: false, told: result, own };
     const told: Durable = { ...last, attempt: failed };
     return { steps: [...steps, told, ...forgotten(told)], volatile };
   }

@@ -45,6 +45,10 @@ export interface ModelAttempt {
   readonly restages: number;
   readonly returns: number;
   readonly unguarded: boolean;
+  /** True once the boot after its trial has recorded that and why it was reverted. */
+  readonly reverted: boolean;
+  /** True when the reason that is recorded is the image's own fault. */
+  readonly own: boolean;
   /** True once it was recorded as updated: the image was good. */
   readonly kept: boolean;
   /** A result that was sent; the next one must be the same (P7). */
@@ -67,8 +71,13 @@ export interface Durable {
   readonly floor: number;
   readonly isBad: boolean;
   readonly progress: "none" | "part" | "whole";
-  /** Failed attempts that were not the release's fault. */
-  readonly failing: number;
+  /** Passes that are used, of `bounds.passes`; what is in slot 1 is paid for when `isOpen`. */
+  readonly spent: number;
+  readonly isOpen: boolean;
+  /** True after bytes were forgotten as damaged; no part of the device, only for the checks. */
+  readonly mustPay: boolean;
+  /** True while a result is kept that could not be told. */
+  readonly hasResult: boolean;
   /** True once a trial of B has passed; no part of the device, only for the checks. */
   readonly passed: boolean;
 }
@@ -96,6 +105,10 @@ export interface Volatile {
   readonly isVerified: boolean;
   readonly onTrial: boolean;
   readonly forGood: boolean;
+  /** What this boot erases of the slot is paid for. */
+  readonly isPaid: boolean;
+  /** The report was taken by the server in this boot. */
+  readonly isDelivered: boolean;
 }
 
 export interface ModelState {
@@ -104,7 +117,7 @@ export interface ModelState {
 }
 
 /** Bounds, made small: their real values only make the graph longer. */
-export const bounds = Object.freeze({ tries: 2, damages: 2, failing: 2, counter: 1 });
+export const bounds = Object.freeze({ tries: 2, damages: 2, passes: 2, counter: 1 });
 
 export const factory: Durable = {
   slot1: "blank",
@@ -114,7 +127,10 @@ export const factory: Durable = {
   floor: 1,
   isBad: false,
   progress: "none",
-  failing: 0,
+  spent: 0,
+  isOpen: false,
+  mustPay: false,
+  hasResult: false,
   passed: false,
 };
 
@@ -326,22 +342,32 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
     resetReason,
     targetRuns: attempt !== null && slot === 1,
     imageWritten: attempt !== null && durable.progress === "whole",
-    powerTrials: counterOf(attempt?.powerTrials, powerTrialsMax - 1),
+    powerTrials: counterOf(attempt?.powerTrials, powerTrialsMax),
     restages: counterOf(attempt?.restages, restagesMax),
     returns: counterOf(attempt?.returns, returnsMax),
     hasConfirmed: durable.confirmed !== "none",
     unguarded: attempt?.unguarded ?? false,
+    reverted: attempt?.reverted === true ? (attempt.own ? "crashed" : "brown-out") : "",
   };
-  const { state, event, counts, adopt, reason } = reconcile(facts);
+  const { state, event: found, counts, adopt, reason } = reconcile(facts);
   let after = durable;
   if (adopt === "confirmed") after = { ...after, confirmed: slot === 0 ? "A" : "B" };
   if (adopt === "trial") {
     after = { ...after, attempt: { ...newAttempt, phase: phases.staging, repair: true } };
   }
   const kept = after.attempt;
-  if (kept !== null && counts !== "") {
+  // Another trial costs a pass; without one the attempt ends.
+  const isRetrial = counts === "powerTrials" && found === "stageLost";
+  const isOut = isRetrial && after.spent >= bounds.passes;
+  const event = isOut ? "trialReverted" : found;
+  if (isRetrial && !isOut) after = { ...after, spent: after.spent + 1, isOpen: true };
+  if (kept !== null && counts !== "" && !isOut) {
     const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: bounds.counter };
     after = { ...after, attempt: { ...kept, ...raised } };
+  }
+  const isOwn = isOwnFault(reason) || (reason === "" && kept?.own === true);
+  if (kept !== null && found === "trialReverted" && kept.phase === phases.staging && !kept.kept) {
+    after = { ...after, attempt: { ...kept, reverted: true, own: isOwn } };
   }
   const isKnownGood = facts.running === "confirmed" || adopt === "confirmed";
   const isSettled = state !== "staged" && state !== "updated";
@@ -355,13 +381,15 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
       wait: "nothing",
       isVerified: false,
       onTrial: false,
-      forGood: isForGood(reason),
+      forGood: isOwn,
+      isPaid: false,
+      isDelivered: false,
     },
   };
 }
 
-const isForGood = (reason: string): boolean =>
-  !["", "stage-lost", "superseded", "stage-failed"].includes(reason);
+const isOwnFault = (reason: string): boolean =>
+  ["crashed", "watchdog-reset", "image-unbootable"].includes(reason);
 
 export const newAttempt: ModelAttempt = {
   phase: phases.writing,
@@ -372,18 +400,23 @@ export const newAttempt: ModelAttempt = {
   restages: 0,
   returns: 0,
   unguarded: false,
+  reverted: false,
+  own: false,
   kept: false,
   told: "",
 };
 
-/** The events that may end a wait, each with what it finds or leaves. */
-export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partial<Durable>][] {
+/** An event, what it finds or leaves, and whether it is the image's own fault. */
+export type Happening = [AgentEvent, Partial<Durable>, ("own" | "paid")?];
+
+/** The events that may end a wait. */
+export function eventsOf({ durable, volatile }: ModelState): Happening[] {
   const { attempt, slot1 } = durable;
   switch (volatile.wait) {
     case "nothing":
       return [];
     case "poll":
-      return [["pollDue", {}]];
+      return pollEvents(durable);
     case "repair-timer":
       return [["knownGoodLost", {}]];
     case "confirm-timer":
@@ -393,16 +426,16 @@ export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partia
     case "report":
       return [
         ["reportFailed", {}],
-        ["reportUnanswered", {}],
+        ["reportUndelivered", {}],
         ["reportDelivered", {}],
       ];
     case "offer":
       return offerEvents(durable, volatile);
     case "download":
-      return downloadEvents(durable);
+      return downloadEvents(durable, volatile);
     case "verify":
       if (slot1 === "held" || slot1 === "B") return [["imageVerified", {}]];
-      return (attempt?.damages ?? 0) + 1 >= bounds.damages
+      return (attempt?.damages ?? 0) + 1 >= bounds.damages || durable.spent >= bounds.passes
         ? [["downloadFailed", { progress: "none" }]]
         : [["imageDamaged", { progress: "none" }]];
     case "stage":
@@ -410,18 +443,34 @@ export function eventsOf({ durable, volatile }: ModelState): [AgentEvent, Partia
     case "trial":
       return [
         ["trialPassed", { passed: true }],
+        ["trialFailed", {}, "own"],
         ["trialFailed", {}],
         ["pollDue", {}],
       ];
   }
 }
 
-function offerEvents(durable: Durable, volatile: Volatile): [AgentEvent, Partial<Durable>][] {
-  const failed: [AgentEvent, Partial<Durable>] = ["serverFailed", {}];
+/** Time passes: a pass comes back, a kept result is delivered, or neither. */
+function pollEvents(durable: Durable): Happening[] {
+  const found: Happening[] = [["pollDue", {}]];
+  if (durable.spent > 0) found.push(["pollDue", { spent: durable.spent - 1 }]);
+  if (durable.hasResult) found.push(["pollDue", { hasResult: false }]);
+  return found;
+}
+
+function offerEvents(durable: Durable, volatile: Volatile): Happening[] {
+  const failed: Happening = ["serverFailed", {}];
   if (volatile.state !== "ready" && volatile.state !== "writing") {
     return [failed, ["serverReached", {}]];
   }
   const isOld = durable.isBad || durable.confirmed === "B";
+  // Without a pass nothing is begun, and nothing goes on that would need one.
+  const isHeld = durable.spent >= bounds.passes && !durable.isOpen;
+  if (isHeld) {
+    const after: Happening[] = [failed, ["offerReplaced", {}]];
+    if (volatile.state === "writing") return after;
+    return isOld ? [failed, ["nothingNew", {}]] : [failed, ["offerRefused", {}]];
+  }
   if (volatile.state === "writing") {
     return isOld
       ? [failed, ["offerReplaced", {}]]
@@ -432,26 +481,30 @@ function offerEvents(durable: Durable, volatile: Volatile): [AgentEvent, Partial
     : [failed, ["offerRefused", {}], ["offerAccepted", {}]];
 }
 
-function downloadEvents(durable: Durable): [AgentEvent, Partial<Durable>][] {
+function downloadEvents(durable: Durable, volatile: Volatile): Happening[] {
   if (durable.progress === "whole") return [["imageWritten", {}]];
+  // The first erase of a boot is paid for; one that goes on is free here (every fourth is not).
+  const isFree = volatile.isPaid || durable.isOpen;
+  const paid = isFree ? {} : { spent: durable.spent + 1, isOpen: true, mustPay: false };
   const { attempt } = durable;
   if (attempt === null) return [];
   const tried = { ...attempt, tries: attempt.tries + 1 };
   // Before the first erase, and after some blocks of which 64 KB are recorded.
-  const broken: [AgentEvent, Partial<Durable>][] =
+  const broken: Happening[] =
     tried.tries >= bounds.tries
       ? [["downloadFailed", {}]]
       : [
           ["downloadInterrupted", { attempt: tried }],
           [
             "downloadInterrupted",
-            { attempt: { ...tried, tries: 1 }, slot1: "part", progress: "part" },
+            { attempt: { ...tried, tries: 1 }, slot1: "part", progress: "part", ...paid },
+            "paid",
           ],
         ];
   return [
     ...broken,
-    ["imageWritten", { slot1: "held", progress: "whole" }],
-    ["imageWritten", { slot1: "damaged", progress: "whole" }],
+    ["imageWritten", { slot1: "held", progress: "whole", ...paid }, "paid"],
+    ["imageWritten", { slot1: "damaged", progress: "whole", ...paid }, "paid"],
   ];
 }
 

@@ -94,6 +94,17 @@ esp_err_t esp_task_wdt_add_user(const char *user_name, esp_task_wdt_user_handle_
 	return ESP_OK;
 }
 
+esp_err_t esp_task_wdt_status(void *task_handle)
+{
+	return task_handle == NULL ? ESP_OK : ESP_ERR_INVALID_STATE;
+}
+
+esp_err_t esp_task_wdt_reset(void)
+{
+	printf("wdt_reset_task 1\n");
+	return ESP_OK;
+}
+
 esp_err_t esp_task_wdt_reset_user(esp_task_wdt_user_handle_t user_handle)
 {
 	printf("wdt_reset %d\n", user_handle == (esp_task_wdt_user_handle_t)&found);

@@ -1,29 +1,6 @@
-/** What faults of the network make of a server's answer. */
-import { asciiBytes } from "../../src/bytes.js";
+/** Changes of answers on their way: bodies and ranges that are not what the server sent. */
 import { type Body, bytesBody } from "../../src/server/body.js";
 import type { Delivery } from "./network.js";
-
-export function answer(
-  delivery: Delivery,
-  status: number,
-  text: string,
-  headers: readonly (readonly [string, string])[] = [],
-): void {
-  const body = bytesBody(asciiBytes(text));
-  delivery.response = {
-    status,
-    headers: new Map([...headers, ["content-length", `${body.lengthBytes}`]]),
-    body,
-  };
-}
-
-export function redirect(delivery: Delivery, location: string): void {
-  answer(delivery, 307, "", [["location", location]]);
-}
-
-export function portalPage(sizeBytes: number): string {
-  return "<!DOCTYPE html><title>Please sign in</title>".padEnd(sizeBytes, " ").slice(0, sizeBytes);
-}
 
 export function lengthened(bytes: Uint8Array, more: number): Uint8Array {
   const longer = new Uint8Array(bytes.length + more).fill(0xa5);

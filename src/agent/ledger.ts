@@ -1,0 +1,339 @@
+/**
+ * What updates may cost over time, whatever the network, the supply and the offers do. One record,
+ * written before the cost arises. Time is uptime, in ticks of a quarter of an hour: there is no
+ * other clock.
+ *
+ * A pass is the permission to wear the slot once: each of its blocks is erased once by it, or a
+ * trial is staged once more. There are five; one comes back in 8 h, and all of them with a confirm.
+ * So there are at most 8 in a day and 3.7 a day over a week. The last one is for a release that is
+ * newer than all that were begun.
+ *
+ * A release that did not get through waits; how long, its entry says. Setbacks are nobody's fault,
+ * strikes may be the release's or the server's, cuts are the supply's. None of them condemns it.
+ */
+import { readU16 } from "../bytes.js";
+import { type Attempt, type Costs, phases } from "../journal/records.js";
+import { progressBytes, workBufferBytes } from "../limits.js";
+import type { Reason } from "../reasons.js";
+import type { Release } from "../suit/manifest.js";
+import type { AgentContext } from "./context.js";
+import { setTimer } from "./host.js";
+
+const tickMs = 900_000;
+/** A boot that lasts this long counts as a tick. */
+const firstTickMs = 600_000;
+
+/** A download, three new trials, and an emergency. */
+const passes = 5;
+const passTicks = 32;
+/** Boots that may go on at the same place of a download before one costs a pass. */
+const resumesMax = 3;
+/** An older release than one that was begun must be on offer for a day. */
+const olderTicks = 96;
+/** Ticks after the first setback, the second, and so on: 15 min to 4 h. */
+const setbackTicks = Object.freeze([1, 2, 4, 8, 16]);
+/** Setbacks before flash that goes on failing is left alone for a week. */
+const setbacksMax = 8;
+const wornTicks = 672;
+/** 1 h, 6 h, a day, a day, then 30 days. */
+const strikeTicks = Object.freeze([4, 24, 96, 96, 2880]);
+/** An authentic envelope within this time of a boot makes a suspected strike count. */
+const suspicionMs = 1_800_000;
+/** Trials that the supply ended: then one in 6 h, and after 16 of them one in 30 days. */
+const cutTicks = 24;
+const cutsMax = 16;
+const shelfTicks = 2880;
+
+/**
+ * An entry: the first 8 bytes of a manifest digest, then bytes at these offsets; `wait` has two,
+ * and what is left is zero.
+ */
+const entriesBytes = 64;
+const entryBytes = 16;
+const prefixBytes = 8;
+const setbacks = 8;
+const strikes = 9;
+const cuts = 10;
+const flags = 11;
+const wait = 12;
+const place = 15;
+
+/** The pass of this release is open: bytes that its progress counts are paid for. */
+const isOpen = 1;
+/** The next authentic envelope shows whether the trial alone had no server: then it counts. */
+const isSuspected = 2;
+/** It is older than one that was begun, and was made to wait for that; it waits for it now. */
+const isOlder = 4;
+const waitsAsOlder = 8;
+
+export class Ledger {
+  private readonly context: AgentContext;
+  private costs: Costs | null = null;
+  private unsavedTicks = 0;
+  private isTicking = false;
+
+  constructor(context: AgentContext) {
+    this.context = context;
+  }
+
+  /** The costs as they stand: read once, and refilled when all that was begun is behind. */
+  private read(): Costs {
+    const journal = this.context.journal;
+    const costs = this.costs ?? journal.read("ledger") ?? nothing();
+    this.costs = costs;
+    if (journal.sequenceFloor >= costs.highestBegun) {
+      costs.spent = costs.ticks = costs.resumes = costs.airBlocks = 0;
+    }
+    return costs;
+  }
+
+  /** Throws what storage throws; then the record counts, and not what was in RAM. */
+  private save(costs: Costs): void {
+    this.costs = null;
+    this.context.journal.write("ledger", costs);
+    this.costs = costs;
+    this.unsavedTicks = 0;
+  }
+
+  /** Where the entry of a release begins; -1 when it has none. */
+  private find(manifestDigest: Uint8Array): number {
+    const entries = this.read().entries;
+    for (let at = 0; at < entries.length; at += entryBytes) {
+      let same = 0;
+      while (same < prefixBytes && entries[at + same] === manifestDigest[same]) same++;
+      if (same === prefixBytes) return at;
+    }
+    return -1;
+  }
+
+  /** Where it begins; made when it is missing: the oldest one goes. */
+  private entry(manifestDigest: Uint8Array): number {
+    const at = this.find(manifestDigest);
+    if (at >= 0) return at;
+    const entries = this.read().entries;
+    entries.copyWithin(entryBytes, 0);
+    entries.fill(0, 0, entryBytes);
+    entries.set(manifestDigest.subarray(0, prefixBytes));
+    return 0;
+  }
+
+  /** The last pass is for what is newer than all that was begun: the emergency. */
+  private hasPass(sequenceNumber: number): boolean {
+    const { spent, highestBegun } = this.read();
+    return spent < passes - (sequenceNumber > highestBegun ? 0 : 1);
+  }
+
+  /** Uses a pass up for the release, and saves that; false when none is left. */
+  private take({ manifestDigest, sequenceNumber }: Attempt): boolean {
+    if (!this.hasPass(sequenceNumber)) return false;
+    const at = this.entry(manifestDigest);
+    const costs = this.read();
+    const entries = costs.entries;
+    costs.spent++;
+    costs.resumes = costs.airBlocks = 0;
+    costs.highestBegun = Math.max(costs.highestBegun, sequenceNumber);
+    // There is one slot: what another release has in it is written over.
+    for (let i = flags; i < entries.length; i += entryBytes) entries[i] &= ~isOpen;
+    entries[at + flags] |= isOpen;
+    this.save(costs);
+    return true;
+  }
+
+  /**
+   * Why the release may not begin now, or its attempt go on after `writtenBytes`; "" when it may.
+   * One that is older than what was begun is made to wait first: two that are offered in turn would
+   * otherwise wear the slot.
+   */
+  hold(release: Release, isNew: boolean, writtenBytes: number): Reason | "" {
+    const { manifestDigest, sequenceNumber } = release;
+    const costs = this.read();
+    const entries = costs.entries;
+    let at = this.find(manifestDigest);
+    const known = at < 0 ? 0 : entries[at + flags];
+    if (at >= 0 && readU16(entries, at + wait) > 0) {
+      return (known & waitsAsOlder) === 0 ? "retry-held" : "older-held";
+    }
+    if (isNew && sequenceNumber < costs.highestBegun && (known & isOlder) === 0) {
+      at = this.entry(manifestDigest);
+      entries[at + flags] |= isOlder | waitsAsOlder;
+      waits(entries, at, olderTicks);
+      this.save(costs);
+      return "older-held";
+    }
+    const isSame = entries[at + place] === unitOf(writtenBytes);
+    const isPaid = (known & isOpen) !== 0 && !(isSame && costs.resumes >= resumesMax);
+    return isPaid || this.hasPass(sequenceNumber) ? "" : "wear-held";
+  }
+
+  /**
+   * Before the first erase of a boot, and of each download from the start. A boot that goes on at
+   * the same place as the one before erases up to 64 KB again: each fourth one costs a pass. False
+   * when none is left; throws what storage throws.
+   */
+  payForErase(attempt: Attempt, writtenBytes: number): boolean {
+    const costs = this.read();
+    const entries = costs.entries;
+    const at = this.entry(attempt.manifestDigest);
+    const unit = unitOf(writtenBytes);
+    costs.resumes = entries[at + place] === unit ? costs.resumes + 1 : 1;
+    entries[at + place] = unit;
+    const isFree = (entries[at + flags] & isOpen) !== 0 && costs.resumes <= resumesMax;
+    if (!isFree) return this.take(attempt);
+    this.save(costs);
+    return true;
+  }
+
+  /**
+   * Before bytes are fetched a second time, because the server ignores ranges: as many as the image
+   * has are free with each pass. False and throws as `payForErase`.
+   */
+  payForAir(attempt: Attempt, skippedBytes: number): boolean {
+    const blocks = Math.ceil(skippedBytes / workBufferBytes);
+    const isFree =
+      (this.read().airBlocks + blocks) * workBufferBytes <=
+      attempt.imageSizeBytes + workBufferBytes;
+    if (!isFree && !this.take(attempt)) return false;
+    const costs = this.read();
+    costs.airBlocks += blocks;
+    this.save(costs);
+    return true;
+  }
+
+  /**
+   * Before a trial: of an image that was downloaded for it, which is paid for, or of one that lay
+   * in its slot already. False and throws as `payForErase`.
+   */
+  payForTrial(attempt: Attempt, isAnother: boolean): boolean {
+    const at = this.find(attempt.manifestDigest);
+    const isPaid = !isAnother && at >= 0 && (this.read().entries[at + flags] & isOpen) !== 0;
+    return isPaid || this.take(attempt);
+  }
+
+  /** Cuts of the supply in earlier trials of the release. */
+  cutsOf(manifestDigest: Uint8Array): number {
+    const at = this.find(manifestDigest);
+    return at < 0 ? 0 : this.read().entries[at + cuts];
+  }
+
+  /** True when bytes may be written once more after they turned out damaged. */
+  canRepeat({ sequenceNumber }: Attempt): boolean {
+    return this.hasPass(sequenceNumber);
+  }
+
+  /** The bytes in the slot are forgotten: to write them again costs a pass. */
+  damaged({ manifestDigest }: Attempt): void {
+    const costs = this.read();
+    costs.entries[this.entry(manifestDigest) + flags] &= ~isOpen;
+    this.save(costs);
+  }
+
+  /**
+   * An attempt has failed for `reason`, which is not its release's own fault: when again? What an
+   * image on trial was rejected for, for any other reason than its own tests, nobody can tell: the
+   * release may be to blame, or the server, or the supply.
+   */
+  failed({ manifestDigest, powerTrials, phase }: Attempt, reason: Reason | ""): void {
+    const at = this.entry(manifestDigest);
+    const costs = this.read();
+    const entries = costs.entries;
+    const isInFlash = phase !== phases.writing;
+    // What a download has left in the slot stays paid, as long as the journal knows of it.
+    const isKept = !isInFlash && this.context.journal.progressOf(manifestDigest) !== null;
+    entries[at + flags] &= isKept ? ~waitsAsOlder : ~(isOpen | waitsAsOlder);
+    if (reason === "power-unstable") {
+      const count = Math.min(powerTrials + 1, 255);
+      entries[at + cuts] = count;
+      waits(entries, at, count < cutsMax ? cutTicks : shelfTicks);
+    } else if (phase === phases.rejecting || reason === "brown-out") {
+      entries[at + flags] |= isSuspected;
+    } else {
+      const count = raise(entries, at + setbacks);
+      const isWorn = count > setbacksMax && (isInFlash || reason === "flash-failed");
+      waits(entries, at, isWorn ? wornTicks : nth(setbackTicks, count));
+    }
+    this.save(costs);
+  }
+
+  /**
+   * An authentic envelope came to the image that runs. Soon after the boot it shows that the trial
+   * before was alone in having no server, or in being silent: that counts. Later both may have been
+   * cut off, and nothing counts.
+   */
+  reached(): void {
+    const costs = this.read();
+    const entries = costs.entries;
+    for (let at = 0; at < entries.length; at += entryBytes) {
+      if ((entries[at + flags] & isSuspected) === 0) continue;
+      entries[at + flags] &= ~isSuspected;
+      if (this.context.hal.timers.nowMs() <= suspicionMs) {
+        waits(entries, at, nth(strikeTicks, raise(entries, at + strikes)));
+      }
+      this.save(costs);
+    }
+  }
+
+  /** Starts to count the uptime, unless that runs; a poll tries again where no timer can be set. */
+  run(isFirst: boolean): void {
+    if (this.isTicking) return;
+    const due = (): void => {
+      this.isTicking = false;
+      this.run(false);
+      this.context.enter(() => this.tick(isFirst));
+    };
+    try {
+      setTimer(this.context.hal, due, isFirst ? firstTickMs : tickMs);
+      this.isTicking = true;
+    } catch {
+      // See above.
+    }
+  }
+
+  /**
+   * A tick: saved once an hour, and the first one of a boot; only while a pass comes back or a
+   * release waits. Not in a trial, whose time is its own.
+   */
+  private tick(isFirst: boolean): void {
+    const costs = this.read();
+    const entries = costs.entries;
+    let isWaiting = costs.spent > 0;
+    if (this.context.state === "trial") return;
+    for (let at = 0; at < entries.length; at += entryBytes) {
+      const ticks = readU16(entries, at + wait);
+      if (ticks === 0) continue;
+      waits(entries, at, ticks - 1);
+      isWaiting = true;
+    }
+    if (!isWaiting) return;
+    if (++costs.ticks >= passTicks) {
+      costs.ticks = 0;
+      if (costs.spent > 0) costs.spent--;
+    }
+    if (isFirst || ++this.unsavedTicks >= 4) this.save(costs);
+  }
+}
+
+/** What updates have cost before the first one. */
+function nothing(): Costs {
+  const entries = new Uint8Array(entriesBytes);
+  return { spent: 0, ticks: 0, resumes: 0, airBlocks: 0, highestBegun: 0, entries };
+}
+
+/** How far a download is, in units of progress. */
+export function unitOf(offsetBytes: number): number {
+  return Math.floor(offsetBytes / progressBytes);
+}
+
+function waits(entries: Uint8Array, at: number, ticks: number): void {
+  entries[at + wait] = ticks;
+  entries[at + wait + 1] = ticks >> 8;
+}
+
+function raise(entries: Uint8Array, at: number): number {
+  if (entries[at] < 255) entries[at]++;
+  return entries[at];
+}
+
+/** The wait after the `count`th time, from 1; the last one for all that follow. */
+function nth(ticks: readonly number[], count: number): number {
+  return ticks[Math.min(count, ticks.length) - 1];
+}
