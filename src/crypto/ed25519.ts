@@ -50,8 +50,7 @@ function fold(value: bigint): bigint {
 /**
  * A point in extended coordinates, changed in place: x, y and z, and t, which is xy / z. All are
  * below 2^257 and none is negative: XS is slow at bits of negative numbers, and may shift them
- * wrongly. The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all
- * points.
+ * wrongly. The formulas are those of Hisil, Wong, Carter and Dawson 2008, which hold for all points.
  */
 class Sum {
   declare private x: bigint;
@@ -157,12 +156,11 @@ function decodePoint(encoded: Uint8Array): Point | null {
 
 /** s*B + k*P, both sums in one pass over the bits (Shamir). Public data: not constant time. */
 function combine(s: bigint, k: bigint, p: Point, alive?: () => void): Sum {
-  // One variable for two sums: what it held first is garbage when the other begins.
-  let sum = new Sum(p);
-  const key = sum.addend();
-  sum.add(base);
-  const both = sum.addend();
-  sum = new Sum(Point.ZERO);
+  const ofKey = new Sum(p);
+  const key = ofKey.addend();
+  ofKey.add(base);
+  const both = ofKey.addend();
+  const sum = new Sum(Point.ZERO);
   for (let word = wordCount - 1; word >= 0; word--) {
     alive?.();
     const sWord = wordOf(s, word);

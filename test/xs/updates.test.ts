@@ -5,7 +5,11 @@ import { type StandardRun, standardRun } from "../../hosts/node/simulator.js";
 import { XsCpu, type XsCpuOptions } from "../../hosts/node/xs-device.js";
 import { liveLimitsOf } from "../../hosts/node/xs-parts.js";
 import { xsProgram } from "../../hosts/node/xs-process.js";
-import type { Behaviour, SimulationOptions } from "../../hosts/simulator/simulation.js";
+import type {
+  Behaviour,
+  SimulationOptions,
+  TimelineLine,
+} from "../../hosts/simulator/simulation.js";
 import type { Cut, Tear } from "../../hosts/simulator/tear.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { bytesBody } from "../../src/server/body.js";
@@ -29,6 +33,11 @@ interface Compared {
   readonly cpu: XsCpu;
 }
 
+/** The board of the XS host looks no names up: where a connection failed, it cannot say. */
+function plain(line: TimelineLine): TimelineLine {
+  return { ...line, text: line.text.replace(/^connection: .*, /, "connection: ") };
+}
+
 /** Runs a plan on Node and on XS, and compares all that an observer sees. */
 function compare(
   behaviour: Behaviour,
@@ -43,7 +52,7 @@ function compare(
     const onXs = standardRun({ ...run, more: { ...network, cuts, firmware: cpu.firmware } });
     assert.equal(cpu.aborts, []);
     onNode.simulation.timeline.forEach((line, index) => {
-      assert.equal(onXs.simulation.timeline[index], line, `line ${index}`);
+      assert.equal(plain(onXs.simulation.timeline[index]), plain(line), `line ${index}`);
     });
     assert.is(onXs.simulation.timeline.length, onNode.simulation.timeline.length);
     assert.equal(onXs.simulation.flash.bytes, onNode.simulation.flash.bytes);
