@@ -136,6 +136,12 @@ export interface HttpReceiver {
 }
 
 export interface HttpRequest {
+  /**
+   * For people, as far as the host knows them: where the connection stands ("resolve", "connect",
+   * "TLS", "answer"), and why it failed. Both may still change within the turn of `ended`.
+   */
+  readonly phase?: string | undefined;
+  readonly error?: string | undefined;
   /** Moves bytes into the beginning of `into`; returns how many, 0 when none are ready. */
   read(into: Uint8Array): number;
   close(): void;

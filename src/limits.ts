@@ -31,6 +31,10 @@ export const headBytesMax = 4096;
 export const headLinesMax = 64;
 /** Why JavaScript aborted, as one line of printable ASCII. */
 export const abortCharsMax = 96;
+/** What is wrong with a connection, as one line of printable ASCII. */
+export const connectionCharsMax = 64;
+/** Update servers configured on a device. */
+export const serversMax = 4;
 /** Trust anchors configured on a device. */
 export const trustAnchorsMax = 8;
 

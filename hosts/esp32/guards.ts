@@ -17,7 +17,7 @@ export interface SocketOptions {
   readonly onWritable?: SocketCallback;
   readonly onError?: SocketCallback;
   /** Where a TLS socket over this one finds it. */
-  readonly link?: TlsLink;
+  readonly link?: TlsLink | undefined;
   /** Of the HTTP client over this socket. */
   readonly gate?: Gate | undefined;
 }
@@ -48,7 +48,10 @@ function call(socket: Guarded, callback: SocketCallback, value: unknown): void {
   try {
     callback?.call(socket, value);
   } catch (error) {
+    const { gate } = socket.guardOwner;
     socket.guardFailed = true;
+    // SDK 8.2's client drops what it is told.
+    if (gate !== undefined) gate.error ??= error;
     try {
       // Not at once: the class is in the middle of what went wrong.
       socket.guardOwner.timer.set(() => report(socket, error), 0);
@@ -71,6 +74,8 @@ function onReadable(this: Guarded, count: unknown): void {
 }
 
 function onWritable(this: Guarded, count: unknown): void {
+  const { gate, link } = this.guardOwner;
+  if (gate?.phase === "connect") gate.phase = link === undefined ? "answer" : "TLS";
   call(this, this.guardOwner.onWritable, count);
 }
 
@@ -89,7 +94,7 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
     constructor(options: SocketOptions) {
       super({ ...options, ...(guards as SocketOptions) });
       const { onReadable, onWritable, onError, gate, link } = options;
-      this.guardOwner = { onReadable, onWritable, onError, gate, timer };
+      this.guardOwner = { onReadable, onWritable, onError, gate, link, timer };
       if (link !== undefined) {
         link.tcp = this as TlsLink["tcp"];
         link.onReadable = guards.onReadable as SocketCallback;
@@ -99,7 +104,9 @@ export function guardedSocket(Socket: SocketClass, timer: TimerModule): SocketCl
     override read(count?: unknown): unknown {
       // The SDK's class counts its arguments.
       const result = count === undefined ? super.read() : super.read(count);
-      this.guardOwner.gate?.took(count, result);
+      const { gate, link } = this.guardOwner;
+      // What carries TLS is more than the head.
+      if (link === undefined) gate?.took(count, result);
       return result;
     }
   };
@@ -110,8 +117,15 @@ export interface NetModule {
   resolve(name: string, callback: (name: string, address?: string) => void): void;
 }
 
-/** Between a client and what it opens: the head of its answer is counted here. */
+/**
+ * Between a client and what it opens: the head of its answer is counted here, and what the client
+ * does not tell is known.
+ */
 export class Gate {
+  /** Where the connection stands. */
+  phase: "" | "resolve" | "connect" | "TLS" | "answer" = "";
+  /** What was thrown in one of its callbacks. */
+  error: unknown;
   /** Closed with its client: what is resolved later is dropped. */
   open = true;
   private isHead = true;
@@ -137,7 +151,7 @@ export class Gate {
       this.valueAt = 0;
     }
     if (isEmpty || at > headBytesMax || this.lines > headLinesMax) {
-      throw new Error("the head of the answer is too long, or has an empty header");
+      throw new Error(isEmpty ? "header without a value" : "head too long");
     }
   }
 }
@@ -162,11 +176,15 @@ export function guardedResolver(net: NetModule, timer: TimerModule): ResolverCla
     }
 
     resolve(options: ResolveOptions): void {
+      this.guardGate.phase = "resolve";
       const answer = (address: string | undefined): void => {
         if (!this.guardGate.open) return;
         try {
           if (address === undefined) options.onError?.(new Error("name not found"));
-          else options.onResolved(options.host, address);
+          else {
+            this.guardGate.phase = "connect";
+            options.onResolved(options.host, address);
+          }
         } catch {
           // HTTPClient reports what goes wrong when it connects; the rest is its own fault.
         }
@@ -197,7 +215,7 @@ export function guardedClient(
   Resolver: ResolverClass,
 ): HttpClientClass {
   return class GuardedClient extends Client {
-    readonly guardGate: Gate;
+    override readonly guardGate: Gate;
 
     constructor(options: {
       readonly host: string;

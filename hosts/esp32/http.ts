@@ -32,7 +32,7 @@ function onWritable(this: OwnedRequest, countBytes: number): void {
 }
 
 function onDone(this: OwnedRequest, error: unknown): void {
-  this.exchange?.done(error !== null && error !== undefined);
+  this.exchange?.done(error !== null && error !== undefined, error);
 }
 
 class ClientExchange implements HttpRequest {
@@ -40,6 +40,8 @@ class ClientExchange implements HttpRequest {
   private readonly client: HttpClientInstance;
   private readonly request: OwnedRequest;
   private readonly body: Uint8Array | undefined;
+  /** See HttpRequest. */
+  error = "";
   private sentBytes = 0;
   private over = false;
 
@@ -47,7 +49,7 @@ class ClientExchange implements HttpRequest {
     const { hostname, port, method, path, headers, body } = options;
     this.receiver = receiver;
     this.body = body;
-    this.client = new Client({ host: hostname, port, onError: () => this.done(true) });
+    this.client = new Client({ host: hostname, port, onError: (error) => this.done(true, error) });
     try {
       const callbacks = { onHeaders, onReadable, onWritable, onDone };
       this.request = this.client.request({ method, path, headers, ...callbacks });
@@ -57,6 +59,10 @@ class ClientExchange implements HttpRequest {
       this.close();
       throw error;
     }
+  }
+
+  get phase(): string | undefined {
+    return this.client.guardGate?.phase;
   }
 
   read(into: Uint8Array): number {
@@ -74,7 +80,7 @@ class ClientExchange implements HttpRequest {
     // Once a chunk is read, SDK 8.2's client goes on from a timer of its own, where no guard is:
     // there it throws (a trailer), or reads without end (data came before the timer).
     const isRead = status < 300 && this.body === undefined;
-    if (isRead && headers.has("transfer-encoding")) this.done(true);
+    if (isRead && headers.has("transfer-encoding")) this.done(true, new Error("chunked"));
     else this.receiver.headersReceived(this, status, headers);
   }
 
@@ -91,7 +97,10 @@ class ClientExchange implements HttpRequest {
     this.sentBytes = end;
   }
 
-  done(failed: boolean): void {
+  /** SDK 8.2's client tells a failure twice, and why only the second time, if at all. */
+  done(failed: boolean, error: unknown): void {
+    const why = this.client.guardGate?.error ?? error;
+    if (failed && this.error === "" && why instanceof Error) this.error = why.message;
     if (this.over) return;
     this.close();
     this.receiver.ended(this, failed);

@@ -52,6 +52,8 @@ export interface ClientRequestOptions {
 }
 
 export interface HttpClientInstance {
+  /** Where its connection stands, and an exception that a guard caught on it. */
+  readonly guardGate?: { readonly phase: string; readonly error: unknown };
   request(options: ClientRequestOptions): ClientRequest;
   close(): void;
 }

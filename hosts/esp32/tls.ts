@@ -14,7 +14,7 @@ export interface TlsOptions extends SocketOptions {
 /** `embedded:io/socket/tcp/tls`. */
 export type TlsClass = new (
   options: TlsOptions,
-) => { read(count?: unknown): unknown; close(): void };
+) => { read(count?: unknown): unknown; write(bytes: unknown): unknown; close(): void };
 
 /** The class to give to `createHal`, made of the SDK's. */
 export function guardedTls(Tls: TlsClass): TlsClass {
@@ -25,9 +25,13 @@ export function guardedTls(Tls: TlsClass): TlsClass {
 
     constructor(options: TlsOptions) {
       const link: TlsLink = { tcp: {}, onReadable: undefined, timer: null };
-      // The TCP socket below gets these options too, and carries more than the head.
-      super({ ...options, link, gate: undefined });
-      this.guardGate = options.gate;
+      const { gate } = options;
+      // It may throw, at a certificate of ours that is not valid by the clock.
+      if (gate !== undefined) gate.phase = "TLS";
+      // The TCP socket below gets these options too.
+      super({ ...options, link });
+      if (gate !== undefined) gate.phase = "connect";
+      this.guardGate = gate;
       this.guardLink = link;
       this.guardTimer = options.timer;
     }
@@ -51,6 +55,13 @@ export function guardedTls(Tls: TlsClass): TlsClass {
           if (left > 0) link.onReadable?.call(tcp, left);
         }, 0);
       }
+      return result;
+    }
+
+    /** The request goes out: the handshake is over. */
+    override write(bytes: unknown): unknown {
+      const result = super.write(bytes);
+      if (this.guardGate !== undefined) this.guardGate.phase = "answer";
       return result;
     }
 

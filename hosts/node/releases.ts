@@ -64,6 +64,8 @@ export interface ReleaseRequest {
   readonly vendor: string;
   readonly deviceClass: string;
   readonly behaviour?: Behaviour;
+  /** Of the payload; beside the envelope by default. */
+  readonly uri?: string;
 }
 
 /** Packs an image as a release for the simulation. Throws PackError, RangeError for a bad image. */
@@ -71,7 +73,7 @@ export function makeRelease(request: ReleaseRequest): SimulatedRelease {
   const { image, sequenceNumber } = request;
   const header = parseImageHeader(image);
   if (!header.ok) throw new RangeError(`not an ESP32 image: ${header.code}`);
-  const uri = `app-${sequenceNumber}.bin`;
+  const uri = request.uri ?? `app-${sequenceNumber}.bin`;
   const envelope = packRelease(
     {
       imageDigest: digestOf(nodeDigest, "SHA256", image),

@@ -15,7 +15,7 @@ export interface StandardRun {
   readonly seed: number;
   readonly onTimeline?: ScenarioOptions["onTimeline"];
   /** Faults, and another CPU for the firmware. */
-  readonly more?: Pick<ScenarioOptions, "cuts" | "firmware" | "intercept">;
+  readonly more?: Pick<ScenarioOptions, "cuts" | "firmware" | "intercept" | "serverUrl">;
   /** Overrides of the agent's options, for example a verifier. */
   readonly agent?: ScenarioOptions["agent"];
 }

@@ -271,12 +271,20 @@ export class XsBoot {
         return 0;
       case operations.progress: {
         if (body.length > 0) this.#progress = body.toString().split(" ");
-        const [state, activity, reason] = this.#progress as [never, never, never];
-        this.#options.onProgress?.({ state, activity, reason, bytes: a, totalBytes: b });
+        const [state, activity, reason, ...words] = this.#progress as never[];
+        const connection = words.join(" ");
+        this.#options.onProgress?.({
+          state,
+          activity,
+          reason,
+          connection,
+          bytes: a,
+          totalBytes: b,
+        });
         return 0;
       }
       case operations.optionText:
-        return Buffer.from([this.#behaviour, vendor, deviceClass, serverUrl][a]);
+        return Buffer.from([this.#behaviour, vendor, deviceClass, [serverUrl].flat().join(" ")][a]);
       case operations.optionNumber:
         return [this.#options.pollIntervalMs, this.#options.trialTimeoutMs][a] ?? 0;
       case operations.optionBytes:

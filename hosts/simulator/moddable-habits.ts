@@ -51,6 +51,8 @@ export interface HabitOptions {
   readonly hasLink?: () => boolean;
   /** Null: the connection is refused. */
   readonly server: (request: ServerRequest, hostname: string) => WireAnswer | null;
+  /** What a new connection meets; default "open". */
+  readonly meets?: () => "open" | "refusal" | "silence";
   /** Name look-ups at the same time; one more throws. Default 4. */
   readonly lookUpsMax?: number;
 }
@@ -123,6 +125,11 @@ export class ModdableHabits {
   answer(request: ServerRequest, address: string): WireAnswer | null {
     const name = this.#names[Number(address.slice(address.lastIndexOf(".") + 1))];
     return this.#options.server(request, name ?? address);
+  }
+
+  /** What the next connection meets. */
+  meets(): "open" | "refusal" | "silence" {
+    return this.#options.meets?.() ?? "open";
   }
 
   get timer(): TimerModule {

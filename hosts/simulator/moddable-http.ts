@@ -37,7 +37,8 @@ export function habitClient(habits: ModdableHabits): SdkHttpClientClass {
               onWritable: () => {
                 if (this.#socket !== null) this.#request?.send(this.#socket);
               },
-              onError: (error) => this.#failed(error),
+              // What the socket says is dropped.
+              onError: () => this.#failed(undefined),
             });
           } catch (error) {
             this.#failed(error);

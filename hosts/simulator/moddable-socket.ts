@@ -45,8 +45,11 @@ export class HabitSocket implements HabitStream {
     this.#habits = habits;
     this.#callbacks = options;
     habits.openSockets++;
+    const meets = habits.meets();
     habits.later(connectMs, () => {
-      if (this.#isOpen) options.onWritable?.call(this, windowBytes);
+      if (!this.#isOpen || meets === "silence") return;
+      if (meets === "refusal") options.onError?.call(this);
+      else options.onWritable?.call(this, windowBytes);
     });
   }
 

@@ -19,12 +19,14 @@ const recordBytes = 700;
  * A TLS socket over the TCP class of its options, without the cryptography. As
  * embedded:io/socket/tcp/tls it throws where the peer or a record cannot be trusted, out of the
  * callback that read it; and out of a timer of its own when a record was read and more bytes
- * wait. `isUntrusted` is asked once per connection, `isDamaged` once per record, from 0.
+ * wait. `isUntrusted` is asked once per connection, `isDamaged` once per record, from 0. Where
+ * the clock is not set its constructor throws.
  */
 export function habitTls(
   habits: ModdableHabits,
   isUntrusted: () => boolean,
   isDamaged: (record: number) => boolean,
+  isClockSet: () => boolean = () => true,
 ): HabitTlsClass {
   return class HabitTls implements HabitStream {
     readonly #options: HabitTlsOptions;
@@ -34,6 +36,7 @@ export function habitTls(
     #doRead: WorldEvent | null = null;
 
     constructor(options: HabitTlsOptions) {
+      if (!isClockSet()) throw new Error("date validation failed");
       const fails = isUntrusted();
       this.#options = options;
       this.#socket = new options.TCP.io({

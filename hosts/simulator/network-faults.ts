@@ -2,10 +2,11 @@
  * Faults of network and server: small data that prints to one token and parses from it, so that it
  * can be part of a plan that replays a failure.
  *
- *     net:KIND[=VALUE][@TARGET][#FROM][xCOUNT]
+ *     net:[HOST/]KIND[=VALUE][@TARGET][#FROM][xCOUNT]
  *
- * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any), counted
- * from 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and TARGET are left out.
+ * hits the requests FROM to FROM + COUNT - 1 to TARGET (offer, payload, report or any) of HOST (or
+ * of all hosts), counted from 0 since the plan was made. FROM 0, COUNT 1, the kind's own VALUE and
+ * TARGET are left out.
  *
  * | kind               | what the device sees                                     | VALUE         |
  * |--------------------|----------------------------------------------------------|---------------|
@@ -57,6 +58,8 @@ interface Kind {
 /** One fault; its tokens are described at the top of this file. */
 export interface NetworkFault {
   readonly kind: NetworkFaultKind;
+  /** "" for all hosts. */
+  readonly host: string;
   readonly value: number;
   readonly target: NetworkTarget;
   readonly from: number;
@@ -199,7 +202,7 @@ export function networkFault(
   given: Partial<Omit<NetworkFault, "kind">> = {},
 ): NetworkFault {
   const { value, target } = kinds[name];
-  return { kind: name, value, target, from: 0, count: 1, ...given };
+  return { kind: name, host: "", value, target, from: 0, count: 1, ...given };
 }
 
 /** The token of a fault. */
@@ -209,20 +212,22 @@ export function printNetworkFault(fault: NetworkFault): string {
   const target = fault.target === usual.target ? "" : `@${fault.target}`;
   const from = fault.from === 0 ? "" : `#${fault.from}`;
   const count = fault.count === 1 ? "" : `x${fault.count}`;
-  return `net:${fault.kind}${value}${target}${from}${count}`;
+  const host = fault.host === "" ? "" : `${fault.host}/`;
+  return `net:${host}${fault.kind}${value}${target}${from}${count}`;
 }
 
 /** Throws RangeError for a text that `printNetworkFault` does not make. */
 export function parseNetworkFault(token: string): NetworkFault {
-  const form =
-    /^net:([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
-  const found = form.exec(token);
+  const place = /^net:(?:([a-z0-9.-]+)\/)?/.exec(token);
+  const form = /^([a-z0-9-]+?)(?:=(\d+))?(?:@(offer|payload|report|any))?(?:#(\d+))?(?:x(\d+))?$/;
+  const found = place && form.exec(token.slice(place[0].length));
   if (found === null || !Object.hasOwn(kinds, found[1])) {
     throw new RangeError(`"${token}" is not a network fault`);
   }
   const name = found[1] as NetworkFaultKind;
   const usual = kinds[name];
   const fault = networkFault(name, {
+    host: place?.[1] ?? "",
     value: found[2] === undefined ? usual.value : Number(found[2]),
     target: (found[3] as NetworkTarget | undefined) ?? usual.target,
     from: Number(found[4] ?? "0"),
@@ -244,7 +249,8 @@ export function networkTargetOf(path: string): Exclude<NetworkTarget, "any"> {
 /** Applies a plan of faults to the requests of a Network; give it `intercept`. */
 export class NetworkFaults {
   #faults: readonly NetworkFault[] = [];
-  readonly #counts = { offer: 0, payload: 0, report: 0, any: 0 };
+  /** Requests so far, by host ("" for all of them) and target. */
+  readonly #counts = new Map<string, number>();
   readonly #first = new Map<string, ServerResponse>();
   /** Requests that a fault has changed since the plan was made. */
   hits = 0;
@@ -260,26 +266,36 @@ export class NetworkFaults {
   plan(faults: readonly NetworkFault[]): void {
     this.#faults = faults;
     this.#first.clear();
-    Object.assign(this.#counts, { offer: 0, payload: 0, report: 0, any: 0 });
+    this.#counts.clear();
     this.hits = 0;
   }
 
   /** True when no request can be hit any more. */
   isOver(): boolean {
-    return this.#faults.every(({ target, from, count }) => this.#counts[target] >= from + count);
+    return this.#faults.every((fault) => this.#countOf(fault) >= fault.from + fault.count);
   }
 
-  readonly intercept = (request: ServerRequest, delivery: Delivery): void => {
+  #countOf({ host, target }: { readonly host: string; readonly target: NetworkTarget }): number {
+    return this.#counts.get(`${host} ${target}`) ?? 0;
+  }
+
+  readonly intercept = (request: ServerRequest, delivery: Delivery, hostname: string): void => {
     if (this.#faults.length === 0) return;
     const own = networkTargetOf(request.path);
     const plain = withoutQuery(request.path);
     // The content network behind a redirect: it knows what the query of a signed address means.
     if (plain !== request.path) delivery.response = delivery.ask({ ...request, path: plain });
-    const indexes = { [own]: this.#counts[own]++, any: this.#counts.any++ };
+    for (const host of ["", hostname]) {
+      for (const target of [own, "any"] as const) {
+        this.#counts.set(`${host} ${target}`, this.#countOf({ host, target }) + 1);
+      }
+    }
     for (const fault of this.#faults) {
-      const index = indexes[fault.target] ?? -1;
+      if (fault.target !== own && fault.target !== "any") continue;
+      if (fault.host !== "" && fault.host !== hostname) continue;
+      const index = this.#countOf(fault) - 1;
       const isHit = index >= fault.from && index < fault.from + fault.count;
-      if (!isHit && (fault.kind !== "down" || index < 0)) continue;
+      if (!isHit && fault.kind !== "down") continue;
       this.hits++;
       kinds[fault.kind].act(fault, request, delivery);
       const past = this.#first.get(request.path);

@@ -69,7 +69,7 @@ export interface NetworkOptions {
   /** The device's classes, where they outlive the network of one boot. */
   readonly device?: GuardedNetwork;
   /** Changes how an answer travels; called once per request that finds its way to the server. */
-  readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  readonly intercept?: (request: ServerRequest, delivery: Delivery, hostname: string) => void;
 }
 
 const noHeaders: ReadonlyMap<string, string> = new Map();
@@ -99,7 +99,7 @@ export class Network {
     if (!this.up) return null;
     const atMs = this.#world.nowMs + (this.#options.beganMs ?? 0);
     const delivery = new Travel(this.#options.handler, request, atMs);
-    this.#options.intercept?.(request, delivery);
+    this.#options.intercept?.(request, delivery, hostname);
     const record = {
       method: request.method,
       path: request.path,

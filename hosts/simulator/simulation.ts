@@ -70,7 +70,7 @@ export interface SimulationOptions {
   readonly layout?: Layout;
   /** Faults of supply and flash, counted from the first operation of the run. */
   readonly cuts?: readonly Cut[];
-  readonly serverUrl?: string;
+  readonly serverUrl?: AgentOptions["serverUrl"];
   readonly build?: BoardBuild;
   /** Time of one signature check; default that of an ESP32 (durations.ts). */
   readonly verificationMs?: number;
@@ -78,7 +78,7 @@ export interface SimulationOptions {
   readonly application?: Application;
   /** Another way to the server than the simulated network, for example a real socket. */
   readonly clientClass?: BoardOptions["clientClass"];
-  readonly intercept?: (request: ServerRequest, delivery: Delivery) => void;
+  readonly intercept?: (request: ServerRequest, delivery: Delivery, hostname: string) => void;
   /** Makes wear over time a promise, with bounds that are not the usual ones. */
   readonly wear?: Partial<WearBounds>;
   /** Overrides of the agent's options, for example its own self-tests or a cached verifier. */

@@ -24,22 +24,25 @@ class ProgressTeller {
   #state = "boot";
   #activity = "";
   #reason = "";
+  #connection = "";
 
   tell(progress: Progress): void {
     const state = progress.state;
     const activity = progress.activity;
     const reason = progress.reason;
     const isPhase = state !== this.#state || activity !== this.#activity;
-    if (!isPhase && reason === this.#reason) return;
+    const connection = progress.connection;
+    if (!isPhase && reason === this.#reason && connection === this.#connection) return;
     if (isPhase) hostMark(this.#activity === "" ? this.#state : `${this.#state}:${this.#activity}`);
     this.#state = state;
     this.#activity = activity;
     this.#reason = reason;
+    this.#connection = connection;
     boardCall(
       operations.progress,
       progress.bytes,
       progress.totalBytes,
-      `${state} ${activity} ${reason}`,
+      `${state} ${activity} ${reason} ${connection}`,
     );
   }
 }
@@ -69,7 +72,7 @@ export default function main(): BoardPlatform["dispatch"] {
     vendor: optionText(optionTexts.vendor),
     deviceClass: optionText(optionTexts.deviceClass),
     trustAnchors: [new Uint8Array(anchor ?? new ArrayBuffer(0))],
-    serverUrl: optionText(optionTexts.serverUrl),
+    serverUrl: optionText(optionTexts.serverUrl).split(" "),
     selfTests: [selfTest],
     pollIntervalMs: boardCall(operations.optionNumber, optionNumbers.pollIntervalMs, 0),
     trialTimeoutMs: boardCall(operations.optionNumber, optionNumbers.trialTimeoutMs, 0),

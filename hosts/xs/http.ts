@@ -83,6 +83,9 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
       onError: () => this.failed(),
     };
     this.socket = new Socket(socketOptions) as BoardSocket;
+    // The board looks up and connects: for the guards that is done.
+    const gate = (socketOptions as SocketOptions).gate;
+    if (gate !== undefined) gate.phase = "answer";
   }
 
   request(options: ClientRequestOptions): ClientRequest {
@@ -153,7 +156,7 @@ export class BoardClient implements HttpClientInstance, ClientRequest {
   /** Without a whole head the client waits on: nothing is done. */
   done(failed: boolean): void {
     if (!failed && !this.#hasHead) return;
-    this.#options?.onDone.call(this, failed ? new Error("the exchange failed") : null);
+    this.#options?.onDone.call(this, failed ? new Error("") : null);
   }
 
   failed(): void {

@@ -26,6 +26,7 @@ import { Poller } from "./poller.js";
 import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
 import { pollDelayMs, retryDelayMs } from "./schedule.js";
+import { Servers } from "./servers.js";
 import { Updater } from "./updater.js";
 import type { HttpTarget } from "./url.js";
 import { Verdict } from "./verdict.js";
@@ -38,8 +39,8 @@ export class Agent implements AgentContext {
   readonly hal: Hal;
   readonly options: AgentOptions;
   readonly journal: Journal;
+  readonly servers: Servers;
   readonly ledger: Ledger;
-  readonly server: HttpTarget;
   readonly buffer: Uint8Array = new Uint8Array(workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
@@ -60,7 +61,7 @@ export class Agent implements AgentContext {
 
   /** Throws RangeError when an option is out of range; touches nothing before `start`. */
   constructor(hal: Hal, options: AgentOptions, boot?: BootCheck) {
-    this.server = checkOptions(options, hal.http.scheme);
+    this.servers = new Servers(this, checkOptions(options, hal.http.scheme));
     this.hal = hal;
     this.options = options;
     this.boot = boot ?? new BootCheck(hal, options);
@@ -71,6 +72,10 @@ export class Agent implements AgentContext {
     this.updater = new Updater(this);
     this.verdict = new Verdict(this);
     this.reporter = new Reporter(this);
+  }
+
+  get server(): HttpTarget {
+    return this.servers.current;
   }
 
   get state(): AgentState {
@@ -268,6 +273,7 @@ export class Agent implements AgentContext {
         bytes,
         totalBytes,
         reason: this.lastReason,
+        connection: this.servers.error,
       });
     } catch {
       tryLog(this.hal, "onProgress threw; the update goes on");

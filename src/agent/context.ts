@@ -7,6 +7,7 @@ import type { Journal } from "./journal.js";
 import type { Ledger } from "./ledger.js";
 import type { AgentEvent, AgentState } from "./machine.js";
 import type { AgentOptions, Progress } from "./options.js";
+import type { Servers } from "./servers.js";
 import type { HttpTarget } from "./url.js";
 
 export interface AgentContext {
@@ -19,7 +20,8 @@ export interface AgentContext {
   /** False where a bad update could not be taken back, and the application did not allow that. */
   readonly mayInstall: boolean;
   readonly device: Device;
-  /** Where this device's offers, payloads and reports are: ends with "/". */
+  readonly servers: Servers;
+  /** Where this device's offers, payloads and reports are now: ends with "/". */
   readonly server: HttpTarget;
   /** The one work buffer: held by one of offer, download and read-back at a time. */
   readonly buffer: Uint8Array;

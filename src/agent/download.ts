@@ -29,7 +29,8 @@ export interface DownloadListener {
   skipping(skippedBytes: number): boolean;
   /** Each 64 KB and at the end: safe in flash. Saving it may throw, which ends the download. */
   progressed(progress: Progress): void;
-  ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number): void;
+  /** With what was wrong with the server, for people. */
+  ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number, error: string): void;
 }
 
 export class Download implements ExchangeHandler {
@@ -126,7 +127,8 @@ export class Download implements ExchangeHandler {
     }
     // RFC 9110 15.5.17; a range that was not asked for is no better.
     const isRefused = status === 416 || status === 206;
-    this.end(isRefused ? "range-refused" : "interrupted", "", retryAfterMs(headers));
+    const end = isRefused ? "range-refused" : "interrupted";
+    this.end(end, "", retryAfterMs(headers), `status ${status}`);
   }
 
   private receive(): void {
@@ -217,13 +219,13 @@ export class Download implements ExchangeHandler {
     }
   }
 
-  ended(failed: boolean): void {
+  ended(failed: boolean, error: string): void {
     // Also what a break has left behind: it is not erased again.
     if (this.outcome !== "damaged") this.saveProgress();
     this.waitingBytes = -1;
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
     const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
-    this.listener.ended(outcome, this.reason, this.retryMs);
+    this.listener.ended(outcome, this.reason, this.retryMs, error);
   }
 
   /**
@@ -279,11 +281,11 @@ export class Download implements ExchangeHandler {
   }
 
   /** The last word of the download, whether the server has more to say or not. */
-  private end(outcome: DownloadEnd, reason: Reason | "", retryMs = 0): void {
+  private end(outcome: DownloadEnd, reason: Reason | "", retryMs = 0, why: string = reason): void {
     this.outcome = outcome;
     this.reason = reason;
     this.retryMs = retryMs;
-    this.exchange?.end(true);
+    this.exchange?.end(true, why);
   }
 }
 

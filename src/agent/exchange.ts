@@ -3,8 +3,8 @@
  * and no exception leaves them (on XS it would abort the machine).
  */
 import type { Hal, HttpHeaders, HttpReceiver, HttpRequest, TimerHandle } from "../hal.js";
-import { locationBytesMax } from "../limits.js";
-import { type HttpTarget, resolveUri } from "./url.js";
+import { connectionCharsMax, locationBytesMax } from "../limits.js";
+import { type HttpTarget, hostOf, isPrintable, resolveUri } from "./url.js";
 
 /** The receiver of an exchange. `ended` is called once, and last. */
 export interface ExchangeHandler {
@@ -12,8 +12,11 @@ export interface ExchangeHandler {
   headersReceived(status: number, headers: HttpHeaders): void;
   /** `countBytes` can be read from `source`, now or later; more comes when all of it was taken. */
   dataReadable(source: HttpRequest, countBytes: number): void;
-  /** The body is complete (`failed` false) or the exchange broke. */
-  ended(failed: boolean): void;
+  /**
+   * The body is complete (`failed` false) or the exchange broke. With what was wrong, in a line for
+   * people, "status 503, a.example:80"; "" when nothing was.
+   */
+  ended(failed: boolean, error: string): void;
 }
 
 export interface ExchangeRequest {
@@ -26,14 +29,17 @@ export interface ExchangeRequest {
 }
 
 const redirectsMax = 3;
-
 export class Exchange implements HttpReceiver {
   private readonly hal: Hal;
   private readonly request: ExchangeRequest;
   private readonly handler: ExchangeHandler;
   private readonly startedMs: number;
   private current: HttpTarget;
+  /** A redirect to another server takes the range along: no secret, and not who asks. */
+  private headers: HttpHeaders;
   private http: HttpRequest | null = null;
+  /** The one that was opened last, also when it is over. */
+  private last: HttpRequest | null = null;
   private timer: TimerHandle | null = null;
   private activeMs = 0;
   private redirects = 0;
@@ -47,6 +53,7 @@ export class Exchange implements HttpReceiver {
     this.request = request;
     this.handler = handler;
     this.current = request.target;
+    this.headers = request.headers;
     this.startedMs = hal.timers.nowMs();
   }
 
@@ -113,13 +120,15 @@ export class Exchange implements HttpReceiver {
   }
 
   private open(): void {
-    const { method, headers, body } = this.request;
+    const { method, body } = this.request;
+    const { headers } = this;
     const { hostname, port, path } = this.current;
     const options = { hostname, port, path, method, headers };
     try {
       this.http = this.hal.http.request(body === undefined ? options : { ...options, body }, this);
-    } catch {
-      this.end(true);
+      this.last = this.http;
+    } catch (error) {
+      this.end(true, error instanceof Error ? error.message : "");
     }
   }
 
@@ -138,9 +147,17 @@ export class Exchange implements HttpReceiver {
 
   private redirect(headers: HttpHeaders): void {
     const location = resolveUri(this.current, headers.get("location") ?? "", locationBytesMax);
-    if (location === null || this.redirects >= redirectsMax) return this.end(true);
+    if (location === null || this.redirects >= redirectsMax) {
+      return this.end(true, "redirect not followed");
+    }
     this.drop();
     this.redirects++;
+    if (hostOf(location) !== hostOf(this.current)) {
+      const range = this.headers.get("range");
+      const kept = new Map<string, string>();
+      if (range !== undefined) kept.set("range", range);
+      this.headers = kept;
+    }
     this.current = location;
     this.clearTimer();
     this.start();
@@ -163,13 +180,16 @@ export class Exchange implements HttpReceiver {
   /**
    * Ends the exchange, and tells it from a timer: what follows (signatures, flash, the next
    * exchange) then has the stack to itself and not what the HTTP client's own calls left of it.
+   * `why` is for people: what was wrong with an answer.
    */
-  end(failed: boolean): void {
+  end(failed: boolean, why = ""): void {
     if (this.over) return;
     this.stop();
     const tell = (): void => {
       this.timer = null;
-      if (!this.closed) this.handler.ended(failed);
+      if (this.closed) return;
+      // Only now: a host may know why a request failed after it told that it did.
+      this.handler.ended(failed, failed || why !== "" ? this.problem(why) : "");
     };
     try {
       this.timer = this.hal.timers.set(tell, 0);
@@ -184,8 +204,25 @@ export class Exchange implements HttpReceiver {
     const nowMs = this.hal.timers.nowMs();
     const stallMs = this.activeMs + this.request.stallTimeoutMs - nowMs;
     const totalMs = this.startedMs + this.request.totalTimeoutMs - nowMs;
-    if (stallMs <= 0 || totalMs <= 0) return this.end(true);
+    if (stallMs <= 0) return this.end(true, `silent for ${this.request.stallTimeoutMs / 1000} s`);
+    if (totalMs <= 0) return this.end(true, "too slow");
     // A clock with fractions may leave a rest too small to be added to it: the timer would spin.
     this.wait(Math.ceil(Math.min(stallMs, totalMs)), () => this.watch());
   }
+
+  /** What was wrong, where, and while what was done; hosts that do not know say less. */
+  private problem(why: string): string {
+    const { last } = this;
+    const phase = last?.phase ?? "";
+    let text = why !== "" ? why : (last?.error ?? "");
+    // An error may quote anything.
+    if (!isPrintable(text.split(" ").join(""))) text = "";
+    if (text === "") text = "connection failed";
+    return problemAt(this.current, phase === "" ? text : `${phase}: ${text}`);
+  }
+}
+
+/** What is wrong with a server, as one line of printable ASCII. */
+export function problemAt(target: HttpTarget, what: string): string {
+  return `${what}, ${hostOf(target)}`.substring(0, connectionCharsMax);
 }

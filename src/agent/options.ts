@@ -23,6 +23,12 @@ export interface Progress {
   readonly totalBytes: number;
   /** Why, when an update was refused or has ended; "" otherwise. */
   readonly reason: Reason | "";
+  /**
+   * What is wrong with the connection to the update server, for people: what, where and while what
+   * was done ("TLS: date validation failed, updates.example.com:443"); at most 64 printable ASCII
+   * characters. "" when nothing is. Told once per change.
+   */
+  readonly connection: string;
 }
 
 /** What the boot-time self-check needs to know; all of it has defaults. */
@@ -59,8 +65,12 @@ export interface AgentOptions extends BootOptions {
    * signature without a key id is tried with the first one only.
    */
   readonly trustAnchors: readonly Uint8Array[];
-  /** Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. */
-  readonly serverUrl: string;
+  /**
+   * Where offers come from: "http://host[:port][/base]"; "https:" where the host speaks TLS. Or up
+   * to four such servers that offer the same, in the order in which they are asked: the next one
+   * when one cannot be reached or gives no usable answer. That there is no offer is an answer.
+   */
+  readonly serverUrl: string | readonly string[];
   /** Returns true to decline `release` for now; it is asked again at the next poll. */
   readonly veto?: (release: Release) => boolean;
   readonly onProgress?: (progress: Progress) => void;
@@ -69,7 +79,7 @@ export interface AgentOptions extends BootOptions {
    * agent of the new image can go back, if it still runs. Default false.
    */
   readonly allowWithoutRollback?: boolean;
-  /** Time between polls; default 1 h, jittered by 10 %. */
+  /** Time between polls, at most 22 days; default 1 h, jittered by 10 %. */
   readonly pollIntervalMs?: number;
   /** Silence on a connection before it is given up; default 30 s. */
   readonly stallTimeoutMs?: number;
@@ -133,6 +143,8 @@ const watchdogLeastMs = 3000;
 
 /** Timers of hosts take 31 bits of milliseconds. */
 const durationMsMax = 0x7fffffff;
+/** With its jitter it is no more than that. */
+export const pollIntervalMsMax = 1_950_000_000;
 const dayMs = 86_400_000;
 
 type Duration =

@@ -20,7 +20,7 @@ import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { isBadDigest, type Judgement, judge } from "./checks.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
-import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { Exchange, type ExchangeHandler, problemAt } from "./exchange.js";
 import { identityOf } from "./facts.js";
 import { tryFeed, tryLog } from "./host.js";
 import { defaults } from "./options.js";
@@ -61,6 +61,12 @@ export class Poller implements ExchangeHandler {
 
   /** Starts a poll; its answer is posted as an event. */
   fetchOffer(): void {
+    this.context.servers.begin();
+    this.retryMs = 0;
+    this.ask();
+  }
+
+  private ask(): void {
     const context = this.context;
     const journal = context.journal;
     const headers = new Map<string, string>();
@@ -72,7 +78,7 @@ export class Poller implements ExchangeHandler {
     }
     this.exchange?.close();
     this.answer = "unreachable";
-    this.length = this.retryMs = 0;
+    this.length = 0;
     this.exchange = new Exchange(
       context.hal,
       {
@@ -89,8 +95,8 @@ export class Poller implements ExchangeHandler {
 
   headersReceived(status: number, headers: HttpHeaders): void {
     if (status === 200) this.answer = "envelope";
-    else if (status === 204 || status === 404) this.end("none");
-    else this.end("unreachable", retryAfterMs(headers));
+    else if (status === 204 || status === 404) this.end("none", `status ${status}`);
+    else this.end("unreachable", `status ${status}`, retryAfterMs(headers));
   }
 
   dataReadable(source: HttpRequest, countBytes: number): void {
@@ -107,32 +113,30 @@ export class Poller implements ExchangeHandler {
   }
 
   /** The last word of the exchange, whether the server has more to say or not. */
-  private end(answer: OfferAnswer, retryMs = 0): void {
+  private end(answer: OfferAnswer, why = "", retryMs = 0): void {
     this.answer = answer;
-    this.retryMs = retryMs;
-    this.exchange?.end(false);
+    // Of several servers the longest pause counts that one asks for.
+    this.retryMs = Math.max(this.retryMs, retryMs);
+    this.exchange?.end(false, why);
   }
 
-  ended(failed: boolean): void {
+  ended(failed: boolean, error: string): void {
     const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
     this.exchange = null;
     this.context.retryAfterMs = this.retryMs;
-    this.context.enter(() => this.conclude(answer));
+    this.context.enter(() => this.conclude(answer, error));
   }
 
-  private conclude(answer: OfferAnswer): void {
+  private conclude(answer: OfferAnswer, error: string): void {
     const context = this.context;
-    switch (answer) {
-      case "unreachable":
-        return context.post("serverFailed");
-      case "none":
-        if (context.state === "writing") return this.absent();
-        return context.post(context.state === "ready" ? "nothingNew" : "serverFailed");
-      case "too-big":
-        return this.refuse("envelope-too-big", null);
-      case "envelope":
-        return this.envelope();
+    if (answer === "envelope") return this.envelope();
+    if (answer === "too-big") return this.refuse("envelope-too-big", null);
+    if (answer === "none" && context.state === "writing") return this.absent();
+    if (answer === "none" && context.state === "ready") {
+      context.servers.heard("");
+      return context.post("nothingNew");
     }
+    if (!this.askNext(error)) context.post("serverFailed");
   }
 
   private envelope(): void {
@@ -142,7 +146,7 @@ export class Poller implements ExchangeHandler {
     const digest = releaseDigest(buffer, this.length, hal.digest);
     if (typeof digest === "string") return this.refuse(digest, null);
     if (this.isKnown(digest, isAsking)) {
-      context.ledger.reached();
+      this.reached();
       if (!isAsking) return context.post("serverReached");
       return state === "writing" ? this.absent() : context.post("nothingNew");
     }
@@ -161,7 +165,7 @@ export class Poller implements ExchangeHandler {
     const anchors = options.trustAnchors;
     const authentic = authenticate(buffer, this.length, anchors, hal.digest, check, last);
     if (typeof authentic === "string") return this.refuse(authentic, null);
-    context.ledger.reached();
+    this.reached();
     this.lastAuthentic = authentic;
     // Any authentic envelope proves that this image reaches the update server; in a trial nothing
     // else is asked.
@@ -260,11 +264,32 @@ export class Poller implements ExchangeHandler {
     this.context.post("offerAccepted");
   }
 
+  /** An envelope of the server in use is believed. */
+  private reached(): void {
+    const { ledger, servers, state } = this.context;
+    ledger.reached();
+    // While a download is under way its bytes are the answer that counts.
+    if (state !== "writing") servers.heard("");
+  }
+
+  /**
+   * The server in use has nothing to go by, for this reason if it is its fault: the next one is
+   * asked, each once per poll. False when all were asked.
+   */
+  private askNext(error: string): boolean {
+    const { servers } = this.context;
+    if (error !== "") servers.heard(error);
+    if (!servers.next(true)) return false;
+    this.ask();
+    return true;
+  }
+
   /**
    * The release under way is not offered. One such answer may be a proxy's, a portal's or an old
    * one that is replayed; the download ends when it is repeated.
    */
   private absent(): void {
+    if (this.askNext("")) return;
     this.absences++;
     if (this.absences < defaults.absencesMax) return this.context.post("serverFailed");
     this.absences = 0;
@@ -284,6 +309,7 @@ export class Poller implements ExchangeHandler {
 
   private refuse(reason: Reason, release: Release | null): void {
     const context = this.context;
+    if (release === null && this.askNext(problemAt(context.server, reason))) return;
     // A bad answer must not end a download or a trial that is under way: it is asked again.
     if (context.state !== "ready") return context.post("serverFailed");
     this.refusal = {

@@ -27,7 +27,7 @@ interface Reported {
 /** What became of a delivery: taken, not this time, or the server does not take it at all. */
 type Delivery = "delivered" | "unanswered" | "unwanted";
 
-/** Without the text of an abort. */
+/** Without the texts of an abort and of the connection. */
 const reportBytesMax = 256;
 
 export class Reporter implements ExchangeHandler {
@@ -100,23 +100,29 @@ export class Reporter implements ExchangeHandler {
     this.status = status;
     this.retryMs = retryAfterMs(headers);
     // Its body says nothing, and may have no length, or no end.
-    this.exchange?.end(false);
+    this.exchange?.end(false, `status ${status}`);
   }
 
   dataReadable(): void {
     // The exchange was over when the status came.
   }
 
-  ended(failed: boolean): void {
+  ended(failed: boolean, error: string): void {
     const delivery = failed ? "unanswered" : deliveryOf(this.status);
+    const { servers } = this.context;
+    const isOver = delivery === "delivered" || delivery === "unwanted";
+    servers.heard(isOver ? "" : error);
+    // Also when it was refused as malformed: an older server does not know the field.
+    if (delivery === "delivered" || this.status === 400) servers.untold = "";
     this.exchange = null;
     if (this.refusal === "") this.context.enter(() => this.resultTold(delivery));
-    else if (delivery === "delivered" || delivery === "unwanted") this.toldRefusal = this.refusal;
+    else if (isOver) this.toldRefusal = this.refusal;
   }
 
   private resultTold(delivery: Delivery): void {
     const context = this.context;
     this.tries = delivery === "delivered" ? 0 : this.tries + 1;
+    if (delivery !== "delivered") context.servers.next(false);
     if (this.isKept) return this.keptTold(delivery);
     if (delivery === "delivered") {
       if (this.waiting === null) forgetAbort(context.hal);
@@ -174,11 +180,14 @@ export class Reporter implements ExchangeHandler {
   ): void {
     const context = this.context;
     const { hal, server } = context;
+    const connection = context.servers.untold;
     // First: whatever fails below, what is told of the last one must not count for this one.
     this.exchange?.close();
     this.status = this.retryMs = 0;
-    const writer = new CborWriter(new Uint8Array(reportBytesMax + abort.length));
-    writer.map(11 + (abort === "" ? 0 : 1) + (lost === 0 ? 0 : 1));
+    const bytes = new Uint8Array(reportBytesMax + abort.length + connection.length);
+    const writer = new CborWriter(bytes);
+    const more = (abort === "" ? 0 : 1) + (connection === "" ? 0 : 1) + (lost === 0 ? 0 : 1);
+    writer.map(11 + more);
     // The same in each delivery of one report.
     writeField(writer, 1, reportId);
     writeField(writer, 2, hal.deviceId());
@@ -194,6 +203,8 @@ export class Reporter implements ExchangeHandler {
     if (abort !== "") writeField(writer, 11, abort);
     writeField(writer, 12, hal.engineVersion());
     writeField(writer, 13, hal.leastFreeHeapBytes());
+    // What was last wrong with the connection, unless a report told it.
+    if (connection !== "") writeField(writer, 14, connection);
     // Results that were never told.
     if (lost > 0) writeField(writer, 15, lost);
     const body = writer.bytes.subarray(0, writer.length);

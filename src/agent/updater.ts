@@ -10,7 +10,7 @@ import { isVouched } from "./facts.js";
 import { Installer } from "./installer.js";
 import { unitOf } from "./ledger.js";
 import { defaults } from "./options.js";
-import { resolveUri } from "./url.js";
+import { hostOf, resolveUri } from "./url.js";
 
 export class Updater implements DownloadListener {
   private readonly context: AgentContext;
@@ -87,7 +87,8 @@ export class Updater implements DownloadListener {
       this,
     );
     const headers = new Map<string, string>();
-    headers.set("daruma-device", hal.deviceId());
+    // Only the update server is told who asks.
+    if (hostOf(target) === hostOf(context.server)) headers.set("daruma-device", hal.deviceId());
     const stallMs = context.options.stallTimeoutMs ?? defaults.stallTimeoutMs;
     download.start(target, headers, stallMs, this.whole);
   }
@@ -115,13 +116,20 @@ export class Updater implements DownloadListener {
     const isWhole = reached.writtenBytes === attempt.imageSizeBytes;
     if (!isWhole && unitOf(reached.writtenBytes) === unitOf(before)) return;
     context.failures = 0;
+    context.servers.heard("");
     // Tries count without progress only; written with the next record.
     if (attempt.tries > 0) journal.attempt = { ...attempt, tries: 0 };
     context.tell("download", reached.writtenBytes, attempt.imageSizeBytes);
   }
 
-  ended(end: DownloadEnd, reason: Reason | "", retryMs: number): void {
+  ended(end: DownloadEnd, reason: Reason | "", retryMs: number, error: string): void {
+    const { servers } = this.context;
     this.context.retryAfterMs = retryMs;
+    if (error !== "" && end !== "damaged" && reason !== "journal-failed") {
+      servers.heard(error);
+      // A connection may break; one that breaks again without progress is left for the next server.
+      if (this.context.failures > 0) servers.next(false);
+    }
     this.context.enter(() => this.concluded(end, reason));
   }
 
@@ -169,6 +177,8 @@ export class Updater implements DownloadListener {
     // The confirmed image itself is damaged: nothing to fetch it from, the running one is kept.
     if (attempt.repair) return context.post("stageFailed", reason);
     context.journal.clearProgress();
+    // The bytes of another server may be better.
+    if (reason !== "flash-failed") context.servers.next(false);
     this.isPaid = false;
     const isLast = attempt.damages + 1 >= defaults.damagesMax || !context.ledger.canRepeat(attempt);
     context.post(isLast ? "downloadFailed" : "imageDamaged", reason);

@@ -52,6 +52,11 @@ export function resolveUri(
   return { ...base, path };
 }
 
+/** The server that a request goes to: a host of ours has one scheme only. */
+export function hostOf(target: HttpTarget): string {
+  return `${target.hostname}:${target.port}`;
+}
+
 function portOf(scheme: HttpScheme): number {
   return scheme === "https" ? 443 : 80;
 }
@@ -96,7 +101,7 @@ function hasDotSegment(reference: string): boolean {
 }
 
 /** Visible ASCII only: a space or a control character could split a request line. */
-function isPrintable(text: string): boolean {
+export function isPrintable(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code <= 0x20 || code >= 0x7f) return false;

@@ -2,7 +2,7 @@
 
 import { hex } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import { abortCharsMax, suitLimits } from "../limits.js";
+import { abortCharsMax, connectionCharsMax, suitLimits } from "../limits.js";
 import { isReason, type Reason } from "../reasons.js";
 
 /** Largest report that is read, in bytes. */
@@ -33,6 +33,8 @@ export interface Report {
   readonly engineVersion: string | null;
   /** Least free heap since its boot; null when not told. */
   readonly leastFreeHeapBytes: number | null;
+  /** What was last wrong with the device's connection: printable ASCII; null when nothing was. */
+  readonly connection: string | null;
   /** Results of earlier updates that the device could not tell before they were replaced. */
   readonly lostResults: number;
 }
@@ -66,6 +68,7 @@ const requiredKeys = 0b1_0111_1110;
  *     11 why JavaScript aborted, text, 1..96; may be absent
  *     12 engine, unsigned: 256 * major + minor; may be absent
  *     13 least free heap since boot, unsigned; may be absent
+ *     14 what was last wrong with the connection, text, 1..64; may be absent
  *     15 results that were lost before they could be told, unsigned; absent when there are none
  *
  * and nothing else: other keys, other types and trailing bytes make it null.
@@ -81,12 +84,13 @@ export function decodeReport(body: Uint8Array): Report | null {
   for (let i = 0; i < entries && !reader.failed; i++) {
     const key = reader.key(previous);
     previous = key;
-    reader.expect(key >= 1 && key <= keyMax && key !== 14);
+    reader.expect(key >= 1 && key <= keyMax);
     if (reader.failed) return null;
     seen |= 1 << key;
     if (key === 1) fields.bytes.set(key, hex(reader.byteStringOf(8)));
     else if (key === 3 || key === 7) fields.bytes.set(key, hex(reader.byteStringOf(32)));
-    else if (key === 4 || key === 10 || key >= 12) numbers.set(key, reader.uint());
+    else if (key === 4 || key === 10 || key === 12 || key === 13 || key === 15)
+      numbers.set(key, reader.uint());
     else fields.text.set(key, reader.text(textCharsMax(key)));
   }
   if (!reader.atEnd || (seen & requiredKeys) !== requiredKeys) return null;
@@ -94,7 +98,7 @@ export function decodeReport(body: Uint8Array): Report | null {
   const result = fields.text.get(5) ?? "";
   const reason = fields.text.get(6) ?? "";
   if (!isDeviceId(deviceId) || !isResult(result) || !isReason(reason)) return null;
-  if (fields.text.get(11) === "") return null;
+  if (fields.text.get(11) === "" || fields.text.get(14) === "") return null;
   return {
     reportId: fields.bytes.get(1) ?? "",
     deviceId,
@@ -109,6 +113,7 @@ export function decodeReport(body: Uint8Array): Report | null {
     abort: fields.text.get(11) ?? null,
     engineVersion: engineText(numbers.get(12)),
     leastFreeHeapBytes: numbers.get(13) ?? null,
+    connection: fields.text.get(14) ?? null,
     lostResults: numbers.get(15) ?? 0,
   };
 }
@@ -130,6 +135,7 @@ function engineText(version: number | undefined): string | null {
 function textCharsMax(key: number): number {
   if (key === 11) return abortCharsMax;
   if (key === 2) return deviceIdCharsMax;
+  if (key === 14) return connectionCharsMax;
   return key === 9 ? suitLimits.versionTextBytesMax : wordCharsMax;
 }
 

@@ -61,6 +61,7 @@ export function statusText(status: Status, nowMs: number): string {
     report.resetReason,
     report.engineVersion ?? "-",
     report.abort ?? "-",
+    report.connection ?? "-",
   ]);
   const deviceHead = ["device", "class", "profile", "sequence", "release", "offered", "last seen"];
   const reportHead = [
@@ -74,6 +75,7 @@ export function statusText(status: Status, nowMs: number): string {
     "reset",
     "engine",
     "abort",
+    "connection",
   ];
   return [
     `Devices seen since this server started: ${devices.length}`,

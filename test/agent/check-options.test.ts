@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { checkOptions } from "../../src/agent/check-options.js";
-import { type AgentOptions, checkBootOptions } from "../../src/agent/options.js";
+import { type AgentOptions, checkBootOptions, pollIntervalMsMax } from "../../src/agent/options.js";
 
 const good: AgentOptions = {
   vendor: "example.com",
@@ -11,12 +11,16 @@ const good: AgentOptions = {
 };
 
 test("good options say where offers come from", () => {
-  assert.equal(checkOptions(good, "http"), {
+  const first = {
     scheme: "http",
     hostname: "updates.example.com",
     port: 80,
     path: "/base/example.com/lamp-v2/",
-  });
+  };
+  assert.equal(checkOptions(good, "http"), [first]);
+  const serverUrl = ["http://updates.example.com/base", "http://b.example:8080/"];
+  const second = { ...first, hostname: "b.example", port: 8080, path: "/example.com/lamp-v2/" };
+  assert.equal(checkOptions({ ...good, serverUrl }, "http"), [first, second]);
 });
 
 test("each option out of range is refused by name", () => {
@@ -34,8 +38,15 @@ test("each option out of range is refused by name", () => {
     ["serverUrl", { serverUrl: "http://updates.example.com/?a=b" }],
     ["serverUrl", { serverUrl: "http://updates.example.com/#a" }],
     ["serverUrl", { serverUrl: "updates.example.com" }],
+    ["serverUrl", { serverUrl: [] }],
+    ["serverUrl", { serverUrl: new Array(5).fill("http://a.example") }],
+    ["serverUrl", { serverUrl: ["http://a.example", "https://b.example"] }],
+    ["serverUrl", { serverUrl: ["http://a.example", undefined as unknown as string] }],
     ["pollIntervalMs", { pollIntervalMs: 0 }],
     ["pollIntervalMs", { pollIntervalMs: 2 ** 31 }],
+    // Its jitter would make it longer than a timer takes.
+    ["pollIntervalMs", { pollIntervalMs: 2 ** 31 - 1 }],
+    ["pollIntervalMs", { pollIntervalMs: pollIntervalMsMax + 1 }],
     ["stallTimeoutMs", { stallTimeoutMs: Number.NaN }],
     ["trialTimeoutMs", { trialTimeoutMs: Number.NaN }],
     ["trialTimeoutMs", { trialTimeoutMs: Number.POSITIVE_INFINITY }],

@@ -9,6 +9,9 @@ class Made implements HttpRequest {
   readonly #receiver: HttpReceiver;
   readonly #desk: Desk;
 
+  phase: string | undefined;
+  error: string | undefined;
+
   constructor(options: HttpRequestOptions, receiver: HttpReceiver, desk: Desk) {
     this.options = options;
     this.#receiver = receiver;
@@ -45,12 +48,14 @@ class Desk {
   readonly delays: number[] = [];
   readonly requests: Made[] = [];
   readonly log: string[] = [];
+  /** What was told with the end. */
+  error = "";
   closed = 0;
   /** Timers that wait, by handle: their delays and callbacks. */
   readonly #timers = new Map<number, readonly [number, () => void]>();
   #handles = 0;
 
-  readonly http: Http = {
+  readonly http: { -readonly [key in keyof Http]: Http[key] } = {
     scheme: "http",
     request: (options, receiver) => {
       const made = new Made(options, receiver, this);
@@ -62,10 +67,17 @@ class Desk {
   readonly handler: ExchangeHandler = {
     headersReceived: (status) => this.log.push(`headers ${status}`),
     dataReadable: (_source, count) => this.log.push(`data ${count}`),
-    ended: (failed) => this.log.push(`ended ${failed}`),
+    ended: (failed, error) => {
+      this.log.push(`ended ${failed}`);
+      this.error = error;
+    },
   };
 
-  exchange(method: "GET" | "POST" = "GET"): Exchange {
+  exchange(
+    method: "GET" | "POST" = "GET",
+    headers = new Map<string, string>(),
+    hostname = "a.example",
+  ): Exchange {
     const hal = {
       http: this.http,
       timers: {
@@ -81,9 +93,9 @@ class Desk {
     const exchange = new Exchange(
       hal,
       {
-        target: { scheme: "http", hostname: "a.example", port: 80, path: "/x/y" },
+        target: { scheme: this.http.scheme, hostname, port: 80, path: "/x/y" },
         method,
-        headers: new Map(),
+        headers,
         stallTimeoutMs: 30_000,
         totalTimeoutMs: 60_000,
       },
@@ -216,6 +228,120 @@ test("redirects that are too many, lead nowhere or to another scheme end the exc
     desk.exchange();
     desk.redirect(location);
     assert.equal([desk.requests.length, desk.log], [1, ["ended true"]], `${location}`);
+  }
+});
+
+const secrets = [
+  ["daruma-device", "240ac4000001"],
+  ["daruma-release", "00"],
+  ["daruma-sequence", "7"],
+  ["authorization", "Bearer x"],
+  ["cookie", "a=b"],
+  ["x-anything", "else"],
+] as const;
+const harmless = [["range", "bytes=4096-"]] as const;
+
+test("a redirect to another server takes the range along, and not the name of the device", () => {
+  for (const location of ["http://b.example/z", "http://a.example:81/z"]) {
+    const desk = new Desk();
+    desk.exchange("GET", new Map([...secrets, ...harmless]));
+    desk.redirect(location);
+    assert.equal([...desk.requests[1].options.headers], harmless, location);
+    desk.redirect("http://a.example/z");
+    assert.equal([...desk.requests[2].options.headers], harmless, "dropped for good");
+  }
+});
+
+test("a redirect within the server takes along all headers", () => {
+  for (const location of ["/z", "http://a.example/z", "http://a.example:80/z"]) {
+    const desk = new Desk();
+    const headers = new Map([...secrets, ...harmless]);
+    desk.exchange("GET", headers);
+    desk.redirect(location);
+    assert.equal([...desk.requests[1].options.headers], [...headers], location);
+  }
+});
+
+test("no redirect leads from https to http", () => {
+  const desk = new Desk();
+  desk.http.scheme = "https";
+  desk.exchange();
+  desk.redirect("http://a.example/z");
+  assert.equal([desk.requests.length, desk.log], [1, ["ended true"]]);
+  assert.is(desk.error, "redirect not followed, a.example:80");
+});
+
+test("what was wrong is told with the end: what, where, and while what was done", () => {
+  const told = (act: (desk: Desk, made: Made, exchange: Exchange) => void): string => {
+    const desk = new Desk();
+    const exchange = desk.exchange();
+    act(desk, desk.requests[0], exchange);
+    return desk.error;
+  };
+  const phase = (name: string, act: (desk: Desk, made: Made) => void): string =>
+    told((desk, made) => {
+      made.phase = name;
+      act(desk, made);
+    });
+  const silent = (desk: Desk): void => desk.fireAt(30_000);
+  const lost = (_desk: Desk, made: Made): void => made.done(true);
+  assert.is(told(silent), "silent for 30 s, a.example:80");
+  assert.is(phase("TLS", silent), "TLS: silent for 30 s, a.example:80");
+  assert.is(
+    phase("answer", (desk, made) => {
+      desk.nowMs = 59_000;
+      made.readable(1);
+      desk.fireAt(60_000);
+    }),
+    "answer: too slow, a.example:80",
+  );
+  assert.is(told(lost), "connection failed, a.example:80");
+  assert.is(phase("connect", lost), "connect: connection failed, a.example:80");
+  assert.is(phase("answer", lost), "answer: connection failed, a.example:80");
+  const found = phase("TLS", (desk, made) => {
+    // As the SDK's client does: why it failed comes after that it did.
+    const { turn } = desk;
+    desk.turn = () => undefined;
+    made.done(true);
+    made.error = "date validation failed";
+    turn.call(desk);
+  });
+  assert.is(found, "TLS: date validation failed, a.example:80");
+  assert.is(
+    told((desk, _made, exchange) => {
+      exchange.end(false, "status 503");
+      desk.turn();
+    }),
+    "status 503, a.example:80",
+  );
+  assert.is(
+    told((_desk, made) => made.headers(200)),
+    "",
+  );
+  assert.is(
+    told((_desk, made) => made.done(false)),
+    "",
+  );
+  assert.is(
+    told((desk) => desk.redirect("/a b")),
+    "redirect not followed, a.example:80",
+  );
+  assert.is(
+    told((desk) => {
+      desk.redirect("http://b.example:81/secret?token=1");
+      desk.requests[1].done(true);
+    }),
+    "connection failed, b.example:81",
+  );
+});
+
+test("what is told has at most 64 printable characters, whatever an error quotes", () => {
+  for (const error of ["\u0000\n\u007f\u00e4", "x".repeat(1000)]) {
+    const desk = new Desk();
+    desk.exchange("GET", new Map(), `${"h".repeat(50)}.example`);
+    desk.requests[0].error = error;
+    desk.requests[0].done(true);
+    assert.match(desk.error, /^[ -~]{1,64}$/);
   }
 });
 

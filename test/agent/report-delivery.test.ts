@@ -55,6 +55,7 @@ class Desk {
       options: {},
       journal: { attempt, underWay: attempt, confirmed: null, newReportId, read: () => null },
       server: { scheme: "http", hostname: "h", port: 80, path: "/" },
+      servers: { untold: "", heard: () => {}, next: () => true },
       capabilities: 0,
       post: (event: string) => void this.posted.push(event),
       enter: (run: () => void) => run(),

@@ -95,6 +95,7 @@ test("B2 callbacks in any order end an exchange once and never throw (esp-idf#13
       options: { stallTimeoutMs: 1000, trustAnchors: [] },
       journal: { attempt: null, confirmed: null },
       server: target,
+      servers: { begin: () => {}, heard: () => {}, next: () => false },
       buffer: new Uint8Array(4096),
       state: "ready",
       enter: (run: () => void) => run(),

@@ -53,6 +53,8 @@ export interface ReleaseChoice {
   /** Two releases with one sequence number need two names. */
   readonly name?: string;
   readonly versionText?: string;
+  /** Of the payload. */
+  readonly uri?: string;
 }
 
 export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
@@ -65,6 +67,7 @@ export function benchRelease(choice: ReleaseChoice): SimulatedRelease {
     vendor: choice.vendor ?? vendor,
     deviceClass: choice.deviceClass ?? deviceClass,
     behaviour: choice.behaviour ?? "healthy",
+    ...(choice.uri === undefined ? {} : { uri: choice.uri }),
   });
   return name === undefined ? release : { ...release, name };
 }
@@ -107,7 +110,7 @@ export class Bench {
       chipId: 0,
       installed: this.installed,
       seed: choice.seed ?? 1,
-      intercept: (request, delivery) => {
+      intercept: (request, delivery, hostname) => {
         const { offer } = this;
         const isPoll = networkTargetOf(request.path) === "offer";
         if (isPoll) this.polls++;
@@ -116,7 +119,7 @@ export class Bench {
           const headers = new Map([["content-length", `${offer.length}`]]);
           delivery.response = { status: 200, headers, body: bytesBody(offer) };
         }
-        this.faults.intercept(request, delivery);
+        this.faults.intercept(request, delivery, hostname);
       },
       agent: { verifySignature, ...choice.agent },
       ...(choice.wear === undefined ? {} : { wear: choice.wear }),

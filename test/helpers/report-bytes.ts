@@ -20,6 +20,7 @@ export function reportBytes(changes: Record<number, unknown> = {}): Uint8Array {
     11: "unhandled exception: lamp",
     12: 17 * 256 + 7,
     13: 81_920,
+    14: "connect: no connection, updates.example.com:80",
     ...changes,
   };
   const map = new Map<number, unknown>();

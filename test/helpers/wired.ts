@@ -29,6 +29,10 @@ export interface Wiring {
   readonly untrusted?: number;
   /** So many records, each the second of its connection, arrive damaged. */
   readonly damaged?: number;
+  /** So many connections at first meet this in place of the server. */
+  readonly meets?: readonly ("refusal" | "silence")[];
+  /** So many connections at first are made before the clock is set. */
+  readonly clockless?: number;
   readonly lookUpsMax?: number;
   /** Changes what the server sends, while it returns something. */
   readonly mangle?: (path: string, response: ServerResponse) => WireAnswer | null;
@@ -48,10 +52,13 @@ export function wired(wiring: Wiring): Wired {
   let newestClient: HttpClientClass | null = null;
   let untrusted = wiring.untrusted ?? 0;
   let damaged = wiring.damaged ?? 0;
+  let clockless = wiring.clockless ?? 0;
+  const meets = wiring.meets?.slice() ?? [];
   const clientClass: BoardOptions["clientClass"] = (run) => {
     const habits = new ModdableHabits({
       world: simulation.world,
       run,
+      meets: () => meets.shift() ?? "open",
       ...(wiring.lookUpsMax === undefined ? {} : { lookUpsMax: wiring.lookUpsMax }),
       server: (request) => {
         const exchange = simulation.network.exchange(request, "updates.example.com");
@@ -68,6 +75,7 @@ export function wired(wiring: Wiring): Wired {
       habits,
       () => untrusted-- > 0,
       (record) => record === 1 && damaged-- > 0,
+      () => clockless-- <= 0,
     ) as unknown as TlsClass;
     const Tls = wiring.guarded ? guardedTls(PlainTls) : PlainTls;
     const socket =

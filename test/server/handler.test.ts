@@ -321,7 +321,7 @@ test("a report that cannot be stored is asked for again", () => {
   assert.is(store.reports().length, 1);
 });
 
-test("the status page shows why JavaScript aborted, and the engine", () => {
+test("the status page shows why JavaScript aborted, the engine, and the connection", () => {
   const { ask, store } = desk();
   ask("POST", "/v.com/lamp/reports", {}, reportBytes());
   assert.is(store.reports()[0].abort, "unhandled exception: lamp");
@@ -329,6 +329,7 @@ test("the status page shows why JavaScript aborted, and the engine", () => {
   const text = asciiText(bytes, 0, bytes.length);
   assert.match(text, "17.7");
   assert.match(text, "unhandled exception: lamp");
+  assert.match(text, "connect: no connection, updates.example.com:80");
 });
 
 test("malformed and oversized reports are refused", () => {

@@ -22,20 +22,22 @@ test("a sound report", () => {
     abort: "unhandled exception: lamp",
     engineVersion: "17.7",
     leastFreeHeapBytes: 81_920,
+    connection: "connect: no connection, updates.example.com:80",
     lostResults: 0,
   });
   assert.is(decodeReport(reportBytes({ 15: 3 }))?.lostResults, 3);
 });
 
-test("keys 7 and 9 to 13 may be absent", () => {
+test("keys 7 and 9 to 14 may be absent", () => {
   const absent = { 7: undefined, 9: undefined, 10: undefined, 11: undefined, 12: undefined };
-  const report = decodeReport(reportBytes({ ...absent, 13: undefined }));
+  const report = decodeReport(reportBytes({ ...absent, 13: undefined, 14: undefined }));
   assert.is(report?.runningDigest, null);
   assert.is(report?.versionText, null);
   assert.is(report?.capabilities, null);
   assert.is(report?.abort, null);
   assert.is(report?.engineVersion, null);
   assert.is(report?.leastFreeHeapBytes, null);
+  assert.is(report?.connection, null);
 });
 
 test("every other key is required", () => {
@@ -75,6 +77,10 @@ test("wrong types, sizes, words and keys are refused", () => {
     { 13: -1 },
     { 13: 1.5 },
     { 14: 1 },
+    { 14: "" },
+    { 14: "x".repeat(65) },
+    { 14: "line\nfeed" },
+    { 14: "caf\u00e9" },
     { 15: -1 },
     { 16: 1 },
   ];

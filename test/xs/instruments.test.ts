@@ -112,7 +112,10 @@ const noEnvelope = new Uint8Array(600).fill(0x81);
 test("an agent that is offered forgeries, nothing and nonsense 100 times keeps none of it", () => {
   const live = livePerOffer(100);
   const at = (offer: number): number[] => [live[offer].slots, live[offer].chunkBytes];
-  for (let offer = 20; offer < 100; offer++) assert.equal(at(offer), at(20), `offer ${offer}`);
+  // But what was wrong with the last one, in a line for people: four kinds take turns.
+  for (let offer = 24; offer < 100; offer++) {
+    assert.equal(at(offer), at(20 + (offer % 4)), `offer ${offer}`);
+  }
 });
 
 test.run();
