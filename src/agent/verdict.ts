@@ -53,11 +53,13 @@ export class Verdict implements TrialListener {
         if (!wasRead) throw new Error("the image on trial could not be read");
         if (identity === null) return trial.fail("image-digest-mismatch");
         this.hasBegun = true;
-        // It has shown before that its way to the server works; the server may be down today.
-        if (context.journal.isConfirmed(context.journal.underWay)) trial.serverReached();
+        // It has shown before that its way to the server works; the server may be down today. It
+        // is not asked: what comes of that would take the place of another try to confirm.
+        const wasReached = context.journal.isConfirmed(context.journal.underWay);
+        if (wasReached) trial.serverReached();
         // The poll takes the work buffer over now that the read-back is done with it.
         trial.runTests();
-        context.post("pollDue");
+        if (!wasReached) context.post("pollDue");
       });
     });
   }

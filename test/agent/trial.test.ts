@@ -1,9 +1,12 @@
 /** The trial by itself: what ends it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { networkFault } from "../../hosts/simulator/network-faults.js";
 import type { SelfTest } from "../../src/agent/options.js";
 import { Trial } from "../../src/agent/trial.js";
 import type { Hal } from "../../src/hal.js";
+import { phases } from "../../src/journal/records.js";
+import { Bench, benchRelease } from "../helpers/bench.js";
 
 const test = suite("agent/trial");
 
@@ -131,6 +134,32 @@ test("an error without a text, or a host that cannot log, keeps no trial from fa
     trial.runTests();
     assert.equal(reasons, ["self-test-failed"]);
   }
+});
+
+test("an image that is put back is kept although the server is silent and the journal fails", () => {
+  const second = benchRelease({ sequenceNumber: 2 });
+  const bench = new Bench().settleFirst().install(second);
+  // The boot record loses the confirmed image: it is staged again, and tried.
+  const [first] = bench.otadata;
+  bench.setOtadata([first, null]);
+  bench.powerCycle();
+  const always = 1_000_000_000;
+  bench.faults.plan([networkFault("mute", { target: "any", count: always })]);
+  const { keyValue } = bench.simulation;
+  const write = keyValue.write.bind(keyValue);
+  let failures = 0;
+  keyValue.write = (domain, key, value) => {
+    if (key === "attempt" && value[1] === phases.confirming && failures < 5) {
+      failures++;
+      throw new Error("storage is full");
+    }
+    write(domain, key, value);
+  };
+  bench.pass(60);
+  assert.is(failures, 5);
+  bench.faults.plan([]);
+  bench.until(() => bench.told(second).at(-1) === "updated: repaired", "the repair", 24);
+  bench.assertPromises();
 });
 
 test.run();
