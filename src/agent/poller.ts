@@ -123,7 +123,6 @@ export class Poller implements ExchangeHandler {
   ended(failed: boolean, error: string): void {
     const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
     this.exchange = null;
-    this.context.retryAfterMs = this.retryMs;
     this.context.enter(() => this.conclude(answer, error));
   }
 
@@ -136,7 +135,9 @@ export class Poller implements ExchangeHandler {
       context.servers.heard("");
       return context.post("nothingNew");
     }
-    if (!this.askNext(error)) context.post("serverFailed");
+    if (this.askNext(error)) return;
+    context.retryAfterMs = this.retryMs;
+    context.post("serverFailed");
   }
 
   private envelope(): void {

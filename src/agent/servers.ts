@@ -41,10 +41,10 @@ export class Servers {
     this.first = this.at;
   }
 
-  /** Turns to the next server; within a poll only to one that it has not asked. */
+  /** Turns to another server, if there is one; within a poll only to one that it has not asked. */
   next(withinPoll: boolean): boolean {
     const to = (this.at + 1) % this.targets.length;
-    if (withinPoll && to === this.first) return false;
+    if (to === (withinPoll ? this.first : this.at)) return false;
     this.at = to;
     return true;
   }

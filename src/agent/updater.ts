@@ -123,13 +123,16 @@ export class Updater implements DownloadListener {
   }
 
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number, error: string): void {
-    const { servers } = this.context;
-    this.context.retryAfterMs = retryMs;
+    const { servers, failures } = this.context;
+    let pauseMs = retryMs;
     if (error !== "" && end !== "damaged" && reason !== "journal-failed") {
       servers.heard(error);
-      // A connection may break; one that breaks again without progress is left for the next server.
-      if (this.context.failures > 0) servers.next(false);
+      // A connection may break; one that breaks again without progress is left for the next server,
+      // and so is one that wants a pause: that one need not wait for it.
+      const isLeft = (failures > 0 || retryMs > 0) && servers.next(false);
+      if (isLeft) pauseMs = Math.min(retryMs, defaults.retryCapMs);
     }
+    this.context.retryAfterMs = pauseMs;
     this.context.enter(() => this.concluded(end, reason));
   }
 

@@ -360,6 +360,32 @@ test("of the pauses that servers ask for the longest is kept, unless one of them
   assert.ok(fleet.asked("latest.suit", fromMs).length > 2);
 });
 
+test("a pause that one server asks for with payloads does not keep the next one waiting", () => {
+  const fleet = new Fleet().settleFirst() as Fleet;
+  fleet.faults.plan([
+    networkFault("busy", { host: first, target: "payload", value: 86_400, count: always }),
+  ]);
+  const fromMs = fleet.nowMs;
+  fleet.install(next());
+  assert.ok(fleet.nowMs - fromMs < dayMs / 24, fleet.timeline());
+});
+
+test("a pause that one server asks for does not outlive the answer of the next one", () => {
+  const fleet = new Fleet([first, second], 70_000).settleFirst() as Fleet;
+  const image = benchImage(2, 70_000);
+  const newer = benchRelease({ sequenceNumber: 3, image: benchImage(3, 70_000) });
+  fleet.faults.plan([networkFault("break", { value: 30_000, count: always })]);
+  fleet.simulation.publish(benchRelease({ sequenceNumber: 2, image }));
+  fleet.until(() => fleet.cost.payload > 20_000, "the download");
+  fleet.powerCycle();
+  // The next poll replaces the release that is under way.
+  fleet.simulation.publish(newer);
+  fleet.faults.plan([networkFault("busy", { host: first, value: 86_400, count: always })]);
+  const fromMs = fleet.nowMs;
+  fleet.install(newer);
+  assert.ok(fleet.nowMs - fromMs < dayMs / 24, fleet.timeline());
+});
+
 /** All but those that leave an authentic answer: one that has nothing new is believed. */
 const badKinds = networkFaultKinds.filter((kind) => !["replay", "status"].includes(kind));
 
