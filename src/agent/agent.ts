@@ -323,6 +323,8 @@ function hasResult(state: AgentState): boolean {
 /** Which event it is that the record of `action` failed. */
 function unrecorded(action: AgentAction, failures: number): AgentEvent {
   if (action === "journalRepair") return "repairUnrecorded";
+  // Its attempt is on record, and must have a result.
+  if (action === "journalDamage") return "downloadFailed";
   if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
     return "confirmDelayed";
   return "journalFailed";

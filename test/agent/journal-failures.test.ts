@@ -1,6 +1,9 @@
 /** One journal write that fails must neither stop the device nor change what is remembered. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rewriteBody } from "../../hosts/simulator/answer-changes.js";
+import { networkTargetOf } from "../../hosts/simulator/network-faults.js";
+import { hex } from "../../src/bytes.js";
 import { phases } from "../../src/journal/records.js";
 import { failJournalOnce, releaseOf, resultsOf, settledDevice } from "../helpers/update-run.js";
 
@@ -45,6 +48,33 @@ test("a confirmed release is reported as confirmed although a record of it faile
     );
     assert.equal(resultsOf(simulation, release), ["updated: confirmed"], key);
   }
+});
+
+test("an attempt whose damage could not be recorded has its result all the same", () => {
+  let isBad = true;
+  const simulation = settledDevice({
+    intercept: ({ path }, delivery) => {
+      if (!isBad || networkTargetOf(path) !== "payload") return;
+      isBad = false;
+      rewriteBody(delivery, (bytes) => bytes.fill(0, 60_000));
+    },
+  });
+  const release = releaseOf(2, "healthy");
+  failJournalOnce(simulation, (key, value) => key === "attempt" && value[5] === 1);
+  const { onChange } = simulation.keyValue;
+  const begun = new Set<string>();
+  simulation.keyValue.onChange = (domain, key, value) => {
+    const isNew = key === "attempt" && value !== null && value[16] === 2;
+    if (isNew) begun.add(hex(value.subarray(8, 16)));
+    onChange?.(domain, key, value);
+  };
+  simulation.publish(release);
+  const isKept = (): boolean => resultsOf(simulation, release).includes("updated: confirmed");
+  assert.is(simulation.run(isKept, dayMs), "until");
+  assert.is(begun.size, 2);
+  const told = new Set(simulation.reports().map(({ reportId }) => reportId));
+  for (const reportId of begun)
+    assert.ok(told.has(reportId), resultsOf(simulation, release).join());
 });
 
 test.run();
