@@ -120,7 +120,7 @@ export class Agent implements AgentContext {
     this.current = outcome.state;
     this.lastReason = this.journal.attempt?.reason ?? "";
     this.started = true;
-    this.ledger.run(true);
+    this.ledger.run();
     this.post(outcome.event, outcome.reason);
   }
 
@@ -136,7 +136,8 @@ export class Agent implements AgentContext {
     if (attempt === null || outcome.counts === "" || outcome.event === "trialBooted") {
       return outcome;
     }
-    if (outcome.counts === "powerTrials" && !this.ledger.payForTrial(attempt, true)) {
+    const isFree = outcome.counts !== "powerTrials" || attempt.repair;
+    if (!isFree && !this.ledger.payForTrial(attempt, true)) {
       return { ...outcome, event: "trialReverted", reason: "power-unstable" };
     }
     this.journal.attempt = counting(attempt, outcome.counts);
@@ -231,7 +232,7 @@ export class Agent implements AgentContext {
     switch (action) {
       case "schedulePoll": {
         this.failures = 0;
-        this.ledger.run(false);
+        this.ledger.run();
         const intervalMs = this.options.pollIntervalMs ?? defaults.pollIntervalMs;
         return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
       }

@@ -1,7 +1,6 @@
 /**
  * What updates may cost over time, whatever the network, the supply and the offers do. One record,
- * written before the cost arises. Time is uptime, in ticks of a quarter of an hour: there is no
- * other clock.
+ * written before the cost arises. Time is uptime, in ticks of five minutes: there is no other clock.
  *
  * A pass is the permission to wear the slot once: each of its blocks is erased once by it, or a
  * trial is staged once more. There are five; one comes back in 8 h, and all of them with a confirm.
@@ -17,32 +16,32 @@ import { progressBytes, workBufferBytes } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentContext } from "./context.js";
-import { setTimer } from "./host.js";
+import { setTimer, tryLog } from "./host.js";
 
-const tickMs = 900_000;
-/** A boot that lasts this long counts as a tick. */
-const firstTickMs = 600_000;
+const tickMs = 300_000;
+/** Ticks are saved when the uptime has doubled, for a boot may end at any time; then once an hour. */
+const unsavedTicksMax = 12;
 
 /** A download, three new trials, and an emergency. */
 const passes = 5;
-const passTicks = 32;
+const passTicks = 96;
 /** Boots that may go on at the same place of a download before one costs a pass. */
 const resumesMax = 3;
 /** An older release than one that was begun must be on offer for a day. */
-const olderTicks = 96;
+const olderTicks = 288;
 /** Ticks after the first setback, the second, and so on: 15 min to 4 h. */
-const setbackTicks = Object.freeze([1, 2, 4, 8, 16]);
+const setbackTicks = Object.freeze([3, 6, 12, 24, 48]);
 /** Setbacks before flash that goes on failing is left alone for a week. */
 const setbacksMax = 8;
-const wornTicks = 672;
+const wornTicks = 2016;
 /** 1 h, 6 h, a day, a day, then 30 days. */
-const strikeTicks = Object.freeze([4, 24, 96, 96, 2880]);
+const strikeTicks = Object.freeze([12, 72, 288, 288, 8640]);
 /** An authentic envelope within this time of a boot makes a suspected strike count. */
 const suspicionMs = 1_800_000;
 /** Trials that the supply ended: then one in 6 h, and after 16 of them one in 30 days. */
-const cutTicks = 24;
+const cutTicks = 72;
 const cutsMax = 16;
-const shelfTicks = 2880;
+const shelfTicks = 8640;
 
 /**
  * An entry: the first 8 bytes of a manifest digest, then bytes at these offsets; `wait` has two,
@@ -69,6 +68,8 @@ const waitsAsOlder = 8;
 export class Ledger {
   private readonly context: AgentContext;
   private costs: Costs | null = null;
+  /** Of this boot, and those that the record does not count yet. */
+  private upTicks = 0;
   private unsavedTicks = 0;
   private isTicking = false;
 
@@ -131,7 +132,10 @@ export class Ledger {
     const entries = costs.entries;
     costs.spent++;
     costs.resumes = costs.airBlocks = 0;
-    costs.highestBegun = Math.max(costs.highestBegun, sequenceNumber);
+    // The release that set the floor may come again, after a flash by cable: above the floor, or
+    // what was begun would count as behind.
+    const floor = this.context.journal.sequenceFloor;
+    costs.highestBegun = Math.max(costs.highestBegun, sequenceNumber, floor + 1);
     // There is one slot: what another release has in it is written over.
     for (let i = flags; i < entries.length; i += entryBytes) entries[i] &= ~isOpen;
     entries[at + flags] |= isOpen;
@@ -153,11 +157,13 @@ export class Ledger {
     if (at >= 0 && readU16(entries, at + wait) > 0) {
       return (known & waitsAsOlder) === 0 ? "retry-held" : "older-held";
     }
-    if (isNew && sequenceNumber < costs.highestBegun && (known & isOlder) === 0) {
+    const isBelow =
+      sequenceNumber < costs.highestBegun && sequenceNumber > this.context.journal.sequenceFloor;
+    if (isNew && isBelow && (known & isOlder) === 0) {
+      // Saved with the next tick: many that are offered in turn would wear the journal.
       at = this.entry(manifestDigest);
       entries[at + flags] |= isOlder | waitsAsOlder;
       waits(entries, at, olderTicks);
-      this.save(costs);
       return "older-held";
     }
     const isSame = entries[at + place] === unitOf(writtenBytes);
@@ -273,26 +279,29 @@ export class Ledger {
   }
 
   /** Starts to count the uptime, unless that runs; a poll tries again where no timer can be set. */
-  run(isFirst: boolean): void {
+  run(): void {
     if (this.isTicking) return;
     const due = (): void => {
       this.isTicking = false;
-      this.run(false);
-      this.context.enter(() => this.tick(isFirst));
+      this.run();
+      try {
+        this.tick();
+      } catch {
+        // Counted again from what was saved. No fault of the agent's: what it does now goes on.
+        tryLog(this.context.hal, "ledger: a tick was not saved");
+      }
     };
     try {
-      setTimer(this.context.hal, due, isFirst ? firstTickMs : tickMs);
+      setTimer(this.context.hal, due, tickMs);
       this.isTicking = true;
     } catch {
       // See above.
     }
   }
 
-  /**
-   * A tick: saved once an hour, and the first one of a boot; only while a pass comes back or a
-   * release waits. Not in a trial, whose time is its own.
-   */
-  private tick(isFirst: boolean): void {
+  /** A tick, while a pass comes back or a release waits. Not in a trial, whose time is its own. */
+  private tick(): void {
+    this.upTicks++;
     const costs = this.read();
     const entries = costs.entries;
     let isWaiting = costs.spent > 0;
@@ -308,7 +317,8 @@ export class Ledger {
       costs.ticks = 0;
       if (costs.spent > 0) costs.spent--;
     }
-    if (isFirst || ++this.unsavedTicks >= 4) this.save(costs);
+    const unsaved = ++this.unsavedTicks;
+    if (unsaved * 2 >= this.upTicks || unsaved >= unsavedTicksMax) this.save(costs);
   }
 }
 

@@ -142,6 +142,11 @@ export class Updater implements DownloadListener {
     if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
     this.whole = end === "range-refused";
     const attempt = context.journal.underWay;
+    if (reason === "journal-failed") {
+      // What no record tells of is erased again: that costs a pass, or it would go on and on.
+      this.isPaid = false;
+      context.ledger.damaged(attempt);
+    }
     if (attempt.tries + 1 >= defaults.triesMax) {
       return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
     }

@@ -127,7 +127,7 @@ export interface KnownBad {
 export interface Costs {
   /** Passes that were used, of five. */
   spent: number;
-  /** Quarters of an hour of uptime towards the next pass. */
+  /** Times five minutes of uptime towards the next pass. */
   ticks: number;
   /** Boots in a row that went on with a download at the same place. */
   resumes: number;
