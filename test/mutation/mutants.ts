@@ -297,8 +297,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an image that is put back needs no server",
     file: `${agent}/verdict.js`,
-    find: "if (context.journal.isConfirmed(context.journal.underWay))",
-    replace: "if (false)",
+    find: "const wasReached = context.journal.isConfirmed(context.journal.underWay);",
+    replace: "const wasReached = false;",
     sweep: ["random", "healthy", "second"],
     plan: "healthy second 2 17~before server:withdraw@19",
   },
