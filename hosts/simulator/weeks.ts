@@ -33,7 +33,10 @@ export interface WeeksResult {
 /** What a host gives: simulations with its own digests, releases with its own keys. */
 export interface WeeksHost {
   simulation(
-    options: Pick<SimulationOptions, "seed" | "intercept" | "agent" | "onProgress" | "wear">,
+    options: Pick<
+      SimulationOptions,
+      "seed" | "intercept" | "agent" | "onProgress" | "wear" | "verificationMs"
+    >,
   ): Simulation;
   release(sequenceNumber: number, behaviour: SimulatedRelease["behaviour"]): SimulatedRelease;
   forgery(seed: number): Uint8Array;
@@ -90,10 +93,15 @@ class WeeksRun implements Scene {
     this.#host = host;
     this.#habit = habits[plan.habit];
     this.random = new Prng(plan.seed);
+    const { verificationMs, watchdogTimeoutMs } = this.#habit;
     this.simulation = host.simulation({
       seed: plan.seed,
       wear: this.#habit.wear ?? {},
-      agent: { pollIntervalMs: plan.pollMinutes * 60_000 },
+      ...(verificationMs === undefined ? {} : { verificationMs }),
+      agent: {
+        pollIntervalMs: plan.pollMinutes * 60_000,
+        ...(watchdogTimeoutMs === undefined ? {} : { watchdogTimeoutMs }),
+      },
       intercept: (request, delivery) => {
         if (this.#isOn) this.#habit.answer?.(request, delivery, this);
       },
@@ -127,6 +135,10 @@ class WeeksRun implements Scene {
     this.#isOn = true;
     this.offer(2);
     this.#last(this.#plan.hours * hourMs);
+    // What was offered last has its time, too.
+    if (this.#habit.keepsUp === true) {
+      this.simulation.run(() => false, (1 + this.#plan.pollMinutes / 30) * hourMs, bootsMax);
+    }
     this.#judge();
     this.#isOn = false;
     const { behaviour, recoveryHours = 24 } = this.#habit;
@@ -178,6 +190,21 @@ class WeeksRun implements Scene {
     const isBad = simulation.keyValue.entries("daruma").has("bad");
     if (isBad && !isOwnFault) this.#violated("P11", "a release was condemned for no fault of it");
     if (isOwnFault && !isBad) this.#violated("P6", "a release that is bad was not remembered");
+    this.#judgeResults();
+  }
+
+  #judgeResults(): void {
+    const { simulation } = this;
+    const { keepsUp = false, isTold = false, isDropped = false } = this.#habit;
+    const newest = this.release(this.#newest);
+    if (keepsUp && !simulation.runs(newest.image)) {
+      this.#violated("P6", `release ${this.#newest} does not run, though nothing was in its way`);
+    }
+    const isFailed = simulation.reports().some((one) => one.result === "failed");
+    if (isTold && !isFailed) this.#violated("P7", "the server never heard that release 2 failed");
+    if (isDropped && simulation.keyValue.entries("daruma").has("result")) {
+      this.#violated("P7", "a result that nobody takes is kept for ever");
+    }
   }
 
   /** Hours until the newest release is kept and told. */
@@ -187,6 +214,9 @@ class WeeksRun implements Scene {
     const fromMs = simulation.world.nowMs;
     const isKept = (): boolean =>
       simulation.runs(newest.image) &&
+      // Given up before: nobody took it.
+      (this.#habit.isDropped === true || isTold());
+    const isTold = (): boolean =>
       simulation
         .reports()
         .some((one) => one.sequenceNumber === this.#newest && one.result === "updated");
