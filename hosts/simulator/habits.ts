@@ -236,6 +236,8 @@ export const habits = {
     stepMs: 15 * minuteMs,
     step: ({ simulation }) => simulation.board.cutPower(),
     keepsUp: true,
+    // Each of its 96 boots a day may try.
+    wear: { reportsPerDay: 200 },
   },
   "two-in-turn": {
     about: "two releases are offered in turn, both with one wrong bit",
