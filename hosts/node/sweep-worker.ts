@@ -23,6 +23,7 @@ export interface WorkerAnswer {
 
 /** Runs one piece. A million cuts are a million errors thrown: their stacks are not wanted. */
 export function runTask(task: WorkerTask): WorkerAnswer {
+  const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   const begun = performance.now();
   let complete = true;
@@ -32,6 +33,7 @@ export function runTask(task: WorkerTask): WorkerAnswer {
     return true;
   };
   const result = runJob(task.job, makeStage, isOver);
+  Error.stackTraceLimit = stackTraceLimit;
   return { job: task.job, result, busyMs: performance.now() - begun, complete };
 }
 

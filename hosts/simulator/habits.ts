@@ -21,8 +21,8 @@ export interface Scene {
   release(sequenceNumber: number): SimulatedRelease;
   /** Publishes that one and withdraws all others. */
   offer(sequenceNumber: number): void;
-  /** An envelope whose manifest no trust anchor has signed, another one each time. */
-  forgery(): Uint8Array;
+  /** An envelope whose manifest no trust anchor has signed: another one each time, or the same. */
+  forgery(isSame?: boolean): Uint8Array;
   /** The state that the agent told last. */
   readonly state: string;
   /** Steps made so far. */
@@ -170,6 +170,13 @@ export const habits = {
     answer: (request, delivery, scene) => {
       if (isOffer(request)) content(delivery, scene.forgery());
     },
+  },
+  "same-forgery": {
+    about: "each poll gets the same forged envelope",
+    answer: (request, delivery, scene) => {
+      if (isOffer(request)) content(delivery, scene.forgery(true));
+    },
+    wear: { reportsPerDay: 4 },
   },
   "busy-for-a-day": {
     about: "everything is answered 503, Retry-After a day",

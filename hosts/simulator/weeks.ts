@@ -128,7 +128,10 @@ class WeeksRun implements Scene {
     this.#offered = new Set([sequenceNumber]);
   };
 
-  forgery = (): Uint8Array => this.#host.forgery(this.#plan.seed * 100_000 + this.#forgeries++);
+  forgery = (isSame = false): Uint8Array => {
+    if (!isSame) this.#forgeries++;
+    return this.#host.forgery(this.#plan.seed * 100_000 + this.#forgeries);
+  };
 
   all(): WeeksResult {
     this.simulation.run(() => this.simulation.reports().length > 0, hourMs);

@@ -77,6 +77,7 @@ export const mutants: readonly Mutant[] = [
     file: `${agent}/updater.js`,
     find: "if (isOwnFault(cause) && ",
     replace: "if (false && ",
+    plan: "weeks crashing 1 72h 60min",
     sweep: ["singles", "crash", "known"],
   },
   {
@@ -300,7 +301,7 @@ export const mutants: readonly Mutant[] = [
     find: "if (context.journal.isConfirmed(context.journal.underWay))",
     replace: "if (false)",
     sweep: ["random", "healthy", "second"],
-    plan: "healthy second 2 17~before server:withdraw@19",
+    plan: "healthy second 2 18~before server:withdraw@20",
   },
   {
     name: "the wrong image is not taken for the candidate",
@@ -326,7 +327,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the part that was asked for",
     file: `${agent}/download.js`,
-    find: 'status === 206 && isRange(headers.get("content-range"), this.offset, size)',
+    find: "status === 206 && this.isRanged && isRange(range, this.offset, size)",
     replace: "status === 206",
     sweep: ["outage", "healthy", "known"],
   },
@@ -414,9 +415,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a refusal is told once",
     file: `${agent}/reporter.js`,
-    find: "if (key === this.toldRefusal)",
-    replace: "if (false)",
+    find: "key === this.toldRefusal || ",
+    replace: "",
     sweep: ["singles", "refused", "known"],
+    plan: "weeks same-forgery 1 72h 1min",
   },
   {
     name: "each wear of the slot costs a pass",
