@@ -49,6 +49,10 @@ export interface Habit {
   /** Time of one signature check, and the watchdog of a trial; those of an ESP32 otherwise. */
   readonly verificationMs?: number;
   readonly watchdogTimeoutMs?: number;
+  /** True on a board whose bootloader does not revert, and an application that allows that. */
+  readonly isUnguarded?: boolean;
+  /** The release that is offered first; default 2. */
+  readonly first?: number;
   /** The newest release must run although the habit goes on. */
   readonly keepsUp?: boolean;
   /** The server must have heard that release 2 has failed. */
@@ -275,6 +279,14 @@ export const habits = {
       else simulation.withdraw(release(2).name);
     },
   },
+  downgrade: {
+    about: "the release before the confirmed one is offered",
+    first: 3,
+    stepMs: 12 * hourMs,
+    step: (scene) => scene.offer(2),
+    trialsMax: 0,
+    keepsUp: true,
+  },
   quarterly: {
     about: "the supply fails each quarter of an hour",
     stepMs: 15 * minuteMs,
@@ -298,6 +310,19 @@ export const habits = {
     },
     trialsMax: 16 + 1,
     recoveryHours: 720,
+    wear: { recordErasesPerDay: 32, recordErasesPerWeek: 112 },
+  },
+  "trial-cut-unguarded": {
+    about: "the same, where the bootloader does not revert",
+    stepMs: 15 * minuteMs,
+    when: ({ state }) => state === "trial",
+    step: ({ simulation, state }) => {
+      if (state === "trial") simulation.board.cutPower();
+    },
+    // Each shows in one more boot that it was cut.
+    trialsMax: 2 * (16 + 1),
+    recoveryHours: 720,
+    isUnguarded: true,
     wear: { recordErasesPerDay: 32, recordErasesPerWeek: 112 },
   },
   crashing: {

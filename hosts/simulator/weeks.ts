@@ -35,7 +35,7 @@ export interface WeeksHost {
   simulation(
     options: Pick<
       SimulationOptions,
-      "seed" | "intercept" | "agent" | "onProgress" | "wear" | "verificationMs"
+      "seed" | "intercept" | "agent" | "onProgress" | "wear" | "verificationMs" | "build"
     >,
   ): Simulation;
   release(sequenceNumber: number, behaviour: SimulatedRelease["behaviour"]): SimulatedRelease;
@@ -93,13 +93,15 @@ class WeeksRun implements Scene {
     this.#host = host;
     this.#habit = habits[plan.habit];
     this.random = new Prng(plan.seed);
-    const { verificationMs, watchdogTimeoutMs } = this.#habit;
+    const { verificationMs, watchdogTimeoutMs, isUnguarded = false } = this.#habit;
     this.simulation = host.simulation({
       seed: plan.seed,
       wear: this.#habit.wear ?? {},
       ...(verificationMs === undefined ? {} : { verificationMs }),
+      build: { bootloaderRollback: !isUnguarded, appRollback: !isUnguarded },
       agent: {
         pollIntervalMs: plan.pollMinutes * 60_000,
+        allowWithoutRollback: isUnguarded,
         ...(watchdogTimeoutMs === undefined ? {} : { watchdogTimeoutMs }),
       },
       intercept: (request, delivery) => {
@@ -136,7 +138,7 @@ class WeeksRun implements Scene {
   all(): WeeksResult {
     this.simulation.run(() => this.simulation.reports().length > 0, hourMs);
     this.#isOn = true;
-    this.offer(2);
+    this.offer(this.#habit.first ?? 2);
     this.#last(this.#plan.hours * hourMs);
     // What was offered last has its time, too.
     if (this.#habit.keepsUp === true) {

@@ -63,7 +63,7 @@ export const mutants: readonly Mutant[] = [
     sweep: ["random", "crash", "known"],
     plan:
       "crash known 0 rot:139167:4@6 13/before 20/before!brown-out 24/before!brown-out " +
-      "rot:139372:64@30 rot:135386:1@43",
+      "rot:139372:64@31 rot:135386:1@43",
   },
   {
     name: "floor rises on confirm",
@@ -71,6 +71,7 @@ export const mutants: readonly Mutant[] = [
     find: "Math.max(context.journal.sequenceFloor, attempt.sequenceNumber)",
     replace: "context.journal.sequenceFloor",
     sweep: ["singles", "healthy", "fresh"],
+    plan: "weeks downgrade 1 72h 60min",
   },
   {
     name: "failed release is remembered",
@@ -79,13 +80,6 @@ export const mutants: readonly Mutant[] = [
     replace: "if (false && ",
     plan: "weeks crashing 1 72h 60min",
     sweep: ["singles", "crash", "known"],
-  },
-  {
-    name: "damaged downloads are bounded",
-    file: `${agent}/updater.js`,
-    find: "attempt.damages + 1 >= defaults.damagesMax",
-    replace: "false",
-    sweep: ["rot", "healthy", "known"],
   },
   {
     name: "damaged bytes are forgotten",
@@ -120,7 +114,8 @@ export const mutants: readonly Mutant[] = [
     file: `${agent}/reconcile.js`,
     find: "if (facts.powerTrials >= powerTrialsMax)",
     replace: "if (false)",
-    sweep: ["singles", "brown-out", "known"],
+    sweep: ["random", "healthy", "known"],
+    plan: "weeks trial-cut-unguarded 1 72h 60min",
   },
   {
     name: "an unguarded trial is journalled",
@@ -286,7 +281,7 @@ export const mutants: readonly Mutant[] = [
     find: "boot.secure(runningSlot);",
     replace: "",
     sweep: ["weak", "fail-test", "second"],
-    plan: "fail-test second 17 20/weak:17:32 24/after",
+    plan: "fail-test second 17 21/weak:17:32 25/after",
   },
   {
     name: "a confirm makes its entry firm",
@@ -341,8 +336,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an exchange has a time in all",
     file: `${agent}/exchange.js`,
-    find: "if (stallMs <= 0 || totalMs <= 0)",
-    replace: "if (stallMs <= 0)",
+    find: "if (totalMs <= 0)",
+    replace: "if (false)",
     also: {
       file: `${agent}/exchange.js`,
       find: "Math.min(stallMs, totalMs)",
