@@ -1,4 +1,5 @@
 /** The table that a sweep ends with. */
+import type { WeeksResult } from "../simulator/weeks.js";
 import type { SweepTotals } from "./sweep-totals.js";
 import type { Spread, Wear } from "./sweep-wear.js";
 
@@ -8,6 +9,20 @@ const columns = [
   "boots run",
   "interrupted",
   "per second and thread",
+] as const;
+
+const weeksColumns = [
+  "erases/day",
+  "/week",
+  "otadata/day",
+  "/week",
+  "KB/day",
+  "journal/day",
+  "requests/day",
+  "reports/day",
+  "checks/h",
+  "boots",
+  "up to date after",
 ] as const;
 
 /** Lines without a final line feed. */
@@ -25,6 +40,7 @@ export function renderTotals(totals: SweepTotals): string {
     ...aligned(rows),
     `tears: ${tears.join(", ")}`,
     ...aligned(wearRows(totals.wear)),
+    ...aligned(weeksRows(totals.weeks)),
     `fetched again after a cut: mean ${number(again.meanBytes)}, worst ` +
       `${number(again.worstBytes)} bytes of a 300 KB image, ${number(again.cuts)} cuts`,
     `time: ${seconds(totals.elapsedMs)} s, ${seconds(totals.cpuMs)} s of CPU, ` +
@@ -42,7 +58,7 @@ export function renderTotals(totals: SweepTotals): string {
 }
 
 /** Numbers to the right, under their names. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
+export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
   return rows.map((cells) =>
     cells
@@ -63,6 +79,29 @@ function wearRows(wear: readonly Wear[]): string[][] {
       number(one.otadataErases),
       number(one.keyValueWrites),
       number(one.payloadBytes),
+    ]),
+  ];
+}
+
+/** The most of any block and day or week of a 140 KB image, and how it ended. */
+export function weeksRows(results: readonly WeeksResult[]): string[][] {
+  return [
+    ["bad habit, hours, minutes between polls", ...weeksColumns],
+    ...results.map(({ plan, most, recoveryHours, boots }) => [
+      `${plan.habit} ${plan.hours} ${plan.pollMinutes}`,
+      ...[
+        most.erasesPerDay,
+        most.erasesPerWeek,
+        most.recordErasesPerDay,
+        most.recordErasesPerWeek,
+        most.payloadBytesPerDay / 1000,
+        most.writesPerDay,
+        most.requestsPerDay,
+        most.reportsPerDay,
+        most.verificationsPerHour,
+        boots,
+      ].map(number),
+      recoveryHours < 0 ? "never" : `${recoveryHours.toFixed(1)} h`,
     ]),
   ];
 }

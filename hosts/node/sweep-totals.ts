@@ -1,6 +1,7 @@
 /** Sums of a sweep over its pieces. */
 import type { FailedPlan } from "../simulator/sweep.js";
 import type { JobKind } from "../simulator/sweep-jobs.js";
+import { printWeeks, type WeeksResult } from "../simulator/weeks.js";
 import type { Wear } from "./sweep-wear.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
 
@@ -22,6 +23,8 @@ export interface SweepTotals {
   plans: number;
   executed: number;
   interrupted: number;
+  /** Runs of weeks, each under one bad habit of network, offers or supply. */
+  readonly weeks: WeeksResult[];
   /** Wear of whole updates; empty until it was measured. */
   wear: readonly Wear[];
   /** Bytes fetched again after one cut of a 300 KB image. */
@@ -45,12 +48,21 @@ export function newTotals(fixedPieces: number, seed: number): SweepTotals {
     interrupted: 0,
     again: { cuts: 0, meanBytes: 0, worstBytes: 0 },
     wear: [],
+    weeks: [],
     failures: [],
     complete: false,
     fixedPiecesLeft: fixedPieces,
     elapsedMs: 0,
     cpuMs: 0,
   };
+}
+
+export function addWeeks(totals: SweepTotals, result: WeeksResult): void {
+  totals.weeks.push(result);
+  const [violation] = result.violations;
+  if (violation !== undefined) totals.failures.push({ line: printWeeks(result.plan), violation });
+  totals.fixedPiecesLeft--;
+  totals.complete = totals.fixedPiecesLeft === 0;
 }
 
 export function addAnswer(totals: SweepTotals, answer: WorkerAnswer): void {

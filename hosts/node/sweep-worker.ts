@@ -1,7 +1,9 @@
 /** One thread of a sweep: takes pieces of work, gives results. */
 import { parentPort } from "node:worker_threads";
 import { type Job, type JobResult, runJob } from "../simulator/sweep-jobs.js";
+import type { WeeksPlan, WeeksResult } from "../simulator/weeks.js";
 import { makeStage } from "./bench.js";
+import { weeks } from "./weeks.js";
 
 /** What the main thread sends. */
 export interface WorkerTask {
@@ -21,6 +23,7 @@ export interface WorkerAnswer {
 
 /** Runs one piece. A million cuts are a million errors thrown: their stacks are not wanted. */
 export function runTask(task: WorkerTask): WorkerAnswer {
+  const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   const begun = performance.now();
   let complete = true;
@@ -30,8 +33,14 @@ export function runTask(task: WorkerTask): WorkerAnswer {
     return true;
   };
   const result = runJob(task.job, makeStage, isOver);
+  Error.stackTraceLimit = stackTraceLimit;
   return { job: task.job, result, busyMs: performance.now() - begun, complete };
 }
 
+const run = (task: WorkerTask | WeeksPlan): WorkerAnswer | WeeksResult =>
+  "habit" in task ? weeks(task) : runTask(task);
+
 const port = parentPort;
-if (port !== null) port.on("message", (task: WorkerTask) => port.postMessage(runTask(task)));
+if (port !== null) {
+  port.on("message", (task: WorkerTask | WeeksPlan) => port.postMessage(run(task)));
+}

@@ -7,11 +7,13 @@ import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
+import type { WeeksPlan, WeeksResult } from "../simulator/weeks.js";
 import { endUsage } from "./errors.js";
 import { renderTotals } from "./sweep-table.js";
-import { addAnswer, newTotals, type SweepTotals } from "./sweep-totals.js";
+import { addAnswer, addWeeks, newTotals, type SweepTotals } from "./sweep-totals.js";
 import { measureWear } from "./sweep-wear.js";
 import type { WorkerAnswer } from "./sweep-worker.js";
+import { sweptWeeks } from "./weeks.js";
 
 export interface SweepOptions {
   readonly seed: number;
@@ -32,10 +34,11 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const deadlineMs = Date.now() + options.budgetMs;
   const fixed = sweepJobs(options.seed);
   const filling = fillingJobs(options.seed);
-  const totals = newTotals(fixed.length, options.seed);
-  const nextJob = (): Job | null => {
+  const weeks = sweptWeeks(options.seed);
+  const totals = newTotals(fixed.length + weeks.length, options.seed);
+  const nextJob = (): Job | WeeksPlan | null => {
     if (totals.failures.length >= failuresMax || Date.now() >= deadlineMs) return null;
-    const job = fixed.shift();
+    const job = weeks.shift() ?? fixed.shift();
     if (job !== undefined) return job;
     return totals.interrupted >= options.boots ? null : filling.next().value;
   };
@@ -56,11 +59,12 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
       const feed = (): void => {
         const job = nextJob();
         if (job === null) finish(worker);
-        else worker.postMessage({ job, deadlineMs });
+        else worker.postMessage("habit" in job ? job : { job, deadlineMs });
       };
       worker.on("error", reject);
-      worker.on("message", (answer: WorkerAnswer) => {
-        addAnswer(totals, answer);
+      worker.on("message", (answer: WorkerAnswer | WeeksResult) => {
+        if ("plan" in answer) addWeeks(totals, answer);
+        else addAnswer(totals, answer);
         options.onAnswer?.(totals);
         feed();
       });

@@ -1,6 +1,7 @@
 /** Runs of weeks with Node's digests, made-up images and throw-away keys. */
 import { buildImage } from "../../src/author/esp-image.js";
-import { Simulation } from "../simulator/simulation.js";
+import { habitNames } from "../simulator/habits.js";
+import { type SimulatedRelease, Simulation } from "../simulator/simulation.js";
 import {
   parseWeeks,
   runWeeks,
@@ -24,25 +25,27 @@ function release(
   sequenceNumber: number,
   behaviour: Parameters<WeeksHost["release"]>[1],
   by = signer,
-) {
+): SimulatedRelease {
   const version = `${sequenceNumber}`;
   const image = buildImage(
     { chipId: 0, version, projectName: "lamp", sizeBytes: imageBytes, fillSeed: sequenceNumber },
     nodeDigest,
   );
-  const usual = { image, signer: by, sequenceNumber, versionText: version, vendor, deviceClass };
-  return makeRelease({ ...usual, behaviour });
+  const usual = { image, sequenceNumber, versionText: version, vendor, deviceClass };
+  return makeRelease({ ...usual, signer: by, behaviour });
 }
 
 function host(): WeeksHost {
   const verifySignature = cachedVerifier();
   const forged = release(1_000_000, "healthy", forger).envelope;
+  // After the payload of the first COSE_Sign1, which is null, a byte string of 64 (RFC 9052 4.2).
+  const at = Buffer.from(forged).indexOf(Buffer.from([0xf6, 0x58, 0x40])) + 3;
   return {
     release: (sequenceNumber, behaviour) => release(sequenceNumber, behaviour),
     // Another signature each time, so that nothing can be remembered of it.
     forgery: (seed) => {
       const bytes = forged.slice();
-      for (let i = 0; i < 4; i++) bytes[120 + i] ^= seed >>> (8 * i);
+      for (let i = 0; i < 4; i++) bytes[at + i] ^= seed >>> (8 * i);
       return bytes;
     },
     simulation: (options) =>
@@ -71,4 +74,12 @@ export function replayWeeks(
   onLine?: (atMs: number, line: string) => void,
 ): WeeksResult {
   return weeks(parseWeeks(line), onLine);
+}
+
+/** The runs of a sweep: each habit for 30 days of hourly polls, and for 3 days of a poll a minute. */
+export function sweptWeeks(seed: number): WeeksPlan[] {
+  return habitNames.flatMap((habit) => [
+    { habit, seed, hours: 720, pollMinutes: 60 },
+    { habit, seed, hours: 72, pollMinutes: 1 },
+  ]);
 }

@@ -21,8 +21,8 @@ export interface Scene {
   release(sequenceNumber: number): SimulatedRelease;
   /** Publishes that one and withdraws all others. */
   offer(sequenceNumber: number): void;
-  /** An envelope whose manifest no trust anchor has signed, another one each time. */
-  forgery(): Uint8Array;
+  /** An envelope whose manifest no trust anchor has signed: another one each time, or the same. */
+  forgery(isSame?: boolean): Uint8Array;
   /** The state that the agent told last. */
   readonly state: string;
   /** Steps made so far. */
@@ -46,6 +46,19 @@ export interface Habit {
   readonly isOwnFault?: boolean;
   /** Bounds that are not the usual ones. */
   readonly wear?: Partial<WearBounds>;
+  /** Time of one signature check, and the watchdog of a trial; those of an ESP32 otherwise. */
+  readonly verificationMs?: number;
+  readonly watchdogTimeoutMs?: number;
+  /** True on a board whose bootloader does not revert, and an application that allows that. */
+  readonly isUnguarded?: boolean;
+  /** The release that is offered first; default 2. */
+  readonly first?: number;
+  /** The newest release must run although the habit goes on. */
+  readonly keepsUp?: boolean;
+  /** The server must have heard that release 2 has failed. */
+  readonly isTold?: boolean;
+  /** No result may wait any more: nobody takes it. */
+  readonly isDropped?: boolean;
   /** Hours of uptime after which the device must be up to date; default 24. */
   readonly recoveryHours?: number;
 }
@@ -81,10 +94,22 @@ function flipBit(request: ServerRequest, delivery: Delivery, { random }: Scene):
   });
 }
 
+/** In the first 50 minutes of a boot. */
+function isEarlyTrial({ simulation }: Scene): boolean {
+  const bootedMs = simulation.boots.at(-1)?.atMs ?? 0;
+  return simulation.world.nowMs - bootedMs < 50 * minuteMs;
+}
+
 const busyForADay: [string, string][] = [["retry-after", "86400"]];
 
 /** In the order of the table. */
 export const habits = {
+  quiet: {
+    about: "none: nothing is wrong",
+    keepsUp: true,
+    // One for each offer that is new to it.
+    wear: { verificationsPerHour: 3, reportsPerDay: 4 },
+  },
   "flipped-bit": { about: "one bit of each payload answer is another one", answer: flipBit },
   "wrong-head": {
     about: "the first block of each payload is not an image's",
@@ -132,6 +157,7 @@ export const habits = {
     answer: (request, delivery) => {
       if (isPayload(request)) status(delivery, 404);
     },
+    isTold: true,
   },
   down: {
     about: "no connection to the server",
@@ -148,6 +174,13 @@ export const habits = {
     answer: (request, delivery, scene) => {
       if (isOffer(request)) content(delivery, scene.forgery());
     },
+  },
+  "same-forgery": {
+    about: "each poll gets the same forged envelope",
+    answer: (request, delivery, scene) => {
+      if (isOffer(request)) content(delivery, scene.forgery(true));
+    },
+    wear: { reportsPerDay: 4 },
   },
   "busy-for-a-day": {
     about: "everything is answered 503, Retry-After a day",
@@ -167,11 +200,20 @@ export const habits = {
   },
   "trial-down": {
     about: "no connection while a release is on trial, for 50 minutes",
-    answer: (_request, delivery, { simulation, state }) => {
-      const bootedMs = simulation.boots.at(-1)?.atMs ?? 0;
-      const isEarly = simulation.world.nowMs - bootedMs < 50 * minuteMs;
-      if (state === "trial" && isEarly) delivery.connects = false;
+    answer: (_request, delivery, scene) => {
+      if (scene.state === "trial" && isEarlyTrial(scene)) delivery.connects = false;
     },
+    keepsUp: true,
+  },
+  "trial-forged": {
+    about: "forged envelopes while a release is on trial, and 4 s for each signature check",
+    answer: (request, delivery, scene) => {
+      if (!isOffer(request) || scene.state !== "trial") return;
+      if (isEarlyTrial(scene)) content(delivery, scene.forgery());
+    },
+    verificationMs: 4000,
+    watchdogTimeoutMs: 5000,
+    keepsUp: true,
   },
   "trial-cut-off": {
     about: "no connection while a release is on trial, for as long as that takes",
@@ -181,10 +223,21 @@ export const habits = {
     recoveryHours: 720,
   },
   "reports-500": {
-    about: "reports are answered 500",
+    about: "reports are answered 500, and each 6 h there is a newer release",
     answer: (request, delivery) => {
       if (isReport(request)) status(delivery, 500);
     },
+    stepMs: 6 * hourMs,
+    step: (scene) => scene.offer(2 + scene.steps),
+    keepsUp: true,
+  },
+  "reports-404": {
+    about: "reports are answered 404",
+    answer: (request, delivery) => {
+      if (isReport(request)) status(delivery, 404);
+    },
+    keepsUp: true,
+    isDropped: true,
   },
   "reports-busy": {
     about: "reports are answered 503, Retry-After a day; the supply fails each quarter of an hour",
@@ -193,6 +246,9 @@ export const habits = {
     },
     stepMs: 15 * minuteMs,
     step: ({ simulation }) => simulation.board.cutPower(),
+    keepsUp: true,
+    // Each of its 96 boots a day may try.
+    wear: { reportsPerDay: 200 },
   },
   "two-in-turn": {
     about: "two releases are offered in turn, both with one wrong bit",
@@ -223,10 +279,19 @@ export const habits = {
       else simulation.withdraw(release(2).name);
     },
   },
+  downgrade: {
+    about: "the release before the confirmed one is offered",
+    first: 3,
+    stepMs: 12 * hourMs,
+    step: (scene) => scene.offer(2),
+    trialsMax: 0,
+    keepsUp: true,
+  },
   quarterly: {
     about: "the supply fails each quarter of an hour",
     stepMs: 15 * minuteMs,
     step: ({ simulation }) => simulation.board.cutPower(),
+    keepsUp: true,
   },
   "download-cut": {
     about: "the supply fails in each download, after 30 KB",
@@ -245,6 +310,20 @@ export const habits = {
     },
     trialsMax: 16 + 1,
     recoveryHours: 720,
+    wear: { recordErasesPerDay: 32, recordErasesPerWeek: 112 },
+  },
+  "trial-cut-unguarded": {
+    about: "the same, where the bootloader does not revert",
+    stepMs: 15 * minuteMs,
+    when: ({ state }) => state === "trial",
+    step: ({ simulation, state }) => {
+      if (state === "trial") simulation.board.cutPower();
+    },
+    // Each shows in one more boot that it was cut.
+    trialsMax: 2 * (16 + 1),
+    recoveryHours: 720,
+    isUnguarded: true,
+    wear: { recordErasesPerDay: 32, recordErasesPerWeek: 112 },
   },
   crashing: {
     about: "the release crashes in its trial",

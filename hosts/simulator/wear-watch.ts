@@ -34,7 +34,8 @@ export interface WearBounds {
 
 /**
  * Flash: at most 8 erases of a block in any day and 4 a day over a week. Passes: 8 in any day, 3.7
- * a day over a week. Requests and signatures are those of a device that polls every minute.
+ * a day over a week. Requests are those of a device that polls every minute;
+ * signatures are 32 in an hour by the clock, which may be a few more in any hour.
  */
 export const usualWear: WearBounds = Object.freeze({
   erasesPerDay: 8,
@@ -49,7 +50,7 @@ export const usualWear: WearBounds = Object.freeze({
   writesPerDay: 24,
   requestsPerDay: 3000,
   reportsPerDay: 100,
-  verificationsPerHour: 70,
+  verificationsPerHour: 40,
 });
 
 /** A sum over the last `spanMs`, to a hundredth of it: never of more than that. */

@@ -33,7 +33,10 @@ export interface WeeksResult {
 /** What a host gives: simulations with its own digests, releases with its own keys. */
 export interface WeeksHost {
   simulation(
-    options: Pick<SimulationOptions, "seed" | "intercept" | "agent" | "onProgress" | "wear">,
+    options: Pick<
+      SimulationOptions,
+      "seed" | "intercept" | "agent" | "onProgress" | "wear" | "verificationMs" | "build"
+    >,
   ): Simulation;
   release(sequenceNumber: number, behaviour: SimulatedRelease["behaviour"]): SimulatedRelease;
   forgery(seed: number): Uint8Array;
@@ -90,10 +93,17 @@ class WeeksRun implements Scene {
     this.#host = host;
     this.#habit = habits[plan.habit];
     this.random = new Prng(plan.seed);
+    const { verificationMs, watchdogTimeoutMs, isUnguarded = false } = this.#habit;
     this.simulation = host.simulation({
       seed: plan.seed,
       wear: this.#habit.wear ?? {},
-      agent: { pollIntervalMs: plan.pollMinutes * 60_000 },
+      ...(verificationMs === undefined ? {} : { verificationMs }),
+      build: { bootloaderRollback: !isUnguarded, appRollback: !isUnguarded },
+      agent: {
+        pollIntervalMs: plan.pollMinutes * 60_000,
+        allowWithoutRollback: isUnguarded,
+        ...(watchdogTimeoutMs === undefined ? {} : { watchdogTimeoutMs }),
+      },
       intercept: (request, delivery) => {
         if (this.#isOn) this.#habit.answer?.(request, delivery, this);
       },
@@ -120,13 +130,20 @@ class WeeksRun implements Scene {
     this.#offered = new Set([sequenceNumber]);
   };
 
-  forgery = (): Uint8Array => this.#host.forgery(this.#plan.seed * 100_000 + this.#forgeries++);
+  forgery = (isSame = false): Uint8Array => {
+    if (!isSame) this.#forgeries++;
+    return this.#host.forgery(this.#plan.seed * 100_000 + this.#forgeries);
+  };
 
   all(): WeeksResult {
     this.simulation.run(() => this.simulation.reports().length > 0, hourMs);
     this.#isOn = true;
-    this.offer(2);
+    this.offer(this.#habit.first ?? 2);
     this.#last(this.#plan.hours * hourMs);
+    // What was offered last has its time, too.
+    if (this.#habit.keepsUp === true) {
+      this.simulation.run(() => false, (1 + this.#plan.pollMinutes / 30) * hourMs, bootsMax);
+    }
     this.#judge();
     this.#isOn = false;
     const { behaviour, recoveryHours = 24 } = this.#habit;
@@ -178,6 +195,21 @@ class WeeksRun implements Scene {
     const isBad = simulation.keyValue.entries("daruma").has("bad");
     if (isBad && !isOwnFault) this.#violated("P11", "a release was condemned for no fault of it");
     if (isOwnFault && !isBad) this.#violated("P6", "a release that is bad was not remembered");
+    this.#judgeResults();
+  }
+
+  #judgeResults(): void {
+    const { simulation } = this;
+    const { keepsUp = false, isTold = false, isDropped = false } = this.#habit;
+    const newest = this.release(this.#newest);
+    if (keepsUp && !simulation.runs(newest.image)) {
+      this.#violated("P6", `release ${this.#newest} does not run, though nothing was in its way`);
+    }
+    const isFailed = simulation.reports().some((one) => one.result === "failed");
+    if (isTold && !isFailed) this.#violated("P7", "the server never heard that release 2 failed");
+    if (isDropped && simulation.keyValue.entries("daruma").has("result")) {
+      this.#violated("P7", "a result that nobody takes is kept for ever");
+    }
   }
 
   /** Hours until the newest release is kept and told. */
@@ -187,6 +219,9 @@ class WeeksRun implements Scene {
     const fromMs = simulation.world.nowMs;
     const isKept = (): boolean =>
       simulation.runs(newest.image) &&
+      // Given up before: nobody took it.
+      (this.#habit.isDropped === true || isTold());
+    const isTold = (): boolean =>
       simulation
         .reports()
         .some((one) => one.sequenceNumber === this.#newest && one.result === "updated");

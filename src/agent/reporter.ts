@@ -152,7 +152,7 @@ export class Reporter implements ExchangeHandler {
 
   /** Longer after each try in a row, as long as the server asks for, and never over an hour. */
   private pause(): void {
-    const pauseMs = Math.max(this.retryMs, defaults.resultPauseMs * this.tries);
+    const pauseMs = Math.max(this.retryMs, defaults.resultPauseMs * this.tries ** 2);
     this.dueMs = this.context.hal.timers.nowMs() + Math.min(pauseMs, defaults.resultPauseCapMs);
   }
 

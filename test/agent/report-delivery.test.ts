@@ -14,13 +14,14 @@ class Desk {
   readonly requests: HttpRequest[] = [];
   readonly posted: string[] = [];
   closed = 0;
+  nowMs = 0;
   #timers: (() => void)[] = [];
   readonly reporter: Reporter;
 
   constructor() {
     const hal = {
       timers: {
-        nowMs: () => 0,
+        nowMs: () => this.nowMs,
         set: (callback: () => void, delayMs: number) => {
           if (delayMs === 0) this.#timers.push(callback);
           return this.#timers.length;
@@ -82,6 +83,7 @@ test("what follows a report is not begun within the call of the HTTP client", ()
 test("a report that is still on its way is closed before the next one is sent", () => {
   const desk = new Desk();
   for (const first of [1, 2]) {
+    desk.nowMs += 900_000;
     desk.reporter.tellRefusal({
       reason: "signature-invalid",
       manifestDigest: new Uint8Array(32).fill(first),

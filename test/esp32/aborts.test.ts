@@ -46,6 +46,27 @@ test("an abort within the hook of an abort is not recorded again, so that the ma
   assert.is(writes, 1);
 });
 
+test("of the calls that fxAbort makes again and again the first one counts", () => {
+  let hook: AbortHook = () => {};
+  const records: string[] = [];
+  const domain = {
+    read: () => undefined,
+    write: (_key: string, value: Uint8Array) => records.push(Buffer.from(value).toString("latin1")),
+    delete: () => {},
+  };
+  createHal({
+    keyValue: { open: () => domain },
+    onAbort: (given: AbortHook) => {
+      hook = given;
+    },
+  } as unknown as Platform);
+  hook("unhandled exception", new Error("no lamp"));
+  // By then the exception is gone (xsPlatform.c).
+  for (let i = 0; i < 5; i++) hook("unhandled exception", undefined);
+  assert.is(records.length, 1);
+  assert.match(records[0], "no lamp");
+});
+
 test("an exception in onReadable aborts XS without the guard", () => {
   const { simulation, habits } = wired({ guarded: true });
   simulation.publish(release(2));

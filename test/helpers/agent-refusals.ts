@@ -20,13 +20,21 @@ export interface RefusalRow {
   readonly payloadBytes: number;
 }
 
+/** Refusals are told a quarter of an hour apart, and signatures are checked 32 times an hour. */
+const pollMinutes = 20;
+
 /** The sequence number of the release that the device runs. */
 const installedSequence = 5;
 
 /** A device that trusts `releaseKey` alone, as the refusal cases are made for. */
 function device(agent: Partial<AgentOptions> = {}): Bench {
   const installed = benchRelease({ sequenceNumber: installedSequence, signer: releaseKey });
-  const options = { trustAnchors: [releaseKey.publicKey], verifySignature: nodeVerify, ...agent };
+  const options = {
+    trustAnchors: [releaseKey.publicKey],
+    verifySignature: nodeVerify,
+    pollIntervalMs: pollMinutes * 60_000,
+    ...agent,
+  };
   return new Bench({ installed, agent: options }).settleFirst();
 }
 
@@ -35,7 +43,7 @@ function refused(bench: Bench, name: string, expected: Reason, envelope: Uint8Ar
   const before = bench.cost;
   const told = bench.simulation.reports().length;
   bench.offer = envelope;
-  bench.pass(10);
+  bench.pass(2 * pollMinutes);
   bench.offer = null;
   const { flash, journal, payload } = bench.cost;
   const reports = bench.simulation.reports().slice(told);

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { standardRun } from "../../hosts/node/simulator.js";
 import type { WorkerAnswer, WorkerTask } from "../../hosts/node/sweep-worker.js";
 import type { PlanResult } from "../../hosts/simulator/run-plan.js";
+import type { WeeksResult } from "../../hosts/simulator/weeks.js";
 import { benchImage } from "../helpers/bench.js";
 import type { Edit, Mutant } from "./mutants.js";
 
@@ -30,6 +31,10 @@ interface SimulatorModule {
 
 interface BenchModule {
   replay(line: string): PlanResult;
+}
+
+interface WeeksModule {
+  replayWeeks(line: string): WeeksResult;
 }
 
 /** Runs `act` on a copy of the compiled product that `edits` have changed. */
@@ -84,6 +89,12 @@ export function simulateWithout(edits: readonly Edit[]): Promise<string[]> {
 }
 
 async function replayed(folder: string, plan: string): Promise<Caught> {
+  if (plan.startsWith("weeks ")) {
+    const { replayWeeks } = await importFrom<WeeksModule>(folder, "weeks.js");
+    const [first] = replayWeeks(plan).violations;
+    const promise = first?.promise ?? "";
+    return { promise, text: first?.text ?? "", line: plan, replayed: promise };
+  }
   const { replay } = await importFrom<BenchModule>(folder, "bench.js");
   const { violations, line } = replay(plan);
   const first = violations[0];

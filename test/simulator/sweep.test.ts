@@ -50,6 +50,7 @@ const regressions: readonly string[] = [
   "healthy known 3 12/weak:3:16 14/before",
   // A confirmed image was put back while the server had no offer, and failed its trial for that.
   "healthy second 2 17~before server:withdraw@19",
+  "healthy second 2 18~before server:withdraw@20",
   // An image flashed by cable was overruled by the update before it.
   "installed second 1 cable@2",
   // An entry that always reads as invalid, taken for a reject that the journal had missed.

@@ -84,6 +84,8 @@ function livePerOffer(count: number): Mark[] {
     chipId: 0,
     installed: makeRelease(installed),
     firmware: cpu.firmware,
+    // Refusals are told a quarter of an hour apart.
+    agent: { pollIntervalMs: 1_200_000 },
     intercept: ({ path }, delivery) => {
       if (!path.endsWith(".suit")) return;
       const last = cpu.marks.at(-1);

@@ -10,6 +10,7 @@ import { CliError } from "../errors.js";
 import { writeWhole } from "../files.js";
 import { printResult, renderSimulation } from "../render.js";
 import { standardRun } from "../simulator.js";
+import { replayWeeks } from "../weeks.js";
 
 const behaviours: readonly Behaviour[] = ["healthy", "crash", "hang", "fail-test", "no-network"];
 
@@ -106,15 +107,22 @@ interface SimulateArguments {
   readonly json?: boolean;
 }
 
+/** A fault plan, or a run of weeks under one bad habit. */
+function replayed(line: string, onLine: (atMs: number, text: string) => void) {
+  if (!line.startsWith("weeks ")) return replay(line, { onLine });
+  const { boots, violations } = replayWeeks(line, onLine);
+  return { line, boots, interrupted: 0, violations };
+}
+
 /** Replays a plan with the images that sweeps use, and tells all that happens. */
 function simulatePlan(line: string, json: boolean): void {
   const lines: string[] = [];
   const onLine = (atMs: number, text: string): void => {
     lines.push(`${(atMs / 1000).toFixed(3).padStart(9)} s  ${text}`);
   };
-  let run: ReturnType<typeof replay>;
+  let run: ReturnType<typeof replayed>;
   try {
-    run = replay(line, { onLine });
+    run = replayed(line, onLine);
   } catch (error) {
     if (error instanceof RangeError) throw new CliError("usage", error.message, 2);
     throw error;
