@@ -1,4 +1,4 @@
-/** The agent's journal over key-value storage; the records' layout is in journal/records.ts. */
+/** The agent's journal over key-value storage; the records' layout is in journal/formats.ts. */
 import { equalBytes } from "../bytes.js";
 import type { Hal } from "../hal.js";
 import {

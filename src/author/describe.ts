@@ -5,8 +5,7 @@ import { equalBytes, hex } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
 import { envelopeBytesMax, suitLimits } from "../limits.js";
 import type { Reason } from "../reasons.js";
-import { isEd25519 } from "../suit/cose.js";
-import { manifestDigestOf, readEnvelope } from "../suit/envelope.js";
+import { isEd25519, manifestDigestOf, readEnvelope } from "../suit/envelope.js";
 import { readManifest } from "../suit/manifest.js";
 
 /** Bytes are in lower-case hexadecimal; made for JSON. */

@@ -15,7 +15,6 @@ import { suitLimits, uriBytesMax } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
 import { label } from "./labels.js";
-import { readVersion } from "./version.js";
 
 /** What a signed manifest says; owns its bytes, so the buffer of the envelope can be used again. */
 export interface Release {
@@ -40,6 +39,9 @@ export interface Release {
   /** For people, at most 32 characters, e.g. "1.4.0-rc.1". */
   readonly versionText: string;
 }
+
+/** Three numbers, an indicator and its number. */
+const versionNumbersMax = 5;
 
 type Sequence = readonly number[];
 const sequence = (...labels: number[]): Sequence => Object.freeze(labels);
@@ -273,4 +275,44 @@ class Walk {
     this.release.imageDigest = reader.byteStringOf(32).slice();
     reader.leave(outerEnd);
   }
+}
+
+/**
+ * Reads a byte string that holds a version as draft-ietf-suit-update-management-11 encodes it
+ * (suit-parameter-version); returns its text. One to three numbers, then for a pre-release -1 (rc),
+ * -2 (beta) or -3 (alpha) and at most one number: [1, 4, 0] is "1.4.0", [1, 4, 0, -1, 2] is
+ * "1.4.0-rc.2". For people; never compared.
+ */
+function readVersion(reader: CborReader): string {
+  const outerEnd = reader.enter();
+  const count = reader.array(versionNumbersMax);
+  reader.expect(count > 0);
+  let text = "";
+  // Numbers that may still come before an indicator, then after it.
+  let room = 3;
+  let released = true;
+  for (let i = 0; i < count && !reader.failed; i++) {
+    const value = reader.int();
+    if (value < 0) {
+      const word = preReleaseWord(value);
+      // The indicator MUST NOT be element 0.
+      reader.expect(i > 0 && released && word !== "");
+      text += word;
+      released = false;
+      room = 1;
+    } else {
+      reader.expect(room > 0);
+      room--;
+      text += i === 0 ? String(value) : `.${value}`;
+    }
+  }
+  reader.expect(text.length <= suitLimits.versionTextBytesMax);
+  reader.leave(outerEnd);
+  return text;
+}
+
+function preReleaseWord(indicator: number): string {
+  if (indicator === label.preReleaseCandidate) return "-rc";
+  if (indicator === label.preReleaseBeta) return "-beta";
+  return indicator === label.preReleaseAlpha ? "-alpha" : "";
 }

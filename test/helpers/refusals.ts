@@ -6,7 +6,7 @@
 import { digestOf } from "../../src/crypto/digest.js";
 import { envelopeBytesMax } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
-import { keyIdOf } from "../../src/suit/cose.js";
+import { keyIdOf } from "../../src/suit/envelope.js";
 import { cbor, concat, Entries, fromHex, head, type Item, Raw, tagged, wrapped } from "./cbor.js";
 import { manifestCases } from "./manifest-refusals.js";
 import { nodeDigest } from "./node-digest.js";

@@ -203,9 +203,9 @@ test("a list of bad releases that is longer than its bytes or its limit is refus
   assert.equal(digestPrefix(attempt.manifestDigest), attempt.manifestDigest.slice(0, 16));
 });
 
-/** Fields of the layout comment of records.ts: offset -> its text up to the next field. */
+/** Fields of the layout comment of formats.ts: offset -> its text up to the next field. */
 function documented(key: string): Map<number, string> {
-  const source = new URL("../../../src/journal/records.ts", import.meta.url);
+  const source = new URL("../../../src/journal/formats.ts", import.meta.url);
   const text = readFileSync(source, "utf8");
   const section = text.slice(text.indexOf(`key "${key}"`)).split(/\n \*\s*\n| \*\//)[0];
   const fields = new Map<number, string>();
