@@ -122,7 +122,8 @@ export const journalKeys = Object.freeze([
   "confirmed",
   "progress",
   "bad",
-  "ledger", "result",
+  "ledger",
+  "result",
 ] as const);
 
 /** A cut of the supply in operation `operation`. */

@@ -4,7 +4,7 @@
  */
 import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
-import { workBufferBytes } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { BootCheck } from "./boot-check.js";
@@ -41,7 +41,7 @@ export class Agent implements AgentContext {
   readonly journal: Journal;
   readonly servers: Servers;
   readonly ledger: Ledger;
-  readonly buffer: Uint8Array = new Uint8Array(workBufferBytes);
+  readonly buffer: Uint8Array = new Uint8Array(limits.workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;
@@ -105,16 +105,15 @@ export class Agent implements AgentContext {
   }
 
   private begin(): void {
-    const hal = this.hal;
     this.starts++;
-    const { running, outcome: found } = this.boot.check();
-    const device = readDevice(hal);
+    const found = this.boot.check();
+    const device = readDevice(this.hal);
     this.deviceFacts = device;
-    const outcome = this.settle(found);
-    const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
+    const outcome = this.settle(found.outcome);
+    const isKnownGood = found.running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
-    if (isKnownGood && isSettled) repairBootRecord(hal, device.runningSlot);
+    if (isKnownGood && isSettled) repairBootRecord(this.hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
@@ -236,13 +235,10 @@ export class Agent implements AgentContext {
         return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
       }
       case "scheduleRetry":
-        return this.after("pollDue", this.retryMs());
       case "scheduleRepair":
-        return this.after("knownGoodLost", this.retryMs());
       case "scheduleConfirm":
-        return this.after("trialPassed", this.retryMs());
       case "scheduleReport":
-        return this.after("reportDue", this.retryMs());
+        return this.after(scheduled[action], this.retryMs());
       case "reportRefusal":
         return this.reporter.tellRefusal(this.poller.refusal);
       case "restart":
@@ -259,10 +255,11 @@ export class Agent implements AgentContext {
 
   /** All other actions are methods of the parts, one part each (a test holds it). */
   private partWith(action: PartAction): Parts {
-    const { updater, verdict } = this;
-    const part = action in updater ? updater : action in verdict ? verdict : null;
-    if (part !== null) return part as unknown as Parts;
-    return (action in this.poller ? this.poller : this.reporter) as unknown as Parts;
+    let part: object = this.reporter;
+    if (action in this.updater) part = this.updater;
+    else if (action in this.verdict) part = this.verdict;
+    else if (action in this.poller) part = this.poller;
+    return part as Parts;
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
@@ -288,11 +285,14 @@ export class Agent implements AgentContext {
     const timer = this.timer;
     this.timer = null;
     if (timer !== null) this.hal.timers.clear(timer);
-    const due = (): void => {
-      this.timer = null;
-      this.enter(run);
-    };
-    this.timer = setTimer(this.hal, due, delayMs);
+    this.timer = setTimer(
+      this.hal,
+      () => {
+        this.timer = null;
+        this.enter(run);
+      },
+      delayMs,
+    );
   }
 
   /**
@@ -300,16 +300,26 @@ export class Agent implements AgentContext {
    * wait for a busy server: its deadline would end a good release.
    */
   private retryMs(): number {
-    const isTrial = this.current === "trial";
-    const isLate = this.failures >= defaults.trialEarlyTries;
-    const trialCapMs = isLate ? defaults.trialLateCapMs : defaults.trialRetryCapMs;
-    const capMs = isTrial ? trialCapMs : defaults.retryCapMs;
-    const asked = isTrial ? 0 : this.retryAfterMs;
+    let capMs: number = defaults.retryCapMs;
+    let askedMs = this.retryAfterMs;
+    if (this.current === "trial") {
+      const isLate = this.failures >= defaults.trialEarlyTries;
+      capMs = isLate ? defaults.trialLateCapMs : defaults.trialRetryCapMs;
+      askedMs = 0;
+    }
     this.retryAfterMs = 0;
     this.failures++;
-    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);
+    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), askedMs);
   }
 }
+
+/** The event that comes after a pause. */
+const scheduled = Object.freeze({
+  scheduleRetry: "pollDue",
+  scheduleRepair: "knownGoodLost",
+  scheduleConfirm: "trialPassed",
+  scheduleReport: "reportDue",
+} as const);
 
 /** Methods of the parts: the compiler demands one for each action that `run` does not know. */
 type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;

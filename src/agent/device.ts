@@ -40,13 +40,12 @@ export function measureRunning(context: AgentContext): Confirmed {
   const runningSlot = context.device.runningSlot;
   const slot = context.hal.boot.openSlot(runningSlot);
   const imageSizeBytes = measureImage(slot);
-  const digest = new SlotDigest(context.hal, slot, imageSizeBytes, null, context.buffer);
   const running = emptyConfirmed();
   running.slot = running.previousSlot = runningSlot;
   running.imageSizeBytes = imageSizeBytes;
   // One for both, and of their own: a view would keep a whole record alive.
   running.manifestDigest = running.previousIdentity = new Uint8Array(32);
-  running.imageDigest = digest.runNow();
+  running.imageDigest = new SlotDigest(context, slot, imageSizeBytes, null).runNow();
   running.identity = identityOf(slot, imageSizeBytes);
   return running;
 }

@@ -96,8 +96,9 @@ export interface Transition {
 
 type Row = { readonly [event in AgentEvent]?: Transition };
 
+const { freeze } = Object;
 const go = (to: AgentState, ...actions: AgentAction[]): Transition =>
-  Object.freeze({ to, actions: Object.freeze(actions) });
+  freeze({ to, actions: freeze(actions) });
 
 // Transitions of several events or states.
 const fail = go("failed", "journalFailure", "sendReport");
@@ -115,8 +116,8 @@ const closeSoon = go("ready", "closeAttempt", "scheduleRetry");
 const reportFailureLater = go("failed", "scheduleReport");
 const reportUpdateLater = go("updated", "scheduleReport");
 
-export const table: { readonly [state in AgentState]: Row } = Object.freeze({
-  ready: Object.freeze({
+export const table: { readonly [state in AgentState]: Row } = freeze({
+  ready: freeze({
     pollDue: go("ready", "fetchOffer"),
     serverFailed: go("ready", "scheduleRetry"),
     nothingNew: go("ready", "sendResult", "schedulePoll"),
@@ -128,7 +129,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     knownGoodLost: go("candidate", "journalRepair", "stage"),
     journalFailed: refuse,
   }),
-  writing: Object.freeze({
+  writing: freeze({
     pollDue: go("writing", "fetchOffer"),
     serverFailed: retryWriting,
     offerAccepted: go("writing", "download"),
@@ -140,7 +141,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     imageVerified: stageImage,
     journalFailed: refuse,
   }),
-  candidate: Object.freeze({
+  candidate: freeze({
     stageDone: bootStaged,
     stageFailed: fail,
     imageDamaged: go("writing", "journalDamage", "schedulePoll"),
@@ -150,14 +151,14 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     // Nothing has been done yet: the repair is tried again, and not given up for one bad record.
     repairUnrecorded: go("ready", "scheduleRepair"),
   }),
-  staged: Object.freeze({
+  staged: freeze({
     stageDone: bootStaged,
     trialBooted: beginTrial,
     stageLost: stageImage,
     stageFailed: fail,
     trialReverted: fail,
   }),
-  trial: Object.freeze({
+  trial: freeze({
     pollDue: go("trial", "fetchOffer"),
     // After a fault of the host: what of the trial was not begun is, while its deadline runs.
     trialBooted: beginTrial,
@@ -170,7 +171,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     confirmDelayed: go("trial", "scheduleConfirm"),
     journalFailed: rejectImage,
   }),
-  rejected: Object.freeze({
+  rejected: freeze({
     rejectDone: go("rejected", "restart"),
     rejectFailed: fail,
     trialBooted: rejectImage,
@@ -178,7 +179,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     // Going back is safe without its record; staying on a rejected image is not.
     journalFailed: rejectImage,
   }),
-  failed: Object.freeze({
+  failed: freeze({
     // The record comes first here too: it may be what failed before. Written once, then skipped.
     reportDue: fail,
     journalFailed: reportFailureLater,
@@ -188,7 +189,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
     resultKept: closeSoon,
     reportDelivered: closeSoon,
   }),
-  updated: Object.freeze({
+  updated: freeze({
     reportDue: keep,
     journalFailed: reportUpdateLater,
     reportFailed: reportUpdateLater,
@@ -203,7 +204,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
  * The event that goes on after a pause when a fault of the host kept an action from being run: no
  * state may be left without a timer or a request.
  */
-export const resumption: { readonly [state in AgentState]: AgentEvent } = Object.freeze({
+export const resumption: { readonly [state in AgentState]: AgentEvent } = freeze({
   ready: "pollDue",
   writing: "pollDue",
   candidate: "stageFailed",

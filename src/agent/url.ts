@@ -1,6 +1,6 @@
 /** The few URL forms the agent needs: http origin with a base path, and references against it. */
 import type { HttpScheme } from "../hal.js";
-import { uriBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
 
 /** Where a request goes. `path` starts with "/". */
 export interface HttpTarget {
@@ -17,7 +17,7 @@ export interface HttpTarget {
 export function parseHttpUrl(
   url: string,
   scheme: HttpScheme,
-  bytesMax = uriBytesMax,
+  bytesMax: number = limits.uriBytesMax,
 ): HttpTarget | null {
   const start = scheme.length + 3;
   if (url.length > bytesMax || !url.startsWith(`${scheme}://`)) return null;
@@ -39,7 +39,7 @@ export function parseHttpUrl(
 export function resolveUri(
   base: HttpTarget,
   reference: string,
-  bytesMax = uriBytesMax,
+  bytesMax: number = limits.uriBytesMax,
 ): HttpTarget | null {
   if (reference === "" || reference.length > bytesMax || !isPrintable(reference)) return null;
   if (reference.startsWith(`${base.scheme}://`)) {

@@ -1,7 +1,7 @@
 /** The codec of the journal's records; what they hold, byte by byte, is in journal/formats.ts. */
 import { asciiText, readU32, writeU32 } from "../bytes.js";
 import { crc32 } from "../crc.js";
-import { knownBadMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Attempt, Confirmed, Phase, Records } from "./formats.js";
 
 export type {
@@ -141,8 +141,7 @@ export function encodeRecord<K extends keyof Records>(
     const name = names[i];
     end = writeField(into, fields[name], record[name as keyof Records[K]] as Value);
   }
-  const crc = crc32(into, 0, end);
-  writeU32(into, end, crc);
+  writeU32(into, end, crc32(into, 0, end));
   return end + 4;
 }
 
@@ -225,13 +224,11 @@ function readField(bytes: Uint8Array, field: number): Value | null {
       return end <= bytes.length ? asciiText(bytes, offset + 1, end) : null;
     }
     case prefixes: {
-      const count = bytes[1];
-      const end = offset + count * digestPrefixBytes;
-      if (count > knownBadMax || !(end <= bytes.length)) return null;
+      const end = offset + bytes[1] * digestPrefixBytes;
+      if (bytes[1] > limits.knownBadMax || !(end <= bytes.length)) return null;
       const list: Uint8Array[] = [];
-      for (let i = 0; i < count; i++) {
-        const start = offset + i * digestPrefixBytes;
-        list.push(bytes.subarray(start, start + digestPrefixBytes));
+      for (let at = offset; at < end; at += digestPrefixBytes) {
+        list.push(bytes.subarray(at, at + digestPrefixBytes));
       }
       return list;
     }

@@ -13,7 +13,7 @@ import { equalBytes } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
 import { CborWriter } from "../cbor/writer.js";
 import { type DigestFactory, digestOf } from "../crypto/digest.js";
-import { envelopeBytesMax, suitLimits, trustAnchorsMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import { label } from "./labels.js";
 
@@ -135,7 +135,7 @@ function anchorOf(
   trustAnchors: readonly Uint8Array[],
   digest: DigestFactory,
 ): number {
-  const count = Math.min(trustAnchors.length, trustAnchorsMax);
+  const count = Math.min(trustAnchors.length, limits.trustAnchorsMax);
   for (let i = 0; i < count; i++) if (equalBytes(keyId, keyIdOf(trustAnchors[i], digest))) return i;
   return -1;
 }
@@ -159,7 +159,7 @@ function openEnvelope(
   lengthBytes: number,
   digest: DigestFactory,
 ): EnvelopeParts | Reason {
-  if (lengthBytes > envelopeBytesMax) return "envelope-too-big";
+  if (lengthBytes > limits.envelopeBytesMax) return "envelope-too-big";
   const parts = readEnvelope(envelope, lengthBytes);
   if (parts === null) return "envelope-malformed";
   const isSame = equalBytes(manifestDigestOf(envelope, parts, digest), parts.manifestDigest);
@@ -181,11 +181,11 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   const reader = new CborReader(envelope, 0, lengthBytes);
   reader.expect(reader.tag() === label.tagEnvelope);
   // The profile has no severed members, integrated payloads or other keys.
-  reader.expect(reader.map(suitLimits.mapEntriesMax) === 2);
+  reader.expect(reader.map(limits.mapEntriesMax) === 2);
   const first = reader.key(undefined);
   reader.expect(first === label.envelopeAuthentication);
   const authenticationEnd = reader.enter();
-  const itemCount = reader.array(1 + suitLimits.signaturesMax);
+  const itemCount = reader.array(1 + limits.signaturesMax);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;

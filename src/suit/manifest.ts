@@ -11,7 +11,7 @@
  */
 
 import { CborReader } from "../cbor/reader.js";
-import { suitLimits, uriBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
 import { label } from "./labels.js";
@@ -127,7 +127,7 @@ class Walk {
 
   manifest(): void {
     const reader = this.reader;
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -180,12 +180,12 @@ class Walk {
   private common(): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
       if (key === label.commonComponents) {
-        this.support(reader.array(suitLimits.componentsMax) === 1);
+        this.support(reader.array(limits.componentsMax) === 1);
         this.componentId();
       } else if (key === label.commonSharedSequence) {
         this.sequence(sharedSequence, sharedParameters);
@@ -201,7 +201,7 @@ class Walk {
   /** ['fw'] */
   private componentId(): void {
     const reader = this.reader;
-    this.support(reader.array(suitLimits.componentPartsMax) === 1);
+    this.support(reader.array(limits.componentPartsMax) === 1);
     const part = reader.byteString();
     this.support(part.length === 2 && part[0] === 0x66 && part[1] === 0x77);
   }
@@ -210,7 +210,7 @@ class Walk {
   private sequence(expected: Sequence, parametersHere: Sequence): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.array(2 * suitLimits.commandsMax);
+    const count = reader.array(2 * limits.commandsMax);
     for (let i = 0; 2 * i < count && !reader.failed; i++) {
       const command = reader.int();
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
@@ -231,7 +231,7 @@ class Walk {
   /** A map of exactly the parameters of `expected`. */
   private overrideParameters(expected: Sequence): void {
     const reader = this.reader;
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -252,7 +252,7 @@ class Walk {
           reader.expect(this.release.imageSizeBytes > 0);
           break;
         case label.parameterUri:
-          this.release.uri = reader.text(uriBytesMax);
+          this.release.uri = reader.text(limits.uriBytesMax);
           reader.expect(this.release.uri !== "" && !this.release.uri.includes(" "));
           break;
         case label.parameterImageChip:
@@ -306,7 +306,7 @@ function readVersion(reader: CborReader): string {
       text += i === 0 ? String(value) : `.${value}`;
     }
   }
-  reader.expect(text.length <= suitLimits.versionTextBytesMax);
+  reader.expect(text.length <= limits.versionTextBytesMax);
   reader.leave(outerEnd);
   return text;
 }
