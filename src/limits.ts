@@ -23,7 +23,7 @@ export const limits = Object.freeze({
   uriBytesMax: 256,
   /** Location of a redirect: signed addresses of content networks have 700 to 900 characters. */
   locationBytesMax: 2048,
-  /** Status line and headers of an answer, which the SDK's client keeps in RAM; lines cost slots. */
+  /** Status line and headers of an answer, which the client keeps in RAM; lines cost slots. */
   headBytesMax: 4096,
   headLinesMax: 64,
   /** Why JavaScript aborted, as one line of printable ASCII. */
