@@ -218,12 +218,19 @@ export class Agent implements AgentContext {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act: without its record the act must not follow.
         tryLog(this.hal, `journal: ${actions[i]} failed`);
-        // The reason of a result is kept: a crashed release must stay remembered as one.
-        const event = unrecorded(actions[i], this.failures);
-        this.post(event, hasResult(this.current) ? "" : "journal-failed");
-        return;
+        return this.unrecorded(actions[i]);
       }
     }
+  }
+
+  /** The record of an action failed. */
+  private unrecorded(action: AgentAction): void {
+    const isDelayed = action === "journalConfirming" && this.failures < defaults.confirmTriesMax;
+    const event = action === "journalRepair" ? "repairUnrecorded" : "journalFailed";
+    // The reason of a result is kept: a crashed release must stay remembered as one.
+    const state = this.current;
+    const hasResult = state === "rejected" || state === "failed" || state === "updated";
+    this.post(isDelayed ? "confirmDelayed" : event, hasResult ? "" : "journal-failed");
   }
 
   private run(action: AgentAction): void {
@@ -324,19 +331,6 @@ const scheduled = Object.freeze({
 /** Methods of the parts: the compiler demands one for each action that `run` does not know. */
 type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
 type Parts = Readonly<Record<PartAction, () => void>>;
-
-/** True in the states that are entered with the reason of the attempt's final result. */
-function hasResult(state: AgentState): boolean {
-  return state === "rejected" || state === "failed" || state === "updated";
-}
-
-/** Which event it is that the record of `action` failed. */
-function unrecorded(action: AgentAction, failures: number): AgentEvent {
-  if (action === "journalRepair") return "repairUnrecorded";
-  if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
-    return "confirmDelayed";
-  return "journalFailed";
-}
 
 /** A random number for a pause; the middle one when the host has none: nothing is spread then. */
 function randomU32(hal: Hal): number {

@@ -49,6 +49,7 @@ export class BootCheck implements TrialListener {
   state: BootState | null = null;
   private readonly hal: Hal;
   private readonly options: BootOptions;
+  private readonly watchdogTimeoutMs: number;
   private readonly tests: SelfTest[] = [];
   private agent: TrialListener | null = null;
   private lastAbort = "";
@@ -58,6 +59,7 @@ export class BootCheck implements TrialListener {
     checkBootOptions(options);
     this.hal = hal;
     this.options = options;
+    this.watchdogTimeoutMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     this.journal = new Journal(hal);
     this.probe = new CapabilityProbe(hal);
     this.addSelfTests(options.selfTests);
@@ -175,10 +177,9 @@ export class BootCheck implements TrialListener {
   /** Returns true when the watchdog runs. */
   private beginTrial(): boolean {
     const options = this.options;
-    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     // A check that is repeated after a fault leaves no second deadline behind.
     this.trial?.end();
-    this.trial = new Trial(this.hal, this.tests, watchdogMs, this);
+    this.trial = new Trial(this.hal, this.tests, this.watchdogTimeoutMs, this);
     return this.trial.arm(
       options.trialTimeoutMs ?? defaults.trialTimeoutMs,
       options.trialServerMs ?? defaults.trialServerMs,
@@ -188,7 +189,7 @@ export class BootCheck implements TrialListener {
 
   private probeWatchdog(): boolean {
     const watchdog = this.hal.watchdog;
-    const hasWatchdog = watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
+    const hasWatchdog = watchdog.arm(this.watchdogTimeoutMs);
     watchdog.disarm();
     return hasWatchdog;
   }

@@ -162,8 +162,8 @@ export class Ledger {
       this.save(costs);
       return "older-held";
     }
-    const isSame = entries[at + place] === unitOf(writtenBytes);
-    const isPaid = (known & isOpen) !== 0 && !(isSame && costs.resumes >= resumesMax);
+    const isElsewhere = entries[at + place] !== unitOf(writtenBytes);
+    const isPaid = (known & isOpen) !== 0 && (isElsewhere || costs.resumes < resumesMax);
     return isPaid || this.hasPass(sequenceNumber) ? "" : "wear-held";
   }
 

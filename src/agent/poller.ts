@@ -26,8 +26,6 @@ import { tryFeed, tryLog } from "./host.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
 
-const hourMs = 3_600_000;
-
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
 
@@ -113,17 +111,20 @@ export class Poller implements ExchangeHandler {
     if (failed && this.answer === "envelope") this.answer = "unreachable";
     this.exchange = null;
     this.context.retryAfterMs = this.retryMs;
-    this.context.enter(() => this.conclude(this.answer, error));
+    this.context.enter(() => this.conclude(error));
   }
 
-  private conclude(answer: OfferAnswer, error: string): void {
+  private conclude(error: string): void {
     const context = this.context;
+    const answer = this.answer;
     if (answer === "envelope") return this.envelope();
     if (answer === "too-big") return this.refuse("envelope-too-big", null);
-    if (answer === "none" && context.state === "writing") return this.absent();
-    if (answer === "none" && context.state === "ready") {
-      context.servers.heard("");
-      return context.post("nothingNew");
+    if (answer === "none") {
+      if (context.state === "writing") return this.absent();
+      if (context.state === "ready") {
+        context.servers.heard("");
+        return context.post("nothingNew");
+      }
     }
     if (!this.askNext(error)) context.post("serverFailed");
   }
@@ -151,8 +152,14 @@ export class Poller implements ExchangeHandler {
       alive();
       return verify(publicKey, signature, message, hal.digest, alive);
     };
-    const anchors = options.trustAnchors;
-    const authentic = authenticate(buffer, this.length, anchors, hal.digest, check, last);
+    const authentic = authenticate(
+      buffer,
+      this.length,
+      options.trustAnchors,
+      hal.digest,
+      check,
+      last,
+    );
     if (typeof authentic === "string") return this.refuse(authentic, null);
     this.reached();
     this.lastAuthentic = authentic;
@@ -179,7 +186,7 @@ export class Poller implements ExchangeHandler {
   private mayCheck(): boolean {
     const nowMs = this.context.hal.timers.nowMs();
     if (nowMs >= this.hourEndsMs) {
-      this.hourEndsMs = nowMs + hourMs;
+      this.hourEndsMs = nowMs + 3_600_000;
       this.checks = 0;
     }
     if (this.checks + limits.signaturesMax <= defaults.checksPerHourMax) return true;

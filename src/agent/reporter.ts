@@ -119,10 +119,11 @@ export class Reporter implements ExchangeHandler {
 
   private resultTold(delivery: Delivery): void {
     const context = this.context;
-    this.tries = delivery === "delivered" ? 0 : this.tries + 1;
-    if (delivery !== "delivered") context.servers.next(false);
+    const isDelivered = delivery === "delivered";
+    this.tries = isDelivered ? 0 : this.tries + 1;
+    if (!isDelivered) context.servers.next(false);
     if (this.isKept) return this.keptTold(delivery);
-    if (delivery === "delivered") {
+    if (isDelivered) {
       if (this.waiting === null) forgetAbort(context.hal);
       return context.post("reportDelivered");
     }
@@ -182,8 +183,8 @@ export class Reporter implements ExchangeHandler {
     // First: whatever fails below, what is told of the last one must not count for this one.
     this.exchange?.close();
     this.status = this.retryMs = 0;
-    const bytes = new Uint8Array(reportBytesMax + abort.length + connection.length);
-    const writer = new CborWriter(bytes);
+    const lengthMax = reportBytesMax + abort.length + connection.length;
+    const writer = new CborWriter(new Uint8Array(lengthMax));
     let count = 11;
     if (abort !== "") count++;
     if (connection !== "") count++;

@@ -1,14 +1,12 @@
 /** When to try again: pure functions of counts and randomness. */
 
-const retryBaseMs = 2000;
-
 /**
  * Delay before the next try, in milliseconds: full jitter over an exponentially growing window
  * (M. Brooker, "Exponential Backoff and Jitter", 2015), at least 500 ms, at most `capMs`.
  * `failures` counts from 1; `random` is a uniform 32-bit integer.
  */
 export function retryDelayMs(failures: number, random: number, capMs: number): number {
-  const window = Math.min(capMs, retryBaseMs * 2 ** Math.min(failures, 16));
+  const window = Math.min(capMs, 2000 * 2 ** Math.min(failures, 16));
   return Math.max(Math.min(500, capMs), Math.floor((window * (random >>> 0)) / 0x100000000));
 }
 

@@ -80,8 +80,7 @@ export class Updater implements DownloadListener {
       headers.set("daruma-device", context.hal.deviceId());
     }
     const stallMs = context.options.stallTimeoutMs ?? defaults.stallTimeoutMs;
-    const slot = context.journal.underWay.slot;
-    const download = new Download(context, release, slot, progress, this);
+    const download = new Download(context, release, context.journal.underWay.slot, progress, this);
     download.start(target, headers, stallMs, this.whole);
   }
 

@@ -38,7 +38,7 @@ export const mutants: readonly Mutant[] = [
     name: "intent before stage",
     file: `${agent}/machine.js`,
     find: "imageVerified: stageImage",
-    replace: 'imageVerified: go("candidate", "stage", "journalStaging")',
+    replace: 'imageVerified: toCandidate("stage", "journalStaging")',
     sweep: ["singles", "healthy", "known"],
   },
   {
@@ -51,8 +51,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "result before record of an installed offer",
     file: `${agent}/machine.js`,
-    find: 'go("updated", "journalUpdated", "journalConfirmed", "sendReport")',
-    replace: 'go("updated", "journalConfirmed", "journalUpdated", "sendReport")',
+    find: 'toUpdated("journalUpdated", "journalConfirmed", "sendReport")',
+    replace: 'toUpdated("journalConfirmed", "journalUpdated", "sendReport")',
     sweep: ["singles", "installed", "known"],
   },
   {
