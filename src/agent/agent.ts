@@ -2,7 +2,6 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
-import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
 import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
@@ -25,7 +24,7 @@ import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
 import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
-import { pollDelayMs, retryDelayMs } from "./schedule.js";
+import { pollDelayMs, randomU32, retryDelayMs } from "./schedule.js";
 import { Servers } from "./servers.js";
 import { Updater } from "./updater.js";
 import type { HttpTarget } from "./url.js";
@@ -331,14 +330,3 @@ const scheduled = Object.freeze({
 /** Methods of the parts: the compiler demands one for each action that `run` does not know. */
 type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
 type Parts = Readonly<Record<PartAction, () => void>>;
-
-/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
-function randomU32(hal: Hal): number {
-  const bytes = Uint8Array.of(0, 0, 0, 0x80);
-  try {
-    hal.entropy(bytes);
-  } catch {
-    // As it is.
-  }
-  return readU32(bytes, 0);
-}

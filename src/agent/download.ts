@@ -254,9 +254,9 @@ export class Download implements ExchangeHandler {
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
   private acceptHead(length: number): boolean {
-    const { buffer, device } = this.context;
+    const buffer = this.context.buffer;
     const chipId = chipIdOfHead(buffer.subarray(0, length));
-    const isOurs = chipId >= 0 && chipId === device.chipId;
+    const isOurs = chipId >= 0 && chipId === this.context.device.chipId;
     if (isOurs) this.head = buffer.slice(0, limits.heldHeadBytes);
     else this.end("damaged", "image-header-mismatch");
     return isOurs;
@@ -264,11 +264,11 @@ export class Download implements ExchangeHandler {
 
   private writeBlock(offset: number, length: number): void {
     const slot = this.slot;
-    const { hal, buffer } = this.context;
+    const buffer = this.context.buffer;
     slot.eraseBlock(offset / limits.workBufferBytes);
     if (offset > 0 && length === limits.workBufferBytes) return slot.write(buffer, offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
-    if (offset === 0) hal.boot.forget(this.slotIndex);
+    if (offset === 0) this.context.hal.boot.forget(this.slotIndex);
     const start = offset === 0 ? limits.heldHeadBytes : 0;
     // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
     const end = (length + 15) & ~15;

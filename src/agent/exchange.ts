@@ -122,9 +122,15 @@ export class Exchange implements HttpReceiver {
   }
 
   private open(): void {
-    const { method, body } = this.request;
-    const { hostname, port, path } = this.current;
-    const options = { hostname, port, path, method, headers: this.headers };
+    const target = this.current;
+    const body = this.request.body;
+    const options = {
+      hostname: target.hostname,
+      port: target.port,
+      path: target.path,
+      method: this.request.method,
+      headers: this.headers,
+    };
     try {
       this.last = this.http = this.hal.http.request(
         body === undefined ? options : { ...options, body },

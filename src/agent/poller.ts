@@ -176,9 +176,10 @@ export class Poller implements ExchangeHandler {
    * one, and one that failed here, or is under way, and of which nothing more is asked.
    */
   private isKnown(digest: Uint8Array, isAsking: boolean): boolean {
-    const { confirmed, attempt, bad } = this.context.journal;
+    const journal = this.context.journal;
+    const { confirmed, attempt } = journal;
     if (confirmed !== null && equalBytes(confirmed.manifestDigest, digest)) return true;
-    if (isAsking) return isBadDigest(digest, bad);
+    if (isAsking) return isBadDigest(digest, journal.bad);
     return attempt !== null && equalBytes(attempt.manifestDigest, digest);
   }
 
@@ -287,12 +288,12 @@ export class Poller implements ExchangeHandler {
 
   /** The offered image runs already (flashed by cable): only its release is recorded. */
   private keepInstalled(release: Release): void {
-    const { device, hal, journal } = this.context;
-    const slot = device.runningSlot;
-    const attempt = journal.newAttempt(release, slot, release.sequenceNumber);
+    const context = this.context;
+    const slot = context.device.runningSlot;
+    const attempt = context.journal.newAttempt(release, slot, release.sequenceNumber);
     attempt.phase = phases.confirming;
-    attempt.identity = identityOf(hal.boot.openSlot(slot), release.imageSizeBytes);
-    journal.attempt = attempt;
+    attempt.identity = identityOf(context.hal.boot.openSlot(slot), release.imageSizeBytes);
+    context.journal.attempt = attempt;
   }
 
   private refuse(reason: Reason, release: Release | null): void {

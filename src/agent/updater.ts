@@ -86,15 +86,13 @@ export class Updater implements DownloadListener {
 
   /** Before the first erase of this boot, and before the first one of a download from the start. */
   erasing(offsetBytes: number): boolean {
-    const context = this.context;
-    this.isPaid ||= context.ledger.payForErase(context.journal.underWay, offsetBytes);
+    this.isPaid ||= this.context.ledger.payForErase(this.context.journal.underWay, offsetBytes);
     return this.isPaid;
   }
 
   /** Before bytes are fetched a second time that lie in flash already. */
   skipping(skippedBytes: number): boolean {
-    const context = this.context;
-    return context.ledger.payForAir(context.journal.underWay, skippedBytes);
+    return this.context.ledger.payForAir(this.context.journal.underWay, skippedBytes);
   }
 
   progressed(reached: Progress): void {
@@ -184,18 +182,18 @@ export class Updater implements DownloadListener {
   }
 
   journalDamage(): void {
-    const { journal, ledger } = this.context;
+    const journal = this.context.journal;
     const attempt = journal.underWay;
-    ledger.damaged(attempt);
+    this.context.ledger.damaged(attempt);
     journal.saveChanged({ phase: phases.writing, damages: attempt.damages + 1, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const { journal, ledger } = this.context;
+    const journal = this.context.journal;
     const attempt = journal.underWay;
     // An image that lay in its slot already was not downloaded: its trial costs all the same.
-    if (attempt.phase === phases.writing && !ledger.payForTrial(attempt, false)) {
+    if (attempt.phase === phases.writing && !this.context.ledger.payForTrial(attempt, false)) {
       throw new Error("no pass is left");
     }
     journal.saveChanged({ phase: phases.staging, unguarded: false });

@@ -1,8 +1,8 @@
 /**
  * The SUIT envelope: finds the signature blocks and the manifest, and decides whether the manifest
  * is authentic. Nothing inside the manifest is read here. Of COSE (RFC 9052) the profile uses
- * COSE_Sign1 with a detached payload, the algorithm alone in the protected header, and at most a key
- * id in the unprotected one.
+ * COSE_Sign1 with a detached payload, the algorithm alone in the protected header, and at most a
+ * key id in the unprotected one.
  *
  *     107({ 2: << [ << [-16, digest] >>,
  *                   1 to 4 times << 18([<< {1: alg} >>, {4: key id}, null, signature]) >> ] >>,
