@@ -218,7 +218,7 @@ export class Download implements ExchangeHandler {
     if (this.outcome !== "damaged") this.saveProgress();
     this.waitingBytes = -1;
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
-    const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
+    const outcome = this.outcome || (whole ? "written" : "interrupted");
     this.listener.ended(outcome, this.reason, this.retryMs, error);
   }
 

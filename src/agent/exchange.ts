@@ -229,7 +229,7 @@ export class Exchange implements HttpReceiver {
   /** What was wrong, where, and while what was done; hosts that do not know say less. */
   private problem(why: string): string {
     const phase = this.last?.phase ?? "";
-    let text = why !== "" ? why : (this.last?.error ?? "");
+    let text = why || (this.last?.error ?? "");
     // An error may quote anything.
     if (text === "" || !isPrintable(text.split(" ").join(""))) text = "connection failed";
     return problemAt(this.current, phase === "" ? text : `${phase}: ${text}`);

@@ -59,7 +59,7 @@ export class Reporter implements ExchangeHandler {
     const context = this.context;
     const attempt = context.journal.underWay;
     const isUpdated = attempt.phase === phases.updated;
-    const reason = attempt.reason === "" && isUpdated ? "confirmed" : attempt.reason;
+    const reason = attempt.reason || (isUpdated ? "confirmed" : "journal-failed");
     this.refusal = "";
     this.isKept = false;
     // The line of an abort belongs to the older result, as long as there is one.
@@ -90,7 +90,14 @@ export class Reporter implements ExchangeHandler {
     const name = result.phase === phases.updated ? "updated" : "failed";
     this.refusal = "";
     this.isKept = true;
-    this.send(name, result.reason, result.reportId, result, reportedAbort(hal), result.lost);
+    this.send(
+      name,
+      result.reason || "journal-failed",
+      result.reportId,
+      result,
+      reportedAbort(hal),
+      result.lost,
+    );
     return true;
   }
 
@@ -171,7 +178,7 @@ export class Reporter implements ExchangeHandler {
 
   private send(
     result: Result,
-    reason: Reason | "",
+    reason: Reason,
     reportId: Uint8Array,
     of: Reported,
     abort: string,
@@ -196,7 +203,7 @@ export class Reporter implements ExchangeHandler {
     writeField(writer, 3, of.manifestDigest);
     writeField(writer, 4, of.sequenceNumber);
     writeField(writer, 5, result);
-    writeField(writer, 6, reason === "" ? "journal-failed" : reason);
+    writeField(writer, 6, reason);
     // SHA-256 of the confirmed image.
     writeField(writer, 7, context.journal.confirmed?.imageDigest ?? new Uint8Array(32));
     writeField(writer, 8, hal.resetReason());

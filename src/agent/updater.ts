@@ -126,11 +126,11 @@ export class Updater implements DownloadListener {
     const context = this.context;
     const journal = context.journal;
     if (end === "written") return context.post("imageWritten");
-    if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
+    if (end === "damaged") return this.damaged(reason || "flash-failed");
     this.whole = end === "range-refused";
     const tries = journal.underWay.tries + 1;
     if (tries >= defaults.triesMax) {
-      return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
+      return context.post("downloadFailed", reason || "download-failed");
     }
     const tried = { ...journal.underWay, tries };
     // Each fourth time is enough for what a loss of supply must not forget.
@@ -229,7 +229,7 @@ export class Updater implements DownloadListener {
     const journal = context.journal;
     const attempt = journal.underWay;
     if (attempt.phase !== phases.failed) {
-      const reason = context.reason === "" ? attempt.reason : context.reason;
+      const reason = context.reason || attempt.reason;
       // Each may be known without the other: a cut falls between their records.
       const wasKept = isKept(attempt.reason) || journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
