@@ -5,7 +5,7 @@
  * `onError` on that connection, or is dropped when the connection is closed. And its HTTP client
  * keeps status line and headers in RAM, however long they are; here a head has its limit.
  */
-import { headBytesMax, headLinesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import type { HttpClientClass, HttpClientInstance, TimerId, TimerModule } from "./platform.js";
 
 /** A callback of a socket; `this` is the socket. */
@@ -150,7 +150,7 @@ export class Gate {
       this.lines++;
       this.valueAt = 0;
     }
-    if (isEmpty || at > headBytesMax || this.lines > headLinesMax) {
+    if (isEmpty || at > limits.headBytesMax || this.lines > limits.headLinesMax) {
       throw new Error(isEmpty ? "header without a value" : "head too long");
     }
   }

@@ -26,7 +26,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DigestFactory } from "../../src/crypto/digest.js";
-import { envelopeBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import type { Body } from "../../src/server/body.js";
 import type {
   DescribeEnvelope,
@@ -178,7 +178,7 @@ export class FileStore implements ReleaseStore {
   }
 
   #readRelease(name: string, sizeBytes: number): StoredRelease | null {
-    if (sizeBytes <= envelopeBytesMax) {
+    if (sizeBytes <= limits.envelopeBytesMax) {
       try {
         const envelope = new Uint8Array(readFileSync(join(this.#root, name)));
         const info = this.#options.describe(envelope);
@@ -189,7 +189,9 @@ export class FileStore implements ReleaseStore {
         // Falls to the warning: the file vanished or may not be read.
       }
     }
-    this.#warn(`${name} is not an update envelope of at most ${envelopeBytesMax} bytes; ignored`);
+    this.#warn(
+      `${name} is not an update envelope of at most ${limits.envelopeBytesMax} bytes; ignored`,
+    );
     return null;
   }
 

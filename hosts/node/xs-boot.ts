@@ -1,6 +1,6 @@
 /** One boot on XS: answers the requests of its process with the simulated board's own code. */
 import type { AgentOptions } from "../../src/agent/options.js";
-import { headBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import type {
   ClientRequest,
   FlashPartition,
@@ -27,7 +27,7 @@ export interface BootListener {
 }
 
 /** One byte less than the guard takes of a head, so that a whole window comes on top of it. */
-const firstBytes = Math.min(headBytesMax - 1, windowBytes);
+const firstBytes = Math.min(limits.headBytesMax - 1, windowBytes);
 
 const nothing = new Uint8Array(0);
 /** Names of `functions`, by number. */

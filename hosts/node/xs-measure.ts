@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildImage } from "../../src/author/esp-image.js";
-import { headBytesMax, headLinesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import { Simulation } from "../simulator/simulation.js";
 import { describeForServer } from "./describe.js";
 import { nodeDigest } from "./digest.js";
@@ -93,8 +93,8 @@ export function measureUpdate(
  * most of what is live, or mostly in one, whose copies need most room for a moment.
  */
 export function headAtBound(head: string, kind: "lines" | "line"): string {
-  const room = headBytesMax - head.length;
-  const count = kind === "line" ? 1 : headLinesMax - head.split("\r\n").length + 1;
+  const room = limits.headBytesMax - head.length;
+  const count = kind === "line" ? 1 : limits.headLinesMax - head.split("\r\n").length + 1;
   let more = "";
   for (let i = 0; i < count; i++) {
     const name = `x-${i}: `;

@@ -39,10 +39,10 @@ export interface PartLimits {
  * is made and not when it hurts. The test glue is on no device.
  */
 const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
-  "boot entry": { codeBytes: 18_300, slots: 240, chunkBytes: 1024 },
-  agent: { codeBytes: 60_300, slots: 600, chunkBytes: 8192 },
-  entry: { codeBytes: 3000, slots: 8, chunkBytes: 64 },
-  "ESP32 host": { codeBytes: 8600, slots: 130, chunkBytes: 64 },
+  "boot entry": { codeBytes: 19_920, slots: 240, chunkBytes: 1024 },
+  agent: { codeBytes: 66_560, slots: 600, chunkBytes: 8192 },
+  entry: { codeBytes: 3260, slots: 8, chunkBytes: 64 },
+  "ESP32 host": { codeBytes: 8930, slots: 130, chunkBytes: 64 },
   "Wi-Fi": { codeBytes: 540, slots: 64, chunkBytes: 64 },
   noble: { codeBytes: 11_500, slots: 100, chunkBytes: 2048 },
   "crc-32": { codeBytes: 2700, slots: 8, chunkBytes: 64 },
@@ -53,12 +53,12 @@ const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
  * reached there. They stand for no device, but growth is seen where gcc cannot build the other.
  */
 const partLimits64: Readonly<Record<string, PartLimits>> = Object.freeze({
-  "boot entry": { codeBytes: 21_200, slots: 240, chunkBytes: 1024 },
-  agent: { codeBytes: 70_200, slots: 600, chunkBytes: 8192 },
-  entry: { codeBytes: 3100, slots: 8, chunkBytes: 64 },
-  "ESP32 host": { codeBytes: 10_000, slots: 130, chunkBytes: 64 },
+  "boot entry": { codeBytes: 22_970, slots: 240, chunkBytes: 1024 },
+  agent: { codeBytes: 83_100, slots: 600, chunkBytes: 8192 },
+  entry: { codeBytes: 3380, slots: 8, chunkBytes: 64 },
+  "ESP32 host": { codeBytes: 10_430, slots: 130, chunkBytes: 64 },
   "Wi-Fi": { codeBytes: 590, slots: 64, chunkBytes: 64 },
-  noble: { codeBytes: 12_900, slots: 100, chunkBytes: 2048 },
+  noble: { codeBytes: 12_900, slots: 100, chunkBytes: 2600 },
   "crc-32": { codeBytes: 2900, slots: 8, chunkBytes: 64 },
 });
 

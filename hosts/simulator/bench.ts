@@ -10,16 +10,16 @@
 import { encodePartitions, partitionTableAddress } from "../../src/boot/partitions.js";
 import { hex } from "../../src/bytes.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import type { StoredReport } from "../../src/server/report.js";
+import { benchAgentOptions } from "./bench-agent.js";
 import { BenchFlash, BenchPower } from "./bench-flash.js";
 import { benchNetwork } from "./bench-network.js";
 import { runUntilSettled } from "./bench-run.js";
 import { BenchStore, isOpen } from "./bench-store.js";
-import { Board, type BootedDevice, type BootRecord } from "./board.js";
+import { Board, type BootedDevice } from "./board.js";
+import type { BootRecord } from "./board-observer.js";
 import { Checkers, type KnownImage } from "./checkers.js";
 import { cutWords } from "./cut-words.js";
-import { timedVerifier } from "./durations.js";
 import { GuardedNetwork } from "./guarded-network.js";
 import { KeyValueStore } from "./key-value.js";
 import type { Network } from "./network.js";
@@ -326,20 +326,8 @@ export class Bench {
   }
 
   #start(device: BootedDevice, imageHex: string): void {
-    const { trustAnchor, vendor, deviceClass, agent, verificationMs } = this.options;
-    const verify = agent?.verifySignature ?? verifyEd25519;
     const firmware = this.#firmware.get(imageHex) ?? this.options.images[0].firmware;
-    firmware(device, {
-      vendor,
-      deviceClass,
-      trustAnchors: [trustAnchor],
-      serverUrl: "http://updates.example.com",
-      pollIntervalMs: 60_000,
-      trialTimeoutMs: 60_000,
-      trialServerMs: 60_000,
-      ...agent,
-      verifySignature: timedVerifier(verify, device.busy, verificationMs),
-    });
+    firmware(device, benchAgentOptions(this.options, device));
   }
 
   /** Where the supply failed, in words, or what else ended the boot. */

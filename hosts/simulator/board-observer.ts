@@ -1,6 +1,17 @@
 /** What a board tells of its boots, for timelines and checkers. */
-import type { BootRecord } from "./board.js";
+import type { BootResult } from "./bootloader.js";
 import type { BootEnd } from "./reset-reasons.js";
+
+/** One boot, as seen from outside. */
+export interface BootRecord {
+  readonly number: number;
+  readonly atMs: number;
+  readonly resetReason: BootEnd;
+  readonly result: BootResult;
+  /** As in BootedDevice; null when the bootloader found no image. */
+  readonly imageHex: string | null;
+  readonly slot: number;
+}
 
 export interface BoardObserver {
   /** So many timers wait at the same time as never before in this boot. */

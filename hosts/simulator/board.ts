@@ -48,17 +48,6 @@ export interface BootedDevice {
 /** A simulated firmware: what an image does when it boots. */
 export type Firmware = (device: BootedDevice) => void;
 
-/** One boot, as seen from outside. */
-export interface BootRecord {
-  readonly number: number;
-  readonly atMs: number;
-  readonly resetReason: BootEnd;
-  readonly result: BootResult;
-  /** As in BootedDevice; null when the bootloader found no image. */
-  readonly imageHex: string | null;
-  readonly slot: number;
-}
-
 export interface BoardOptions {
   readonly world: World;
   readonly power: Power;

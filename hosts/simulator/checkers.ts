@@ -14,7 +14,7 @@ import {
 import type { Partition } from "../../src/boot/partitions.js";
 import { readU32 } from "../../src/bytes.js";
 import type { Report, StoredReport } from "../../src/server/report.js";
-import type { BootRecord } from "./board.js";
+import type { BootRecord } from "./board-observer.js";
 import type { Flash } from "./flash.js";
 import { Intents, type Journal } from "./intents.js";
 import { confirmedIn } from "./journal-view.js";

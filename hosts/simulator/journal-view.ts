@@ -1,6 +1,6 @@
 /**
  * The agent's journal as a stranger reads it: a decoder apart from the product's, written after the
- * table of records in src/journal/records.ts, so that a mistake there cannot excuse itself here.
+ * table of records in src/journal/formats.ts, so that a mistake there cannot excuse itself here.
  */
 
 /** Phases of an attempt, by the number in its byte 1. */

@@ -14,14 +14,9 @@ import { MemoryStore } from "../../src/server/memory-store.js";
 import { decodeReport, type StoredReport } from "../../src/server/report.js";
 import { createHal } from "../esp32/hal.js";
 import type { DigestClass } from "../esp32/platform.js";
-import {
-  Board,
-  type BoardOptions,
-  type BootedDevice,
-  type BootRecord,
-  type Firmware,
-} from "./board.js";
+import { Board, type BoardOptions, type BootedDevice, type Firmware } from "./board.js";
 import type { BoardBuild } from "./board-build.js";
+import type { BootRecord } from "./board-observer.js";
 import type { RunEnd } from "./board-run.js";
 import { Checkers, type KnownImage, type Violation } from "./checkers.js";
 import { type Spend, timedVerifier } from "./durations.js";

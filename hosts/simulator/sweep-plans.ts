@@ -1,6 +1,6 @@
 /** The plans of each kind of sweep that runs a list of them. */
 import { otadataEntryBytes } from "../../src/boot/otadata.js";
-import { heldHeadBytes } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import {
   type NetworkFault,
   type NetworkFaultKind,
@@ -177,7 +177,9 @@ function* lostPlans(job: Job, makeStage: MakeStage): Iterable<Plan> {
   const plan = planOf(job);
   const good = targetAddress(job.start === "second" ? "known" : "second");
   const seen = operationsOf(plan, makeStage);
-  const isHead = seen.map((one) => one.kind === "program" && one.lengthBytes === heldHeadBytes);
+  const isHead = seen.map(
+    (one) => one.kind === "program" && one.lengthBytes === limits.heldHeadBytes,
+  );
   const head = isHead.lastIndexOf(true);
   if (head < 0 && job.start !== "second") return;
   for (let operation = head + 1; operation < seen.length + 4; operation++) {

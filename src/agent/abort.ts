@@ -4,7 +4,7 @@
  * kept until then. Nothing decides on it; it is for people.
  */
 import type { Hal, KeyValue } from "../hal.js";
-import { abortCharsMax } from "../limits.js";
+import { limits } from "../limits.js";
 import { tryLog } from "./host.js";
 
 export const abortKey = "abort";
@@ -13,7 +13,7 @@ const toldBit = 0x80;
 
 /** Keeps the first characters of `text`. Throws what key-value storage throws. */
 export function recordAbort(keyValue: KeyValue, text: string): void {
-  const bytes = new Uint8Array(Math.min(text.length, abortCharsMax));
+  const bytes = new Uint8Array(Math.min(text.length, limits.abortCharsMax));
   for (let i = 0; i < bytes.length; i++) {
     const code = text.charCodeAt(i);
     bytes[i] = code >= 0x20 && code < 0x7f ? code : 0x3f;
@@ -27,7 +27,7 @@ export function recordAbort(keyValue: KeyValue, text: string): void {
  * boot: perhaps twice, never not at all.
  */
 export function takeAbort(hal: Hal, keeps: boolean): string {
-  const bytes = new Uint8Array(abortCharsMax);
+  const bytes = new Uint8Array(limits.abortCharsMax);
   let text = "";
   try {
     const length = hal.keyValue.read(abortKey, bytes);
@@ -50,14 +50,14 @@ export function takeAbort(hal: Hal, keeps: boolean): string {
 
 /** The line for the report of an attempt; "" when there is none. */
 export function reportedAbort(hal: Hal): string {
-  const bytes = new Uint8Array(abortCharsMax);
+  const bytes = new Uint8Array(limits.abortCharsMax);
   return lineOf(bytes, hal.keyValue.read(abortKey, bytes));
 }
 
 /** Forgets the line, if there is one: its report was delivered, or none will be made. */
 export function forgetAbort(hal: Hal): void {
   try {
-    if (hal.keyValue.read(abortKey, new Uint8Array(abortCharsMax)) >= 0) {
+    if (hal.keyValue.read(abortKey, new Uint8Array(limits.abortCharsMax)) >= 0) {
       hal.keyValue.delete(abortKey);
     }
   } catch {

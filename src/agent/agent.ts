@@ -2,9 +2,8 @@
  * The agent: runs the actions of the state machine, in order, and hands it what happens as events.
  * It decides nothing itself. No exception leaves it, and every wait is bounded.
  */
-import { readU32 } from "../bytes.js";
 import type { Hal, TimerHandle } from "../hal.js";
-import { workBufferBytes } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import { BootCheck } from "./boot-check.js";
@@ -25,7 +24,7 @@ import { type AgentOptions, defaults, type Progress } from "./options.js";
 import { Poller } from "./poller.js";
 import { counting, type Outcome } from "./reconcile.js";
 import { Reporter } from "./reporter.js";
-import { pollDelayMs, retryDelayMs } from "./schedule.js";
+import { pollDelayMs, randomU32, retryDelayMs } from "./schedule.js";
 import { Servers } from "./servers.js";
 import { Updater } from "./updater.js";
 import type { HttpTarget } from "./url.js";
@@ -41,7 +40,7 @@ export class Agent implements AgentContext {
   readonly journal: Journal;
   readonly servers: Servers;
   readonly ledger: Ledger;
-  readonly buffer: Uint8Array = new Uint8Array(workBufferBytes);
+  readonly buffer: Uint8Array = new Uint8Array(limits.workBufferBytes);
   release: Release | null = null;
   retryAfterMs = 0;
   failures = 0;
@@ -105,16 +104,15 @@ export class Agent implements AgentContext {
   }
 
   private begin(): void {
-    const hal = this.hal;
     this.starts++;
-    const { running, outcome: found } = this.boot.check();
-    const device = readDevice(hal);
+    const found = this.boot.check();
+    const device = readDevice(this.hal);
     this.deviceFacts = device;
-    const outcome = this.settle(found);
-    const isKnownGood = running === "confirmed" || outcome.adopt === "confirmed";
+    const outcome = this.settle(found.outcome);
+    const isKnownGood = found.running === "confirmed" || outcome.adopt === "confirmed";
     // Not while another slot may have to be staged: that changes the record in any case.
     const isSettled = outcome.state !== "staged" && outcome.state !== "updated";
-    if (isKnownGood && isSettled) repairBootRecord(hal, device.runningSlot);
+    if (isKnownGood && isSettled) repairBootRecord(this.hal, device.runningSlot);
     // Nothing throws from here on: the trial is taken over once.
     this.verdict.takeOver(this.boot);
     this.current = outcome.state;
@@ -220,12 +218,21 @@ export class Agent implements AgentContext {
         if (!actions[i].startsWith("journal")) throw error;
         // Intent before act: without its record the act must not follow.
         tryLog(this.hal, `journal: ${actions[i]} failed`);
-        // The reason of a result is kept: a crashed release must stay remembered as one.
-        const event = unrecorded(actions[i], this.failures);
-        this.post(event, hasResult(this.current) ? "" : "journal-failed");
-        return;
+        return this.unrecorded(actions[i]);
       }
     }
+  }
+
+  /** The record of an action failed. */
+  private unrecorded(action: AgentAction): void {
+    const isDelayed = action === "journalConfirming" && this.failures < defaults.confirmTriesMax;
+    let event: AgentEvent = action === "journalRepair" ? "repairUnrecorded" : "journalFailed";
+    // Its attempt is on record, and must have a result.
+    if (action === "journalDamage") event = "downloadFailed";
+    // The reason of a result is kept: a crashed release must stay remembered as one.
+    const state = this.current;
+    const hasResult = state === "rejected" || state === "failed" || state === "updated";
+    this.post(isDelayed ? "confirmDelayed" : event, hasResult ? "" : "journal-failed");
   }
 
   private run(action: AgentAction): void {
@@ -237,13 +244,10 @@ export class Agent implements AgentContext {
         return this.after("pollDue", pollDelayMs(intervalMs, randomU32(this.hal)));
       }
       case "scheduleRetry":
-        return this.after("pollDue", this.retryMs());
       case "scheduleRepair":
-        return this.after("knownGoodLost", this.retryMs());
       case "scheduleConfirm":
-        return this.after("trialPassed", this.retryMs());
       case "scheduleReport":
-        return this.after("reportDue", this.retryMs());
+        return this.after(scheduled[action], this.retryMs());
       case "reportRefusal":
         return this.reporter.tellRefusal(this.poller.refusal);
       case "restart":
@@ -260,10 +264,11 @@ export class Agent implements AgentContext {
 
   /** All other actions are methods of the parts, one part each (a test holds it). */
   private partWith(action: PartAction): Parts {
-    const { updater, verdict } = this;
-    const part = action in updater ? updater : action in verdict ? verdict : null;
-    if (part !== null) return part as unknown as Parts;
-    return (action in this.poller ? this.poller : this.reporter) as unknown as Parts;
+    let part: object = this.reporter;
+    if (action in this.updater) part = this.updater;
+    else if (action in this.verdict) part = this.verdict;
+    else if (action in this.poller) part = this.poller;
+    return part as Parts;
   }
 
   tell(activity: Progress["activity"], bytes: number, totalBytes: number): void {
@@ -289,11 +294,14 @@ export class Agent implements AgentContext {
     const timer = this.timer;
     this.timer = null;
     if (timer !== null) this.hal.timers.clear(timer);
-    const due = (): void => {
-      this.timer = null;
-      this.enter(run);
-    };
-    this.timer = setTimer(this.hal, due, delayMs);
+    this.timer = setTimer(
+      this.hal,
+      () => {
+        this.timer = null;
+        this.enter(run);
+      },
+      delayMs,
+    );
   }
 
   /**
@@ -301,43 +309,27 @@ export class Agent implements AgentContext {
    * wait for a busy server: its deadline would end a good release.
    */
   private retryMs(): number {
-    const isTrial = this.current === "trial";
-    const isLate = this.failures >= defaults.trialEarlyTries;
-    const trialCapMs = isLate ? defaults.trialLateCapMs : defaults.trialRetryCapMs;
-    const capMs = isTrial ? trialCapMs : defaults.retryCapMs;
-    const asked = isTrial ? 0 : this.retryAfterMs;
+    let capMs: number = defaults.retryCapMs;
+    let askedMs = this.retryAfterMs;
+    if (this.current === "trial") {
+      const isLate = this.failures >= defaults.trialEarlyTries;
+      capMs = isLate ? defaults.trialLateCapMs : defaults.trialRetryCapMs;
+      askedMs = 0;
+    }
     this.retryAfterMs = 0;
     this.failures++;
-    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), asked);
+    return Math.max(retryDelayMs(this.failures, randomU32(this.hal), capMs), askedMs);
   }
 }
+
+/** The event that comes after a pause. */
+const scheduled = Object.freeze({
+  scheduleRetry: "pollDue",
+  scheduleRepair: "knownGoodLost",
+  scheduleConfirm: "trialPassed",
+  scheduleReport: "reportDue",
+} as const);
 
 /** Methods of the parts: the compiler demands one for each action that `run` does not know. */
 type PartAction = keyof (Poller & Updater & Verdict & Reporter) & AgentAction;
 type Parts = Readonly<Record<PartAction, () => void>>;
-
-/** True in the states that are entered with the reason of the attempt's final result. */
-function hasResult(state: AgentState): boolean {
-  return state === "rejected" || state === "failed" || state === "updated";
-}
-
-/** Which event it is that the record of `action` failed. */
-function unrecorded(action: AgentAction, failures: number): AgentEvent {
-  if (action === "journalRepair") return "repairUnrecorded";
-  // Its attempt is on record, and must have a result.
-  if (action === "journalDamage") return "downloadFailed";
-  if (action === "journalConfirming" && failures < defaults.confirmTriesMax)
-    return "confirmDelayed";
-  return "journalFailed";
-}
-
-/** A random number for a pause; the middle one when the host has none: nothing is spread then. */
-function randomU32(hal: Hal): number {
-  const bytes = Uint8Array.of(0, 0, 0, 0x80);
-  try {
-    hal.entropy(bytes);
-  } catch {
-    // As it is.
-  }
-  return readU32(bytes, 0);
-}

@@ -5,7 +5,7 @@
  * back.
  */
 import type { Hal, ResetReason } from "../hal.js";
-import { type Phase, phases } from "../journal/records.js";
+import { phases } from "../journal/records.js";
 import type { Reason } from "../reasons.js";
 import { takeAbort } from "./abort.js";
 import { CapabilityProbe } from "./capabilities.js";
@@ -49,6 +49,7 @@ export class BootCheck implements TrialListener {
   state: BootState | null = null;
   private readonly hal: Hal;
   private readonly options: BootOptions;
+  private readonly watchdogTimeoutMs: number;
   private readonly tests: SelfTest[] = [];
   private agent: TrialListener | null = null;
   private lastAbort = "";
@@ -58,6 +59,7 @@ export class BootCheck implements TrialListener {
     checkBootOptions(options);
     this.hal = hal;
     this.options = options;
+    this.watchdogTimeoutMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     this.journal = new Journal(hal);
     this.probe = new CapabilityProbe(hal);
     this.addSelfTests(options.selfTests);
@@ -70,7 +72,7 @@ export class BootCheck implements TrialListener {
 
   /** Adds self-tests in their order. */
   addSelfTests(tests: readonly SelfTest[] = []): void {
-    for (let i = 0; i < tests.length; i++) this.addSelfTest(tests[i]);
+    this.tests.push(...tests);
   }
 
   /**
@@ -119,8 +121,10 @@ export class BootCheck implements TrialListener {
     if (isTrial && isSure && hal.boot.activeSlot() === runningSlot) probe.trialSeen(runningState);
     if (outcome.adopt === "confirmed") probe.flashedByCable();
     const version = hal.engineVersion();
-    const heap = hal.freeHeapBytes();
-    tryLog(hal, `boot: XS ${version >> 8}.${version & 0xff}, ${heap} bytes of heap free`);
+    tryLog(
+      hal,
+      `boot: XS ${version >> 8}.${version & 255}, ${hal.freeHeapBytes()} bytes of heap free`,
+    );
     tryLog(
       hal,
       `boot: slot ${runningSlot} runs ${running} image, entry ${runningState}, ` +
@@ -130,14 +134,13 @@ export class BootCheck implements TrialListener {
     const isWaiting = journal.attempt !== null || journal.read("result") !== null;
     // The last that may fail: a check that is repeated must not find what it wrote itself.
     this.record(outcome);
-    const state = { running, resetReason, outcome, runningSlot };
-    this.state = state;
+    this.state = { running, resetReason, outcome, runningSlot };
     // Now that nothing can fail any more that would keep it from the application. With a result to
     // tell the line is also its report's.
     this.lastAbort = takeAbort(hal, isWaiting);
     // A trial that nothing guards has crashed: the application may not get as far as its agent.
     if (outcome.event === "trialFailed") this.takeBack(outcome.reason, false);
-    return state;
+    return this.state;
   }
 
   /**
@@ -145,13 +148,14 @@ export class BootCheck implements TrialListener {
    * bootloader would not end, or that one was reverted, and by which reset.
    */
   private record({ event, counts, reason }: Outcome): void {
-    const attempt = this.journal.attempt;
+    const journal = this.journal;
+    const attempt = journal.attempt;
     if (attempt === null) return;
     if (event === "trialBooted" && counts !== "") {
-      this.journal.saveAttempt(counting(attempt, counts));
+      journal.saveAttempt(counting(attempt, counts));
     } else if (event === "trialReverted" && attempt.phase === phases.staging) {
       // One that was told before keeps its reason: it shows that the image was good once.
-      if (attempt.reason === "") this.journal.saveAttempt({ ...attempt, reverted: true, reason });
+      if (attempt.reason === "") journal.saveChanged({ reverted: true, reason });
     }
   }
 
@@ -173,12 +177,10 @@ export class BootCheck implements TrialListener {
   /** Returns true when the watchdog runs. */
   private beginTrial(): boolean {
     const options = this.options;
-    const watchdogMs = options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs;
     // A check that is repeated after a fault leaves no second deadline behind.
     this.trial?.end();
-    const trial = new Trial(this.hal, this.tests, watchdogMs, this);
-    this.trial = trial;
-    return trial.arm(
+    this.trial = new Trial(this.hal, this.tests, this.watchdogTimeoutMs, this);
+    return this.trial.arm(
       options.trialTimeoutMs ?? defaults.trialTimeoutMs,
       options.trialServerMs ?? defaults.trialServerMs,
       options.trialDwellMs ?? defaults.trialDwellMs,
@@ -187,7 +189,7 @@ export class BootCheck implements TrialListener {
 
   private probeWatchdog(): boolean {
     const watchdog = this.hal.watchdog;
-    const hasWatchdog = watchdog.arm(this.options.watchdogTimeoutMs ?? defaults.watchdogTimeoutMs);
+    const hasWatchdog = watchdog.arm(this.watchdogTimeoutMs);
     watchdog.disarm();
     return hasWatchdog;
   }
@@ -198,13 +200,11 @@ export class BootCheck implements TrialListener {
    */
   private takeBack(reason: Reason | "", isStuck: boolean): void {
     const { hal, journal } = this;
-    tryLog(hal, `boot check: the image on trial is taken back: ${reason}`);
     let isDone = isStuck;
+    tryLog(hal, `boot check: the image on trial is taken back: ${reason}`);
     try {
-      const attempt = journal.attempt;
-      const phase: Phase = phases.rejecting;
       // Intent before act. Without a record the bootloader's own revert is the answer.
-      if (attempt !== null) journal.saveAttempt({ ...attempt, phase, reason });
+      if (journal.attempt !== null) journal.saveChanged({ phase: phases.rejecting, reason });
       isDone = rejectRunning(hal, journal, hal.boot.runningSlot()) || isStuck;
     } catch {
       tryLog(hal, "boot check: the boot record could not be changed");

@@ -32,14 +32,11 @@ const missingKey = "no-rollback";
 
 export class CapabilityProbe {
   private readonly hal: Hal;
-  private seen = 0;
+  /** Of `capabilities`. */
+  bits = 0;
 
   constructor(hal: Hal) {
     this.hal = hal;
-  }
-
-  get bits(): number {
-    return this.seen;
   }
 
   /** True when the bootloader, as far as is known, reverts an image that is not confirmed. */
@@ -49,16 +46,13 @@ export class CapabilityProbe {
 
   /** Looks at everything that costs no wear. `hasWatchdog` is what arming it told. */
   run(hasWatchdog: boolean): void {
-    const boot = this.hal.boot;
-    const features = boot.features();
+    const hal = this.hal;
+    const features = hal.boot.features();
     this.set(capabilities.rollbackBuilt, features.rollback);
     this.set(capabilities.imageValidation, features.validation);
     this.set(capabilities.watchdog, hasWatchdog);
-    this.set(capabilities.twoSlots, boot.slotCount() >= 2);
-    this.set(
-      capabilities.rollbackMissing,
-      this.hal.keyValue.read(missingKey, new Uint8Array(1)) >= 0,
-    );
+    this.set(capabilities.twoSlots, hal.boot.slotCount() >= 2);
+    this.set(capabilities.rollbackMissing, hal.keyValue.read(missingKey, new Uint8Array(1)) >= 0);
   }
 
   /** A record of ours was found, or written in this boot. */
@@ -71,9 +65,9 @@ export class CapabilityProbe {
    * rollback: one with it would have rewritten the entry before it started this image.
    */
   trialSeen(state: SlotState): void {
-    this.set(capabilities.rollbackArmed, state === "pending-verify");
-    if (state === "pending-verify") this.setMissing(false);
-    else if (state === "new") this.setMissing(true);
+    const isArmed = state === "pending-verify";
+    this.set(capabilities.rollbackArmed, isArmed);
+    if (isArmed || state === "new") this.setMissing(!isArmed);
   }
 
   /** The app was flashed by cable, and the bootloader perhaps with it: what was seen is void. */
@@ -82,11 +76,12 @@ export class CapabilityProbe {
   }
 
   private has(bit: number): boolean {
-    return (this.seen & bit) !== 0;
+    return (this.bits & bit) !== 0;
   }
 
   private set(bit: number, on: boolean): void {
-    this.seen = on ? this.seen | bit : this.seen & ~bit;
+    if (on) this.bits |= bit;
+    else this.bits &= ~bit;
   }
 
   /** Written on change only, and never at the cost of a trial. */

@@ -1,6 +1,6 @@
 /** Options are checked when the agent is made: a wrong one must show at the desk. */
 import type { HttpScheme } from "../hal.js";
-import { serversMax, trustAnchorsMax } from "../limits.js";
+import { limits } from "../limits.js";
 import {
   type AgentOptions,
   checkBootOptions,
@@ -20,7 +20,7 @@ export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTar
   checkName("vendor", options.vendor ?? "");
   checkName("deviceClass", options.deviceClass ?? "");
   const anchors = options.trustAnchors ?? [];
-  const isUsable = anchors.length >= 1 && anchors.length <= trustAnchorsMax;
+  const isUsable = anchors.length >= 1 && anchors.length <= limits.trustAnchorsMax;
   if (!isUsable || anchors.some((key) => key?.length !== 32)) {
     throw new RangeError("trustAnchors must be 1 to 8 raw Ed25519 public keys of 32 bytes");
   }
@@ -33,7 +33,7 @@ export function checkOptions(options: AgentOptions, scheme: HttpScheme): HttpTar
     if (target !== null && url.indexOf("?") < 0 && url.indexOf("#") < 0) targets.push(target);
   }
   const count = targets.length;
-  if (count >= 1 && count <= serversMax && count === servers.length) return targets;
+  if (count >= 1 && count <= limits.serversMax && count === servers.length) return targets;
   throw new RangeError(`serverUrl must be ${scheme}://host[:port][/base], or 1 to 4 of them`);
 }
 

@@ -1,15 +1,10 @@
 /** What this device is: the inputs of the checks, and the images it can vouch for. */
-import {
-  imageHeaderBytes,
-  imageMagic,
-  segmentHeaderBytes,
-  segmentsMax,
-} from "../boot/image-head.js";
-import { readU16, readU32 } from "../bytes.js";
+import { measureImage } from "../boot/image-head.js";
+import { readU16 } from "../bytes.js";
 import type { Hal, SlotFlash } from "../hal.js";
 import { type Confirmed, emptyConfirmed, phases } from "../journal/records.js";
 import type { AgentContext } from "./context.js";
-import { identityBytes, identityOf } from "./facts.js";
+import { identityOf } from "./facts.js";
 import { SlotDigest } from "./installer.js";
 import type { Journal } from "./journal.js";
 
@@ -45,13 +40,12 @@ export function measureRunning(context: AgentContext): Confirmed {
   const runningSlot = context.device.runningSlot;
   const slot = context.hal.boot.openSlot(runningSlot);
   const imageSizeBytes = measureImage(slot);
-  const digest = new SlotDigest(context.hal, slot, imageSizeBytes, null, context.buffer);
   const running = emptyConfirmed();
   running.slot = running.previousSlot = runningSlot;
   running.imageSizeBytes = imageSizeBytes;
   // One for both, and of their own: a view would keep a whole record alive.
   running.manifestDigest = running.previousIdentity = new Uint8Array(32);
-  running.imageDigest = digest.runNow();
+  running.imageDigest = new SlotDigest(context, slot, imageSizeBytes, null).runNow();
   running.identity = identityOf(slot, imageSizeBytes);
   return running;
 }
@@ -91,31 +85,6 @@ export function isUnconfirmed(hal: Hal, journal: Journal): boolean {
     const attempt = journal.attempt;
     return attempt?.phase === phases.staging && attempt.slot === runningSlot;
   }
-}
-
-/**
- * Length in bytes of the ESP32 image in `slot`, walked over its segment headers
- * (esp_image_format.h); 0 when there is none. Contents are not checked.
- */
-export function measureImage(slot: SlotFlash): number {
-  const slotBytes = slot.status().size;
-  const head = new Uint8Array(imageHeaderBytes);
-  slot.read(head, 0);
-  if (head[0] !== imageMagic || head[1] === 0 || head[1] > segmentsMax) return 0;
-  const segments = head[1];
-  const hashAppended = head[23] === 1;
-  const segment = new Uint8Array(segmentHeaderBytes);
-  let end = imageHeaderBytes;
-  for (let i = 0; i < segments; i++) {
-    if (end + segmentHeaderBytes > slotBytes) return 0;
-    slot.read(segment, end);
-    end += segmentHeaderBytes + readU32(segment, 4);
-    if (end > slotBytes) return 0;
-  }
-  // The checksum is the last byte of a 16-byte line.
-  end = (end + 16) & ~15;
-  if (hashAppended) end += identityBytes;
-  return end <= slotBytes ? end : 0;
 }
 
 /** Chip id in the header of the image in `slot` (esp_chip_id_t). */

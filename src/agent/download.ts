@@ -7,11 +7,12 @@
  * and no bootloader fallback can run bytes that were not verified.
  */
 import { chipIdOfHead } from "../boot/image-head.js";
-import type { Hal, HttpHeaders, HttpRequest, SlotFlash } from "../hal.js";
+import type { HttpHeaders, HttpRequest, SlotFlash } from "../hal.js";
 import type { Progress } from "../journal/records.js";
-import { heldHeadBytes, progressBytes, workBufferBytes } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
+import type { AgentContext } from "./context.js";
 import { Exchange, type ExchangeHandler } from "./exchange.js";
 import { defaults } from "./options.js";
 import { decimal, type HttpTarget } from "./url.js";
@@ -33,14 +34,15 @@ export interface DownloadListener {
   ended(end: DownloadEnd, reason: Reason | "", retryAfterMs: number, error: string): void;
 }
 
+/** What a download needs of the agent. */
+type DownloadContext = Pick<AgentContext, "hal" | "buffer" | "device">;
+
 export class Download implements ExchangeHandler {
-  private readonly hal: Hal;
+  private readonly context: DownloadContext;
   private readonly release: Release;
   private readonly slot: SlotFlash;
   private readonly slotIndex: number;
   private readonly listener: DownloadListener;
-  private readonly buffer: Uint8Array;
-  private readonly chipId: number;
   private head: Uint8Array;
   private exchange: Exchange | null = null;
   /** Bytes already in flash; a multiple of the block until the end. */
@@ -66,72 +68,63 @@ export class Download implements ExchangeHandler {
   private retryMs = 0;
 
   constructor(
-    hal: Hal,
+    context: DownloadContext,
     release: Release,
     slotIndex: number,
-    chipId: number,
     resume: Progress | null,
-    buffer: Uint8Array,
     listener: DownloadListener,
   ) {
-    this.hal = hal;
+    this.context = context;
     this.release = release;
     this.slotIndex = slotIndex;
-    this.slot = hal.boot.openSlot(slotIndex);
-    this.chipId = chipId;
-    this.buffer = buffer;
+    this.slot = context.hal.boot.openSlot(slotIndex);
     this.listener = listener;
-    this.savedBytes = this.offset = resume === null ? 0 : resume.writtenBytes;
-    this.head = resume === null ? new Uint8Array(heldHeadBytes) : resume.head;
+    this.savedBytes = this.offset = resume?.writtenBytes ?? 0;
+    this.head = resume?.head ?? new Uint8Array(limits.heldHeadBytes);
   }
 
   /** With `whole` no range is asked for: what is in flash is skipped as it comes. */
   start(
     target: HttpTarget,
-    headers: ReadonlyMap<string, string>,
+    headers: Map<string, string>,
     stallTimeoutMs: number,
     whole: boolean,
   ): void {
-    const request = new Map(headers);
     this.isRanged = this.offset > 0 && !whole;
-    if (this.isRanged) request.set("range", `bytes=${this.offset}-`);
-    const exchange = new Exchange(
-      this.hal,
+    if (this.isRanged) headers.set("range", `bytes=${this.offset}-`);
+    this.exchange = new Exchange(
+      this.context.hal,
       {
         target,
         method: "GET",
-        headers: request,
+        headers,
         stallTimeoutMs,
         totalTimeoutMs: defaults.downloadTimeoutMs + this.release.imageSizeBytes,
       },
       this,
     );
-    this.exchange = exchange;
-    exchange.start();
+    this.exchange.start();
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
     const size = this.release.imageSizeBytes;
-    const length = headers.get("content-length");
-    const range = headers.get("content-range");
-    if (status === 206 && this.isRanged && isRange(range, this.offset, size)) {
-      return this.receive();
+    // RFC 9110 14.4: from there to the end.
+    const range = `bytes ${this.offset}-${size - 1}/${size}`;
+    const isPart = status === 206 && this.isRanged && headers.get("content-range") === range;
+    if (!isPart && status !== 200) {
+      // RFC 9110 15.5.17; a range that was not asked for is no better.
+      const isRefused = status === 416 || status === 206;
+      const end = isRefused ? "range-refused" : "interrupted";
+      return this.end(end, "", retryAfterMs(headers), `status ${status}`);
     }
-    if (status === 200) {
+    if (!isPart) {
       // RFC 9110 14.2: a server may ignore Range; then the answer starts at byte 0.
+      const length = headers.get("content-length");
       if (length !== undefined && decimal(length) !== size) {
         return this.end("interrupted", "payload-size-mismatch");
       }
       this.skip = this.offset;
-      return this.receive();
     }
-    // RFC 9110 15.5.17; a range that was not asked for is no better.
-    const isRefused = status === 416 || status === 206;
-    const end = isRefused ? "range-refused" : "interrupted";
-    this.end(end, "", retryAfterMs(headers), `status ${status}`);
-  }
-
-  private receive(): void {
     this.receiving = true;
     this.nextBlock();
   }
@@ -141,14 +134,15 @@ export class Download implements ExchangeHandler {
       this.waitingBytes = countBytes;
       return;
     }
+    const buffer = this.context.buffer;
     let count = countBytes;
     while (count > 0) {
       const fill = this.fill;
       const room = this.blockBytes - fill;
       if (room <= 0) return this.end("interrupted", "payload-size-mismatch");
       const end = room < count ? this.blockBytes : fill + count;
-      const isWhole = fill === 0 && end === workBufferBytes;
-      const got = source.read(isWhole ? this.buffer : this.buffer.subarray(fill, end));
+      const isWhole = fill === 0 && end === limits.workBufferBytes;
+      const got = source.read(isWhole ? buffer : buffer.subarray(fill, end));
       if (got <= 0) return;
       count -= got;
       this.fill = fill + got;
@@ -164,7 +158,7 @@ export class Download implements ExchangeHandler {
   private pause(source: HttpRequest, countBytes: number): void {
     this.waitingBytes = countBytes;
     try {
-      this.hal.timers.set(() => this.resume(source), 0);
+      this.context.hal.timers.set(() => this.resume(source), 0);
     } catch {
       this.resume(source);
     }
@@ -224,7 +218,7 @@ export class Download implements ExchangeHandler {
     if (this.outcome !== "damaged") this.saveProgress();
     this.waitingBytes = -1;
     const whole = !failed && this.receiving && this.offset === this.release.imageSizeBytes;
-    const outcome = this.outcome === "" ? (whole ? "written" : "interrupted") : this.outcome;
+    const outcome = this.outcome || (whole ? "written" : "interrupted");
     this.listener.ended(outcome, this.reason, this.retryMs, error);
   }
 
@@ -248,32 +242,34 @@ export class Download implements ExchangeHandler {
       this.offset = start + length;
     }
     this.nextBlock();
-    return this.offset > start && (this.blockBytes === 0 || this.offset % progressBytes === 0);
+    return (
+      this.offset > start && (this.blockBytes === 0 || this.offset % limits.progressBytes === 0)
+    );
   }
 
   private nextBlock(): void {
     const left = this.skip > 0 ? this.skip : this.release.imageSizeBytes - this.offset;
-    this.blockBytes = left < workBufferBytes ? left : workBufferBytes;
+    this.blockBytes = left < limits.workBufferBytes ? left : limits.workBufferBytes;
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
   private acceptHead(length: number): boolean {
-    const chipId = chipIdOfHead(this.buffer.subarray(0, length));
-    if (chipId < 0 || chipId !== this.chipId) {
-      this.end("damaged", "image-header-mismatch");
-      return false;
-    }
-    this.head = this.buffer.slice(0, heldHeadBytes);
-    return true;
+    const buffer = this.context.buffer;
+    const chipId = chipIdOfHead(buffer.subarray(0, length));
+    const isOurs = chipId >= 0 && chipId === this.context.device.chipId;
+    if (isOurs) this.head = buffer.slice(0, limits.heldHeadBytes);
+    else this.end("damaged", "image-header-mismatch");
+    return isOurs;
   }
 
   private writeBlock(offset: number, length: number): void {
-    const { slot, buffer } = this;
-    slot.eraseBlock(offset / workBufferBytes);
-    if (offset > 0 && length === workBufferBytes) return slot.write(buffer, offset);
+    const slot = this.slot;
+    const buffer = this.context.buffer;
+    slot.eraseBlock(offset / limits.workBufferBytes);
+    if (offset > 0 && length === limits.workBufferBytes) return slot.write(buffer, offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
-    if (offset === 0) this.hal.boot.forget(this.slotIndex);
-    const start = offset === 0 ? heldHeadBytes : 0;
+    if (offset === 0) this.context.hal.boot.forget(this.slotIndex);
+    const start = offset === 0 ? limits.heldHeadBytes : 0;
     // The write unit is 16 bytes (flash encryption); FF leaves flash as it is.
     const end = (length + 15) & ~15;
     buffer.fill(0xff, length, end);
@@ -287,13 +283,6 @@ export class Download implements ExchangeHandler {
     this.retryMs = retryMs;
     this.exchange?.end(true, why);
   }
-}
-
-/**
- * True for "bytes first-last/size" that runs from `offset` to the end of `size` (RFC 9110 14.4).
- */
-function isRange(contentRange: string | undefined, offset: number, size: number): boolean {
-  return contentRange === `bytes ${offset}-${size - 1}/${size}`;
 }
 
 /** Retry-After in milliseconds, at most a day; 0 when absent or a date (RFC 9110 10.2.3). */

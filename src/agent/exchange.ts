@@ -3,7 +3,9 @@
  * and no exception leaves them (on XS it would abort the machine).
  */
 import type { Hal, HttpHeaders, HttpReceiver, HttpRequest, TimerHandle } from "../hal.js";
-import { connectionCharsMax, locationBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
+import type { AgentContext } from "./context.js";
+import { defaults } from "./options.js";
 import { type HttpTarget, hostOf, isPrintable, resolveUri } from "./url.js";
 
 /** The receiver of an exchange. `ended` is called once, and last. */
@@ -23,7 +25,7 @@ export interface ExchangeRequest {
   readonly target: HttpTarget;
   readonly method: "GET" | "POST";
   readonly headers: HttpHeaders;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | undefined;
   readonly stallTimeoutMs: number;
   readonly totalTimeoutMs: number;
 }
@@ -120,13 +122,20 @@ export class Exchange implements HttpReceiver {
   }
 
   private open(): void {
-    const { method, body } = this.request;
-    const { headers } = this;
-    const { hostname, port, path } = this.current;
-    const options = { hostname, port, path, method, headers };
+    const target = this.current;
+    const body = this.request.body;
+    const options = {
+      hostname: target.hostname,
+      port: target.port,
+      path: target.path,
+      method: this.request.method,
+      headers: this.headers,
+    };
     try {
-      this.http = this.hal.http.request(body === undefined ? options : { ...options, body }, this);
-      this.last = this.http;
+      this.last = this.http = this.hal.http.request(
+        body === undefined ? options : { ...options, body },
+        this,
+      );
     } catch (error) {
       this.end(true, error instanceof Error ? error.message : "");
     }
@@ -146,7 +155,11 @@ export class Exchange implements HttpReceiver {
   }
 
   private redirect(headers: HttpHeaders): void {
-    const location = resolveUri(this.current, headers.get("location") ?? "", locationBytesMax);
+    const location = resolveUri(
+      this.current,
+      headers.get("location") ?? "",
+      limits.locationBytesMax,
+    );
     if (location === null || this.redirects >= redirectsMax) {
       return this.end(true, "redirect not followed");
     }
@@ -189,7 +202,10 @@ export class Exchange implements HttpReceiver {
       this.timer = null;
       if (this.closed) return;
       // Only now: a host may know why a request failed after it told that it did.
-      this.handler.ended(failed, failed || why !== "" ? this.problem(why) : "");
+      const error = failed || why !== "" ? this.problem(why) : "";
+      // What follows has the memory of the request to itself.
+      this.last = null;
+      this.handler.ended(failed, error);
     };
     try {
       this.timer = this.hal.timers.set(tell, 0);
@@ -212,17 +228,39 @@ export class Exchange implements HttpReceiver {
 
   /** What was wrong, where, and while what was done; hosts that do not know say less. */
   private problem(why: string): string {
-    const { last } = this;
-    const phase = last?.phase ?? "";
-    let text = why !== "" ? why : (last?.error ?? "");
+    const phase = this.last?.phase ?? "";
+    let text = why || (this.last?.error ?? "");
     // An error may quote anything.
-    if (!isPrintable(text.split(" ").join(""))) text = "";
-    if (text === "") text = "connection failed";
+    if (text === "" || !isPrintable(text.split(" ").join(""))) text = "connection failed";
     return problemAt(this.current, phase === "" ? text : `${phase}: ${text}`);
   }
 }
 
+/** Asks the update server in use for what it has at `path`, or tells it `body`. */
+export function exchangeWith(
+  { hal, server, options }: AgentContext,
+  handler: ExchangeHandler,
+  path: string,
+  headers: HttpHeaders,
+  body?: Uint8Array,
+): Exchange {
+  const exchange = new Exchange(
+    hal,
+    {
+      target: { ...server, path: server.path + path },
+      method: body === undefined ? "GET" : "POST",
+      headers,
+      body,
+      stallTimeoutMs: options.stallTimeoutMs ?? defaults.stallTimeoutMs,
+      totalTimeoutMs: defaults.exchangeTimeoutMs,
+    },
+    handler,
+  );
+  exchange.start();
+  return exchange;
+}
+
 /** What is wrong with a server, as one line of printable ASCII. */
 export function problemAt(target: HttpTarget, what: string): string {
-  return `${what}, ${hostOf(target)}`.substring(0, connectionCharsMax);
+  return `${what}, ${hostOf(target)}`.substring(0, limits.connectionCharsMax);
 }

@@ -17,9 +17,13 @@ export function identityOf(slot: SlotFlash, sizeBytes: number): Uint8Array {
   return identity;
 }
 
-/** True when `slot` ends an image of `sizeBytes` with `identity`. */
-function hasIdentity(slot: SlotFlash, sizeBytes: number, identity: Uint8Array): boolean {
-  return sizeBytes >= identityBytes && equalBytes(identityOf(slot, sizeBytes), identity);
+/** An image that the journal knows. */
+type Known = Pick<Confirmed, "slot" | "imageSizeBytes" | "identity">;
+
+/** True when it is `image` that runs: from `slot`, which is `runningSlot`. */
+function runs(image: Known, slot: SlotFlash, runningSlot: number): boolean {
+  if (image.slot !== runningSlot || image.imageSizeBytes < identityBytes) return false;
+  return equalBytes(identityOf(slot, image.imageSizeBytes), image.identity);
 }
 
 /** The three facts that reconciliation compares: journal, boot record, identity of what runs. */
@@ -47,44 +51,32 @@ export function gatherFacts(hal: Hal, journal: Journal, runningSlot: number): Fa
 function classify(hal: Hal, journal: Journal, runningSlot: number): Running {
   const { attempt, confirmed } = journal;
   const slot = hal.boot.openSlot(runningSlot);
-  const isCandidate =
-    attempt !== null &&
-    attempt.phase !== phases.writing &&
-    attempt.slot === runningSlot &&
-    hasIdentity(slot, attempt.imageSizeBytes, attempt.identity);
-  if (isCandidate) return "candidate";
-  if (confirmed !== null) {
-    if (isConfirmed(slot, confirmed, runningSlot)) return "confirmed";
-    if (isPrevious(slot, confirmed, runningSlot)) return "previous";
+  if (attempt !== null && attempt.phase !== phases.writing && runs(attempt, slot, runningSlot)) {
+    return "candidate";
   }
-  // Once the confirmed image is lost, nothing vouches for what runs in its place.
-  const isLost = confirmed !== null && confirmed.slot < 0;
-  return isLost || isRejected(slot, journal, runningSlot) ? "rejected" : "unknown";
+  if (confirmed !== null) {
+    if (runs(confirmed, slot, runningSlot)) return "confirmed";
+    if (isPrevious(slot, confirmed, runningSlot)) return "previous";
+    // Once the confirmed image is lost, nothing vouches for what runs in its place.
+    if (confirmed.slot < 0) return "rejected";
+  }
+  // The one whose attempt failed last.
+  const last = journal.lastAttempt();
+  const isRejected = last !== null && last.phase === phases.failed;
+  return isRejected && runs(last, slot, runningSlot) ? "rejected" : "unknown";
 }
 
 /** True when the image that runs is confirmed, or was before another one. */
 export function isVouched(hal: Hal, confirmed: Confirmed, runningSlot: number): boolean {
   const slot = hal.boot.openSlot(runningSlot);
-  return isConfirmed(slot, confirmed, runningSlot) || isPrevious(slot, confirmed, runningSlot);
-}
-
-function isConfirmed(slot: SlotFlash, confirmed: Confirmed, runningSlot: number): boolean {
-  if (confirmed.slot !== runningSlot) return false;
-  return hasIdentity(slot, confirmed.imageSizeBytes, confirmed.identity);
+  return runs(confirmed, slot, runningSlot) || isPrevious(slot, confirmed, runningSlot);
 }
 
 function isPrevious(slot: SlotFlash, confirmed: Confirmed, runningSlot: number): boolean {
-  if (confirmed.previousSlot !== runningSlot) return false;
-  return hasIdentity(slot, confirmed.previousSizeBytes, confirmed.previousIdentity);
-}
-
-/** True when the image that runs is the one whose attempt failed last. */
-function isRejected(slot: SlotFlash, journal: Journal, runningSlot: number): boolean {
-  const last = journal.lastAttempt();
-  return (
-    last !== null &&
-    last.phase === phases.failed &&
-    last.slot === runningSlot &&
-    hasIdentity(slot, last.imageSizeBytes, last.identity)
-  );
+  const previous = {
+    slot: confirmed.previousSlot,
+    imageSizeBytes: confirmed.previousSizeBytes,
+    identity: confirmed.previousIdentity,
+  };
+  return runs(previous, slot, runningSlot);
 }

@@ -1,8 +1,8 @@
 /** From bytes in a slot to a staged image: read-back digest, held head, boot record. */
 import { equalBytes } from "../bytes.js";
 import type { Digest } from "../crypto/digest.js";
-import type { Hal, SlotFlash } from "../hal.js";
-import { heldHeadBytes, workBufferBytes } from "../limits.js";
+import type { SlotFlash } from "../hal.js";
+import { limits } from "../limits.js";
 import type { AgentContext } from "./context.js";
 import { identityOf } from "./facts.js";
 import { setTimer, tryFeed } from "./host.js";
@@ -40,13 +40,10 @@ export class Installer {
     head: Uint8Array | null,
     done: (identity: Uint8Array | null, wasRead: boolean) => void,
   ): void {
-    const context = this.context;
-    const slot = context.hal.boot.openSlot(image.slot);
+    const slot = this.context.hal.boot.openSlot(image.slot);
     const held = head !== null && isHeadOpen(slot, head) ? head : null;
-    const total = image.imageSizeBytes;
-    const told = (bytes: number): void => context.tell("read-back", bytes, total);
-    const read = new SlotDigest(context.hal, slot, total, held, context.buffer);
-    read.start(told, (digest) => {
+    const read = new SlotDigest(this.context, slot, image.imageSizeBytes, held);
+    read.start((digest) => {
       if (digest === null) return done(null, false);
       if (!equalBytes(digest, image.imageDigest)) return done(null, true);
       this.verified = digest;
@@ -69,10 +66,9 @@ export class Installer {
    */
   stage(image: ExpectedImage, head: Uint8Array | null): void {
     const boot = this.context.hal.boot;
-    const slot = boot.openSlot(image.slot);
     // Also when it reads right: torn by a power cut it may read wrong at another time. Programmed
     // once more its bits are firm, and firm ones stay as they are.
-    if (head !== null) writeHead(slot, head);
+    if (head !== null) writeHead(boot.openSlot(image.slot), head);
     boot.stage(image.slot);
   }
 }
@@ -80,7 +76,7 @@ export class Installer {
 /** Programs the first bytes of an image and reads them back. Throws when they differ. */
 function writeHead(slot: SlotFlash, head: Uint8Array): void {
   slot.write(head, 0);
-  const written = new Uint8Array(heldHeadBytes);
+  const written = new Uint8Array(limits.heldHeadBytes);
   slot.read(written, 0);
   if (!equalBytes(written, head)) throw new Error("the head of the image was not written");
 }
@@ -90,56 +86,44 @@ function writeHead(slot: SlotFlash, head: Uint8Array): void {
  * the head of the image is still held back, `head` stands for the first 16 bytes.
  */
 export class SlotDigest {
-  private readonly hal: Hal;
+  private readonly context: AgentContext;
   private readonly slot: SlotFlash;
   private readonly sizeBytes: number;
   private readonly head: Uint8Array | null;
-  private readonly buffer: Uint8Array;
   private digest: Digest | null = null;
   private offset = 0;
   private repeats = 0;
   /** Of the image, once all of it was read. */
   identity: Uint8Array | null = null;
 
-  constructor(
-    hal: Hal,
-    slot: SlotFlash,
-    sizeBytes: number,
-    head: Uint8Array | null,
-    buffer: Uint8Array,
-  ) {
-    this.hal = hal;
+  constructor(context: AgentContext, slot: SlotFlash, sizeBytes: number, head: Uint8Array | null) {
+    this.context = context;
     this.slot = slot;
     this.sizeBytes = sizeBytes;
     this.head = head;
-    this.buffer = buffer;
   }
 
   /**
-   * Calls `told` with the bytes read so far, and `done` with the digest, or null when flash or
-   * host failed three times; from a timer, never at once.
+   * Calls `done` with the digest, or null when flash or host failed three times; from a timer,
+   * never at once.
    */
-  start(
-    told: (bytes: number) => void,
-    done: (digest: Uint8Array | null) => void,
-    delayMs = 0,
-  ): void {
-    setTimer(this.hal, () => this.step(told, done), delayMs);
+  start(done: (digest: Uint8Array | null) => void, delayMs = 0): void {
+    setTimer(this.context.hal, () => this.step(done), delayMs);
   }
 
-  private step(told: (bytes: number) => void, done: (digest: Uint8Array | null) => void): void {
+  private step(done: (digest: Uint8Array | null) => void): void {
     let digest: Uint8Array | null = null;
     try {
       const isLast = this.turn();
-      told(this.offset);
-      if (!isLast) return this.start(told, done);
+      this.context.tell("read-back", this.offset, this.sizeBytes);
+      if (!isLast) return this.start(done);
       this.identity = identityOf(this.slot, this.sizeBytes);
       digest = this.close();
     } catch {
       this.digest = null;
       this.offset = 0;
       try {
-        if (this.repeats++ < repeatsMax) return this.start(told, done, repeatPauseMs);
+        if (this.repeats++ < repeatsMax) return this.start(done, repeatPauseMs);
       } catch {
         // Without a timer there is no other try.
       }
@@ -156,20 +140,18 @@ export class SlotDigest {
   }
 
   private turn(): boolean {
-    this.digest ??= this.hal.digest("SHA256");
-    const { digest, sizeBytes, slot, head } = this;
-    let offset = this.offset;
-    for (let i = 0; i < blocksPerTurn && offset < sizeBytes; i++) {
-      const left = sizeBytes - offset;
-      const block = left < workBufferBytes ? this.buffer.subarray(0, left) : this.buffer;
-      slot.read(block, offset);
-      if (offset === 0 && head !== null) block.set(head);
-      digest.write(block);
-      offset += block.length;
+    const { hal, buffer } = this.context;
+    this.digest ??= hal.digest("SHA256");
+    for (let i = 0; i < blocksPerTurn && this.offset < this.sizeBytes; i++) {
+      const left = this.sizeBytes - this.offset;
+      const block = left < limits.workBufferBytes ? buffer.subarray(0, left) : buffer;
+      this.slot.read(block, this.offset);
+      if (this.offset === 0 && this.head !== null) block.set(this.head);
+      this.digest.write(block);
+      this.offset += block.length;
     }
-    this.offset = offset;
-    tryFeed(this.hal);
-    return offset >= sizeBytes;
+    tryFeed(hal);
+    return this.offset >= this.sizeBytes;
   }
 
   private close(): Uint8Array {
@@ -182,9 +164,9 @@ export class SlotDigest {
  * power cut so that bits are only missing (NOR programming clears bits and can be repeated).
  */
 export function isHeadOpen(slot: SlotFlash, head: Uint8Array): boolean {
-  const found = new Uint8Array(heldHeadBytes);
+  const found = new Uint8Array(limits.heldHeadBytes);
   slot.read(found, 0);
   if (equalBytes(found, head)) return false;
-  for (let i = 0; i < heldHeadBytes; i++) if ((found[i] & head[i]) !== head[i]) return false;
+  for (let i = 0; i < limits.heldHeadBytes; i++) if ((found[i] & head[i]) !== head[i]) return false;
   return true;
 }

@@ -1,4 +1,4 @@
-/** The agent's journal over key-value storage; the records' layout is in journal/records.ts. */
+/** The agent's journal over key-value storage; the records' layout is in journal/formats.ts. */
 import { equalBytes } from "../bytes.js";
 import type { Hal } from "../hal.js";
 import {
@@ -15,12 +15,12 @@ import {
   type Records,
   type Result,
 } from "../journal/records.js";
-import { knownBadMax, recordBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 
 export class Journal {
   private readonly hal: Hal;
-  private readonly buffer = new Uint8Array(recordBytesMax);
+  private readonly buffer = new Uint8Array(limits.recordBytesMax);
   attempt: Attempt | null = null;
   confirmed: Confirmed | null = null;
   bad: KnownBad = { sequenceBelow: 0, digests: [] };
@@ -36,7 +36,7 @@ export class Journal {
   load(): void {
     const attempt = this.lastAttempt();
     this.attempt = attempt?.closed === true ? null : attempt;
-    this.floorCopy = attempt === null ? 0 : attempt.sequenceFloor;
+    this.floorCopy = attempt?.sequenceFloor ?? 0;
     this.confirmed = this.read("confirmed");
     this.progress = this.read("progress");
     this.bad = this.read("bad") ?? this.bad;
@@ -53,8 +53,7 @@ export class Journal {
 
   /** Throws what key-value storage throws; the old record then still stands. */
   write<K extends keyof Records>(key: K, record: Records[K]): void {
-    const length = encodeRecord(key, record, this.buffer);
-    this.hal.keyValue.write(key, this.buffer, length);
+    this.hal.keyValue.write(key, this.buffer, encodeRecord(key, record, this.buffer));
   }
 
   /** No release below it is installed (P4); both records have it, and one may be damaged. */
@@ -113,8 +112,12 @@ export class Journal {
   /** Saves the attempt with a new phase; nothing is written when it has that phase and reason. */
   enterPhase(phase: Phase, reason: Reason | ""): void {
     const attempt = this.underWay;
-    if (attempt.phase === phase && attempt.reason === reason) return;
-    this.saveAttempt({ ...attempt, phase, reason });
+    if (attempt.phase !== phase || attempt.reason !== reason) this.saveChanged({ phase, reason });
+  }
+
+  /** Saves the attempt under way with these fields changed. */
+  saveChanged(fields: Partial<Attempt>): void {
+    this.saveAttempt({ ...this.underWay, ...fields });
   }
 
   /** Each save throws what key-value storage throws; the old record then still stands. */
@@ -126,8 +129,7 @@ export class Journal {
 
   /** Its record stays: it knows an image that failed and is still in its slot, and the floor. */
   closeAttempt(): void {
-    const attempt = this.attempt;
-    if (attempt !== null) this.saveAttempt({ ...attempt, closed: true });
+    if (this.attempt !== null) this.saveChanged({ closed: true });
     this.attempt = null;
   }
 
@@ -161,7 +163,7 @@ export class Journal {
     const prefix = digestPrefix(manifestDigest);
     const digests = this.bad.digests.filter((known) => !equalBytes(known, prefix));
     let sequenceBelow = this.bad.sequenceBelow;
-    if (digests.length >= knownBadMax) {
+    if (digests.length >= limits.knownBadMax) {
       digests.shift();
       // Its own number is not kept; all releases up to the newest failed one count as tried.
       sequenceBelow = Math.max(sequenceBelow, sequenceNumber);
@@ -177,10 +179,18 @@ export class Journal {
    * that is kept already is lost, and counted.
    */
   keepResult(old: Result | null): Result {
-    const { phase, reportId, sequenceNumber, manifestDigest, reason } = this.underWay;
-    const isOther = old !== null && !equalBytes(old.reportId, reportId);
-    const lost = old === null ? 0 : Math.min(old.lost + (isOther ? 1 : 0), 255);
-    const result = { phase, tries: 0, lost, reportId, sequenceNumber, manifestDigest, reason };
+    const attempt = this.underWay;
+    let lost = old?.lost ?? 0;
+    if (old !== null && lost < 255 && !equalBytes(old.reportId, attempt.reportId)) lost++;
+    const result = {
+      phase: attempt.phase,
+      tries: 0,
+      lost,
+      reportId: attempt.reportId,
+      sequenceNumber: attempt.sequenceNumber,
+      manifestDigest: attempt.manifestDigest,
+      reason: attempt.reason,
+    };
     this.write("result", result);
     return result;
   }

@@ -12,7 +12,7 @@
  */
 import { readU16 } from "../bytes.js";
 import { type Attempt, type Costs, phases } from "../journal/records.js";
-import { progressBytes, workBufferBytes } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { Release } from "../suit/manifest.js";
 import type { AgentContext } from "./context.js";
@@ -47,7 +47,6 @@ const shelfTicks = 8640;
  * An entry: the first 8 bytes of a manifest digest, then bytes at these offsets; `wait` has two,
  * and what is left is zero.
  */
-const entriesBytes = 64;
 const entryBytes = 16;
 const prefixBytes = 8;
 const setbacks = 8;
@@ -118,16 +117,19 @@ export class Ledger {
     return 0;
   }
 
-  /** The last pass is for what is newer than all that was begun: the emergency. */
-  private hasPass(sequenceNumber: number): boolean {
-    const { spent, highestBegun } = this.read();
-    return spent < passes - (sequenceNumber > highestBegun ? 0 : 1);
+  /**
+   * True when a pass is left, and bytes may be written once more. The last one is for what is newer
+   * than all that was begun: the emergency.
+   */
+  hasPass(sequenceNumber: number): boolean {
+    const costs = this.read();
+    return costs.spent < (sequenceNumber > costs.highestBegun ? passes : passes - 1);
   }
 
   /** Uses a pass up for the release, and saves that; false when none is left. */
-  private take({ manifestDigest, sequenceNumber }: Attempt): boolean {
-    if (!this.hasPass(sequenceNumber)) return false;
-    const at = this.entry(manifestDigest);
+  private take(attempt: Attempt): boolean {
+    if (!this.hasPass(attempt.sequenceNumber)) return false;
+    const at = this.entry(attempt.manifestDigest);
     const costs = this.read();
     const entries = costs.entries;
     costs.spent++;
@@ -135,7 +137,7 @@ export class Ledger {
     // The release that set the floor may come again, after a flash by cable: above the floor, or
     // what was begun would count as behind.
     const floor = this.context.journal.sequenceFloor;
-    costs.highestBegun = Math.max(costs.highestBegun, sequenceNumber, floor + 1);
+    costs.highestBegun = Math.max(costs.highestBegun, attempt.sequenceNumber, floor + 1);
     // There is one slot: what another release has in it is written over.
     for (let i = flags; i < entries.length; i += entryBytes) entries[i] &= ~isOpen;
     entries[at + flags] |= isOpen;
@@ -166,8 +168,8 @@ export class Ledger {
       waits(entries, at, olderTicks);
       return "older-held";
     }
-    const isSame = entries[at + place] === unitOf(writtenBytes);
-    const isPaid = (known & isOpen) !== 0 && !(isSame && costs.resumes >= resumesMax);
+    const isElsewhere = entries[at + place] !== unitOf(writtenBytes);
+    const isPaid = (known & isOpen) !== 0 && (isElsewhere || costs.resumes < resumesMax);
     return isPaid || this.hasPass(sequenceNumber) ? "" : "wear-held";
   }
 
@@ -194,12 +196,11 @@ export class Ledger {
    * has are free with each pass. False and throws as `payForErase`.
    */
   payForAir(attempt: Attempt, skippedBytes: number): boolean {
-    const blocks = Math.ceil(skippedBytes / workBufferBytes);
-    const isFree =
-      (this.read().airBlocks + blocks) * workBufferBytes <=
-      attempt.imageSizeBytes + workBufferBytes;
-    if (!isFree && !this.take(attempt)) return false;
     const costs = this.read();
+    const blocks = Math.ceil(skippedBytes / limits.workBufferBytes);
+    const isFree =
+      (costs.airBlocks + blocks - 1) * limits.workBufferBytes <= attempt.imageSizeBytes;
+    if (!isFree && !this.take(attempt)) return false;
     costs.airBlocks += blocks;
     this.save(costs);
     return true;
@@ -221,15 +222,10 @@ export class Ledger {
     return at < 0 ? 0 : this.read().entries[at + cuts];
   }
 
-  /** True when bytes may be written once more after they turned out damaged. */
-  canRepeat({ sequenceNumber }: Attempt): boolean {
-    return this.hasPass(sequenceNumber);
-  }
-
   /** The bytes in the slot are forgotten: to write them again costs a pass. */
-  damaged({ manifestDigest }: Attempt): void {
+  damaged(attempt: Attempt): void {
     const costs = this.read();
-    costs.entries[this.entry(manifestDigest) + flags] &= ~isOpen;
+    costs.entries[this.entry(attempt.manifestDigest) + flags] &= ~isOpen;
     this.save(costs);
   }
 
@@ -238,19 +234,21 @@ export class Ledger {
    * image on trial was rejected for, for any other reason than its own tests, nobody can tell: the
    * release may be to blame, or the server, or the supply.
    */
-  failed({ manifestDigest, powerTrials, phase }: Attempt, reason: Reason | ""): void {
-    const at = this.entry(manifestDigest);
+  failed(attempt: Attempt, reason: Reason | ""): void {
+    const at = this.entry(attempt.manifestDigest);
     const costs = this.read();
     const entries = costs.entries;
-    const isInFlash = phase !== phases.writing;
+    const isInFlash = attempt.phase !== phases.writing;
+    entries[at + flags] &= ~waitsAsOlder;
     // What a download has left in the slot stays paid, as long as the journal knows of it.
-    const isKept = !isInFlash && this.context.journal.progressOf(manifestDigest) !== null;
-    entries[at + flags] &= isKept ? ~waitsAsOlder : ~(isOpen | waitsAsOlder);
+    if (isInFlash || this.context.journal.progressOf(attempt.manifestDigest) === null) {
+      entries[at + flags] &= ~isOpen;
+    }
     if (reason === "power-unstable") {
-      const count = Math.min(powerTrials + 1, 255);
+      const count = Math.min(attempt.powerTrials + 1, 255);
       entries[at + cuts] = count;
       waits(entries, at, count < cutsMax ? cutTicks : shelfTicks);
-    } else if (phase === phases.rejecting || reason === "brown-out") {
+    } else if (attempt.phase === phases.rejecting || reason === "brown-out") {
       entries[at + flags] |= isSuspected;
     } else {
       const count = raise(entries, at + setbacks);
@@ -324,13 +322,13 @@ export class Ledger {
 
 /** What updates have cost before the first one. */
 function nothing(): Costs {
-  const entries = new Uint8Array(entriesBytes);
+  const entries = new Uint8Array(4 * entryBytes);
   return { spent: 0, ticks: 0, resumes: 0, airBlocks: 0, highestBegun: 0, entries };
 }
 
 /** How far a download is, in units of progress. */
 export function unitOf(offsetBytes: number): number {
-  return Math.floor(offsetBytes / progressBytes);
+  return Math.floor(offsetBytes / limits.progressBytes);
 }
 
 function waits(entries: Uint8Array, at: number, ticks: number): void {

@@ -96,103 +96,116 @@ export interface Transition {
 
 type Row = { readonly [event in AgentEvent]?: Transition };
 
-const go = (to: AgentState, ...actions: AgentAction[]): Transition =>
-  Object.freeze({ to, actions: Object.freeze(actions) });
+const { freeze } = Object;
+
+/** Transitions to `state`: called with their actions. */
+const to =
+  (state: AgentState) =>
+  (...actions: AgentAction[]): Transition =>
+    freeze({ to: state, actions: freeze(actions) });
+
+const toReady = to("ready");
+const toWriting = to("writing");
+const toCandidate = to("candidate");
+const toTrial = to("trial");
+const toRejected = to("rejected");
+const toFailed = to("failed");
+const toUpdated = to("updated");
 
 // Transitions of several events or states.
-const fail = go("failed", "journalFailure", "sendReport");
-const refuse = go("ready", "reportRefusal", "schedulePoll");
-const retryWriting = go("writing", "scheduleRetry");
-const stageImage = go("candidate", "journalStaging", "stage");
-const bootStaged = go("staged", "restart");
-const beginTrial = go("trial", "beginTrial");
-const rejectImage = go("rejected", "reject");
-const rejectRecorded = go("rejected", "journalRejecting", "reject");
-const keep = go("updated", "journalConfirmed", "journalUpdated", "sendReport");
-const close = go("ready", "closeAttempt", "schedulePoll");
+const fail = toFailed("journalFailure", "sendReport");
+const refuse = toReady("reportRefusal", "schedulePoll");
+const retryWriting = toWriting("scheduleRetry");
+const stageImage = toCandidate("journalStaging", "stage");
+const bootStaged = to("staged")("restart");
+const beginTrial = toTrial("beginTrial");
+const rejectImage = toRejected("reject");
+const rejectRecorded = toRejected("journalRejecting", "reject");
+const keep = toUpdated("journalConfirmed", "journalUpdated", "sendReport");
+const close = toReady("closeAttempt", "schedulePoll");
 // Soon after a failure an offer shows whether the server was there; see agent/ledger.ts.
-const closeSoon = go("ready", "closeAttempt", "scheduleRetry");
-const reportFailureLater = go("failed", "scheduleReport");
-const reportUpdateLater = go("updated", "scheduleReport");
+const closeSoon = toReady("closeAttempt", "scheduleRetry");
+const reportFailureLater = toFailed("scheduleReport");
+const reportUpdateLater = toUpdated("scheduleReport");
 
-export const table: { readonly [state in AgentState]: Row } = Object.freeze({
-  ready: Object.freeze({
-    pollDue: go("ready", "fetchOffer"),
-    serverFailed: go("ready", "scheduleRetry"),
-    nothingNew: go("ready", "sendResult", "schedulePoll"),
+export const table: { readonly [state in AgentState]: Row } = freeze({
+  ready: freeze({
+    pollDue: toReady("fetchOffer"),
+    serverFailed: toReady("scheduleRetry"),
+    nothingNew: toReady("sendResult", "schedulePoll"),
     offerRefused: refuse,
-    offerAccepted: go("writing", "journalWriting", "download"),
+    offerAccepted: toWriting("journalWriting", "download"),
     // The result first: once the release is recorded as confirmed, nothing asks for it any more.
-    offerInstalled: go("updated", "journalUpdated", "journalConfirmed", "sendReport"),
+    offerInstalled: toUpdated("journalUpdated", "journalConfirmed", "sendReport"),
     // The boot record lost a confirmed image: put it back without a download.
-    knownGoodLost: go("candidate", "journalRepair", "stage"),
+    knownGoodLost: toCandidate("journalRepair", "stage"),
     journalFailed: refuse,
   }),
-  writing: Object.freeze({
-    pollDue: go("writing", "fetchOffer"),
+  writing: freeze({
+    pollDue: toWriting("fetchOffer"),
     serverFailed: retryWriting,
-    offerAccepted: go("writing", "download"),
+    offerAccepted: toWriting("download"),
     offerReplaced: fail,
     downloadInterrupted: retryWriting,
     downloadFailed: fail,
-    imageWritten: go("writing", "verifyImage"),
-    imageDamaged: go("writing", "journalDamage", "scheduleRetry"),
+    imageWritten: toWriting("verifyImage"),
+    imageDamaged: toWriting("journalDamage", "scheduleRetry"),
     imageVerified: stageImage,
     journalFailed: refuse,
   }),
-  candidate: Object.freeze({
+  candidate: freeze({
     stageDone: bootStaged,
     stageFailed: fail,
-    imageDamaged: go("writing", "journalDamage", "schedulePoll"),
+    imageDamaged: toWriting("journalDamage", "schedulePoll"),
     // The bytes turned out damaged for the last time, when they were read back to be staged again.
     downloadFailed: fail,
     journalFailed: fail,
     // Nothing has been done yet: the repair is tried again, and not given up for one bad record.
-    repairUnrecorded: go("ready", "scheduleRepair"),
+    repairUnrecorded: toReady("scheduleRepair"),
   }),
-  staged: Object.freeze({
+  staged: freeze({
     stageDone: bootStaged,
     trialBooted: beginTrial,
     stageLost: stageImage,
     stageFailed: fail,
     trialReverted: fail,
   }),
-  trial: Object.freeze({
-    pollDue: go("trial", "fetchOffer"),
+  trial: freeze({
+    pollDue: toTrial("fetchOffer"),
     // After a fault of the host: what of the trial was not begun is, while its deadline runs.
     trialBooted: beginTrial,
-    serverReached: go("trial", "checkTrial"),
-    serverFailed: go("trial", "scheduleRetry"),
-    trialPassed: go("trial", "journalConfirming", "confirm"),
+    serverReached: toTrial("checkTrial"),
+    serverFailed: toTrial("scheduleRetry"),
+    trialPassed: toTrial("journalConfirming", "confirm"),
     confirmDone: keep,
     confirmFailed: rejectRecorded,
     trialFailed: rejectRecorded,
-    confirmDelayed: go("trial", "scheduleConfirm"),
+    confirmDelayed: toTrial("scheduleConfirm"),
     journalFailed: rejectImage,
   }),
-  rejected: Object.freeze({
-    rejectDone: go("rejected", "restart"),
+  rejected: freeze({
+    rejectDone: toRejected("restart"),
     rejectFailed: fail,
     trialBooted: rejectImage,
     trialReverted: fail,
     // Going back is safe without its record; staying on a rejected image is not.
     journalFailed: rejectImage,
   }),
-  failed: Object.freeze({
+  failed: freeze({
     // The record comes first here too: it may be what failed before. Written once, then skipped.
     reportDue: fail,
     journalFailed: reportFailureLater,
     reportFailed: reportFailureLater,
     // What cannot be told now is kept: it must not hold up the next update.
-    reportUndelivered: go("failed", "journalResult"),
+    reportUndelivered: toFailed("journalResult"),
     resultKept: closeSoon,
     reportDelivered: closeSoon,
   }),
-  updated: Object.freeze({
+  updated: freeze({
     reportDue: keep,
     journalFailed: reportUpdateLater,
     reportFailed: reportUpdateLater,
-    reportUndelivered: go("updated", "journalResult"),
+    reportUndelivered: toUpdated("journalResult"),
     resultKept: closeSoon,
     reportDelivered: close,
     stageLost: stageImage,
@@ -203,7 +216,7 @@ export const table: { readonly [state in AgentState]: Row } = Object.freeze({
  * The event that goes on after a pause when a fault of the host kept an action from being run: no
  * state may be left without a timer or a request.
  */
-export const resumption: { readonly [state in AgentState]: AgentEvent } = Object.freeze({
+export const resumption: { readonly [state in AgentState]: AgentEvent } = freeze({
   ready: "pollDue",
   writing: "pollDue",
   candidate: "stageFailed",

@@ -7,7 +7,7 @@ import { digestOf } from "../crypto/digest.js";
 import { verifyEd25519 } from "../crypto/ed25519.js";
 import type { HttpHeaders, HttpRequest } from "../hal.js";
 import { emptyConfirmed, phases } from "../journal/records.js";
-import { envelopeBytesMax, suitLimits } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import {
   type AuthenticManifest,
@@ -20,13 +20,11 @@ import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
 import { isBadDigest, type Judgement, judge } from "./checks.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
-import { Exchange, type ExchangeHandler, problemAt } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, exchangeWith, problemAt } from "./exchange.js";
 import { identityOf } from "./facts.js";
 import { tryFeed, tryLog } from "./host.js";
 import { defaults } from "./options.js";
 import { resolveUri } from "./url.js";
-
-const hourMs = 3_600_000;
 
 /** What came of asking: an envelope, none, one that is too big, or no usable answer. */
 type OfferAnswer = "envelope" | "none" | "too-big" | "unreachable";
@@ -68,29 +66,18 @@ export class Poller implements ExchangeHandler {
 
   private ask(): void {
     const context = this.context;
-    const journal = context.journal;
+    const confirmed = context.journal.confirmed;
     const headers = new Map<string, string>();
     headers.set("daruma-device", context.hal.deviceId());
-    headers.set("daruma-profile", `${suitLimits.profileMax}`);
-    if (journal.confirmed !== null) {
-      headers.set("daruma-release", hex(journal.confirmed.manifestDigest));
-      headers.set("daruma-sequence", `${journal.sequenceFloor}`);
+    headers.set("daruma-profile", `${limits.profileMax}`);
+    if (confirmed !== null) {
+      headers.set("daruma-release", hex(confirmed.manifestDigest));
+      headers.set("daruma-sequence", `${context.journal.sequenceFloor}`);
     }
     this.exchange?.close();
     this.answer = "unreachable";
     this.length = 0;
-    this.exchange = new Exchange(
-      context.hal,
-      {
-        target: { ...context.server, path: `${context.server.path}latest.suit` },
-        method: "GET",
-        headers,
-        stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
-        totalTimeoutMs: defaults.exchangeTimeoutMs,
-      },
-      this,
-    );
-    this.exchange.start();
+    this.exchange = exchangeWith(context, this, "latest.suit", headers);
   }
 
   headersReceived(status: number, headers: HttpHeaders): void {
@@ -103,11 +90,11 @@ export class Poller implements ExchangeHandler {
     let count = countBytes;
     while (count > 0) {
       const start = this.length;
-      const end = Math.min(start + count, envelopeBytesMax);
+      const end = Math.min(start + count, limits.envelopeBytesMax);
       if (end <= start) return this.end("too-big");
       const got = source.read(this.context.buffer.subarray(start, end));
       if (got <= 0) return;
-      this.length = start + got;
+      this.length += got;
       count -= got;
     }
   }
@@ -121,19 +108,22 @@ export class Poller implements ExchangeHandler {
   }
 
   ended(failed: boolean, error: string): void {
-    const answer = failed && this.answer === "envelope" ? "unreachable" : this.answer;
+    if (failed && this.answer === "envelope") this.answer = "unreachable";
     this.exchange = null;
-    this.context.enter(() => this.conclude(answer, error));
+    this.context.enter(() => this.conclude(error));
   }
 
-  private conclude(answer: OfferAnswer, error: string): void {
+  private conclude(error: string): void {
     const context = this.context;
+    const answer = this.answer;
     if (answer === "envelope") return this.envelope();
     if (answer === "too-big") return this.refuse("envelope-too-big", null);
-    if (answer === "none" && context.state === "writing") return this.absent();
-    if (answer === "none" && context.state === "ready") {
-      context.servers.heard("");
-      return context.post("nothingNew");
+    if (answer === "none") {
+      if (context.state === "writing") return this.absent();
+      if (context.state === "ready") {
+        context.servers.heard("");
+        return context.post("nothingNew");
+      }
     }
     if (this.askNext(error)) return;
     context.retryAfterMs = this.retryMs;
@@ -157,14 +147,20 @@ export class Poller implements ExchangeHandler {
     const alive = (): void => {
       if (state === "trial") tryFeed(hal);
     };
+    const verify = options.verifySignature ?? verifyEd25519;
     const check: SignatureVerifier = (publicKey, signature, message) => {
       this.checks++;
       alive();
-      const verify = options.verifySignature ?? verifyEd25519;
       return verify(publicKey, signature, message, hal.digest, alive);
     };
-    const anchors = options.trustAnchors;
-    const authentic = authenticate(buffer, this.length, anchors, hal.digest, check, last);
+    const authentic = authenticate(
+      buffer,
+      this.length,
+      options.trustAnchors,
+      hal.digest,
+      check,
+      last,
+    );
     if (typeof authentic === "string") return this.refuse(authentic, null);
     this.reached();
     this.lastAuthentic = authentic;
@@ -181,35 +177,36 @@ export class Poller implements ExchangeHandler {
    * one, and one that failed here, or is under way, and of which nothing more is asked.
    */
   private isKnown(digest: Uint8Array, isAsking: boolean): boolean {
-    const { confirmed, attempt, bad } = this.context.journal;
+    const journal = this.context.journal;
+    const { confirmed, attempt } = journal;
     if (confirmed !== null && equalBytes(confirmed.manifestDigest, digest)) return true;
-    if (isAsking) return isBadDigest(digest, bad);
+    if (isAsking) return isBadDigest(digest, journal.bad);
     return attempt !== null && equalBytes(attempt.manifestDigest, digest);
   }
 
   /** False when this hour's checks are used up: forgeries may come as often as one asks. */
   private mayCheck(): boolean {
-    const hal = this.context.hal;
-    const nowMs = hal.timers.nowMs();
+    const nowMs = this.context.hal.timers.nowMs();
     if (nowMs >= this.hourEndsMs) {
-      this.hourEndsMs = nowMs + hourMs;
+      this.hourEndsMs = nowMs + 3_600_000;
       this.checks = 0;
     }
-    if (this.checks + suitLimits.signaturesMax <= defaults.checksPerHourMax) return true;
-    tryLog(hal, "offer: not checked, too many were in this hour");
+    if (this.checks + limits.signaturesMax <= defaults.checksPerHourMax) return true;
+    tryLog(this.context.hal, "offer: not checked, too many were in this hour");
     return false;
   }
 
   private judge(release: Release): Judgement {
+    if (release.profile > limits.profileMax) return "manifest-unsupported";
     const context = this.context;
-    const { hal, device, journal, options } = context;
-    if (release.profile > suitLimits.profileMax) return "manifest-unsupported";
+    const { device, journal, options } = context;
+    const { digest } = context.hal;
     const confirmed = journal.confirmed ?? emptyConfirmed();
     const isNew = context.state === "ready";
-    const vendorId = vendorIdOf(options.vendor, hal.digest);
+    const vendorId = vendorIdOf(options.vendor, digest);
     const judgement = judge(release, {
       vendorId,
-      classId: classIdOf(vendorId, options.deviceClass, hal.digest),
+      classId: classIdOf(vendorId, options.deviceClass, digest),
       chipId: device.chipId,
       slotSizeBytes: device.targetSizeBytes,
       sequenceFloor: journal.sequenceFloor,
@@ -229,48 +226,42 @@ export class Poller implements ExchangeHandler {
   private judged(release: Release, judgement: Judgement): void {
     const context = this.context;
     const attempt = context.state === "writing" ? context.journal.attempt : null;
-    const isSame = attempt !== null && equalBytes(attempt.manifestDigest, release.manifestDigest);
-    // It may be a replay of one that was good yesterday.
-    const isOlder = attempt !== null && release.sequenceNumber < attempt.sequenceNumber;
-    switch (judgement) {
-      case "repair-first":
-        return context.post("knownGoodLost");
-      case "accept":
-        if (isOlder) return this.absent();
-        if (attempt !== null && !isSame) return context.post("offerReplaced", "superseded");
-        return this.accepted(release, attempt === null);
-      case "nothing-new":
-      case "known-bad":
-        return attempt === null ? context.post("nothingNew") : this.absent();
-      case "installed":
-        if (isOlder) return this.absent();
-        if (attempt !== null) return context.post("offerReplaced", "superseded");
-        this.keepInstalled(release);
-        return context.post("offerInstalled", "already-installed");
-      default:
-        return this.refuse(judgement, release);
+    if (judgement === "repair-first") return context.post("knownGoodLost");
+    if (judgement === "nothing-new" || judgement === "known-bad") {
+      return attempt === null ? context.post("nothingNew") : this.absent();
     }
+    const isInstalled = judgement === "installed";
+    if (!isInstalled && judgement !== "accept") return this.refuse(judgement, release);
+    if (attempt !== null) {
+      // It may be a replay of one that was good yesterday.
+      if (release.sequenceNumber < attempt.sequenceNumber) return this.absent();
+      const isSame = equalBytes(attempt.manifestDigest, release.manifestDigest);
+      if (isInstalled || !isSame) return context.post("offerReplaced", "superseded");
+    }
+    if (!isInstalled) return this.accepted(release, attempt === null);
+    this.keepInstalled(release);
+    context.post("offerInstalled", "already-installed");
   }
 
   /** Nothing speaks against it but what updates have cost before. */
   private accepted(release: Release, isNew: boolean): void {
-    const { journal, ledger } = this.context;
-    const progress = journal.progressOf(release.manifestDigest);
-    const held = ledger.hold(release, isNew, progress?.writtenBytes ?? 0);
+    const context = this.context;
+    const progress = context.journal.progressOf(release.manifestDigest);
+    const held = context.ledger.hold(release, isNew, progress?.writtenBytes ?? 0);
     // What waits for its next try was told as failed.
-    if (held === "retry-held" && isNew) return this.context.post("nothingNew", held);
+    if (held === "retry-held" && isNew) return context.post("nothingNew", held);
     if (held !== "") return this.refuse(held, release);
-    this.context.release = release;
+    context.release = release;
     this.absences = 0;
-    this.context.post("offerAccepted");
+    context.post("offerAccepted");
   }
 
   /** An envelope of the server in use is believed. */
   private reached(): void {
-    const { ledger, servers, state } = this.context;
-    ledger.reached();
+    const context = this.context;
+    context.ledger.reached();
     // While a download is under way its bytes are the answer that counts.
-    if (state !== "writing") servers.heard("");
+    if (context.state !== "writing") context.servers.heard("");
   }
 
   /**
@@ -278,11 +269,11 @@ export class Poller implements ExchangeHandler {
    * asked, each once per poll. False when all were asked.
    */
   private askNext(error: string): boolean {
-    const { servers } = this.context;
+    const servers = this.context.servers;
     if (error !== "") servers.heard(error);
-    if (!servers.next(true)) return false;
-    this.ask();
-    return true;
+    const isOther = servers.next(true);
+    if (isOther) this.ask();
+    return isOther;
   }
 
   /**
@@ -291,8 +282,7 @@ export class Poller implements ExchangeHandler {
    */
   private absent(): void {
     if (this.askNext("")) return;
-    this.absences++;
-    if (this.absences < defaults.absencesMax) return this.context.post("serverFailed");
+    if (++this.absences < defaults.absencesMax) return this.context.post("serverFailed");
     this.absences = 0;
     this.context.post("offerReplaced", "withdrawn");
   }
@@ -300,11 +290,10 @@ export class Poller implements ExchangeHandler {
   /** The offered image runs already (flashed by cable): only its release is recorded. */
   private keepInstalled(release: Release): void {
     const context = this.context;
-    const hal = context.hal;
     const slot = context.device.runningSlot;
     const attempt = context.journal.newAttempt(release, slot, release.sequenceNumber);
     attempt.phase = phases.confirming;
-    attempt.identity = identityOf(hal.boot.openSlot(slot), release.imageSizeBytes);
+    attempt.identity = identityOf(context.hal.boot.openSlot(slot), release.imageSizeBytes);
     context.journal.attempt = attempt;
   }
 
@@ -317,10 +306,9 @@ export class Poller implements ExchangeHandler {
       reason,
       // What was refused before it was authentic has no manifest digest to be named by.
       manifestDigest:
-        release === null
-          ? digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, this.length))
-          : release.manifestDigest,
-      sequenceNumber: release === null ? 0 : release.sequenceNumber,
+        release?.manifestDigest ??
+        digestOf(context.hal.digest, "SHA256", context.buffer.subarray(0, this.length)),
+      sequenceNumber: release?.sequenceNumber ?? 0,
     };
     context.post("offerRefused", reason);
   }

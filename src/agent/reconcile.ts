@@ -115,9 +115,7 @@ function candidateRuns(facts: Facts): Outcome {
   switch (facts.phase) {
     case phases.confirming:
       // "valid": the confirm itself was done, only its record is missing.
-      return facts.runningState === "valid"
-        ? outcome("trial", "confirmDone")
-        : outcome("trial", "trialPassed");
+      return outcome("trial", facts.runningState === "valid" ? "confirmDone" : "trialPassed");
     case phases.rejecting:
     case phases.failed:
       return rejectAgain(facts);

@@ -11,7 +11,7 @@ import type { Reason } from "../reasons.js";
 import { forgetAbort, reportedAbort } from "./abort.js";
 import type { AgentContext } from "./context.js";
 import { retryAfterMs } from "./download.js";
-import { Exchange, type ExchangeHandler } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, exchangeWith } from "./exchange.js";
 import { defaults } from "./options.js";
 import type { Refusal } from "./poller.js";
 
@@ -59,8 +59,7 @@ export class Reporter implements ExchangeHandler {
     const context = this.context;
     const attempt = context.journal.underWay;
     const isUpdated = attempt.phase === phases.updated;
-    const reason =
-      attempt.reason === "" ? (isUpdated ? "confirmed" : "journal-failed") : attempt.reason;
+    const reason = attempt.reason || (isUpdated ? "confirmed" : "journal-failed");
     this.refusal = "";
     this.isKept = false;
     // The line of an abort belongs to the older result, as long as there is one.
@@ -89,10 +88,16 @@ export class Reporter implements ExchangeHandler {
     const result = this.waiting;
     if (result === null || hal.timers.nowMs() < this.dueMs) return false;
     const name = result.phase === phases.updated ? "updated" : "failed";
-    const reason = result.reason === "" ? "journal-failed" : result.reason;
     this.refusal = "";
     this.isKept = true;
-    this.send(name, reason, result.reportId, result, reportedAbort(hal), result.lost);
+    this.send(
+      name,
+      result.reason || "journal-failed",
+      result.reportId,
+      result,
+      reportedAbort(hal),
+      result.lost,
+    );
     return true;
   }
 
@@ -121,10 +126,11 @@ export class Reporter implements ExchangeHandler {
 
   private resultTold(delivery: Delivery): void {
     const context = this.context;
-    this.tries = delivery === "delivered" ? 0 : this.tries + 1;
-    if (delivery !== "delivered") context.servers.next(false);
+    const isDelivered = delivery === "delivered";
+    this.tries = isDelivered ? 0 : this.tries + 1;
+    if (!isDelivered) context.servers.next(false);
     if (this.isKept) return this.keptTold(delivery);
-    if (delivery === "delivered") {
+    if (isDelivered) {
       if (this.waiting === null) forgetAbort(context.hal);
       return context.post("reportDelivered");
     }
@@ -135,13 +141,13 @@ export class Reporter implements ExchangeHandler {
 
   /** A server that takes no reports is asked a few times, for a portal may answer so once. */
   private keptTold(delivery: Delivery): void {
-    const { hal, journal } = this.context;
+    const hal = this.context.hal;
     const kept = this.waiting;
     if (kept === null) return;
     if (delivery === "unwanted") kept.tries++;
     if (delivery !== "delivered" && kept.tries < defaults.unwantedReportsMax) {
       this.pause();
-      if (delivery === "unwanted") journal.write("result", kept);
+      if (delivery === "unwanted") this.context.journal.write("result", kept);
       return;
     }
     hal.keyValue.delete("result");
@@ -179,15 +185,18 @@ export class Reporter implements ExchangeHandler {
     lost: number,
   ): void {
     const context = this.context;
-    const { hal, server } = context;
+    const hal = context.hal;
     const connection = context.servers.untold;
     // First: whatever fails below, what is told of the last one must not count for this one.
     this.exchange?.close();
     this.status = this.retryMs = 0;
-    const bytes = new Uint8Array(reportBytesMax + abort.length + connection.length);
-    const writer = new CborWriter(bytes);
-    const more = (abort === "" ? 0 : 1) + (connection === "" ? 0 : 1) + (lost === 0 ? 0 : 1);
-    writer.map(11 + more);
+    const lengthMax = reportBytesMax + abort.length + connection.length;
+    const writer = new CborWriter(new Uint8Array(lengthMax));
+    let count = 11;
+    if (abort !== "") count++;
+    if (connection !== "") count++;
+    if (lost > 0) count++;
+    writer.map(count);
     // The same in each delivery of one report.
     writeField(writer, 1, reportId);
     writeField(writer, 2, hal.deviceId());
@@ -211,19 +220,7 @@ export class Reporter implements ExchangeHandler {
     const headers = new Map<string, string>();
     headers.set("content-type", "application/cbor");
     headers.set("content-length", `${body.length}`);
-    this.exchange = new Exchange(
-      hal,
-      {
-        target: { ...server, path: `${server.path}reports` },
-        method: "POST",
-        headers,
-        body,
-        stallTimeoutMs: context.options.stallTimeoutMs ?? defaults.stallTimeoutMs,
-        totalTimeoutMs: defaults.exchangeTimeoutMs,
-      },
-      this,
-    );
-    this.exchange.start();
+    this.exchange = exchangeWith(context, this, "reports", headers, body);
   }
 }
 

@@ -7,8 +7,6 @@ import type { AgentContext } from "./context.js";
 import { tryLog } from "./host.js";
 import { type HttpTarget, hostOf } from "./url.js";
 
-const dayMs = 86_400_000;
-
 export class Servers {
   private readonly context: AgentContext;
   private readonly targets: readonly HttpTarget[];
@@ -36,7 +34,8 @@ export class Servers {
   /** A poll begins: from here on each server is asked once. */
   begin(): void {
     const nowMs = this.context.hal.timers.nowMs();
-    if (nowMs - this.beganMs >= dayMs) this.at = 0;
+    // A day.
+    if (nowMs - this.beganMs >= 86_400_000) this.at = 0;
     if (this.at === 0) this.beganMs = nowMs;
     this.first = this.at;
   }
@@ -58,8 +57,10 @@ export class Servers {
     const isNews = error !== (this.errors[this.at] ?? "") || (error === "" && this.error !== "");
     if (!isNews) return;
     this.errors[this.at] = this.error = error;
-    const line = error === "" ? `${hostOf(this.current)} answers` : error;
-    tryLog(this.context.hal, `connection: ${line}`);
+    tryLog(
+      this.context.hal,
+      `connection: ${error === "" ? `${hostOf(this.current)} answers` : error}`,
+    );
     this.context.tell("", 0, 0);
   }
 }

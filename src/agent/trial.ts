@@ -62,24 +62,26 @@ export class Trial {
     if (!this.testsPassed) {
       return this.failTest("trial-timeout", this.nextTest, "never answered", "");
     }
-    if (leftMs <= 0) return this.fail("server-unreachable");
     try {
-      this.deadline = setTimer(this.hal, () => this.timedOut(0), leftMs);
+      if (leftMs > 0) {
+        this.deadline = setTimer(this.hal, () => this.timedOut(0), leftMs);
+        return;
+      }
     } catch {
-      this.fail("server-unreachable");
+      // Without a timer it is over now.
     }
+    this.fail("server-unreachable");
   }
 
   /** Runs the self-tests in order; each gets one `done`. */
   runTests(): void {
     if (this.over) return;
     if (this.nextTest < 0) this.nextTest = 0;
-    if (this.nextTest >= this.tests.length) {
-      this.testsPassed = true;
-      this.conclude();
-      return;
-    }
     const index = this.nextTest;
+    if (index >= this.tests.length) {
+      this.testsPassed = true;
+      return this.conclude();
+    }
     const done = (passed: boolean): void => {
       // A test that calls back twice, or late, speaks only once.
       if (this.over || this.nextTest !== index) return;
@@ -130,9 +132,10 @@ export class Trial {
   private stop(): void {
     // First: a timer that cannot be cleared finds the trial over.
     this.hal.watchdog.disarm();
-    if (this.deadline !== null) this.hal.timers.clear(this.deadline);
-    if (this.feeder !== null) this.hal.timers.clear(this.feeder);
-    if (this.dwell !== null) this.hal.timers.clear(this.dwell);
+    const timers = this.hal.timers;
+    if (this.deadline !== null) timers.clear(this.deadline);
+    if (this.feeder !== null) timers.clear(this.feeder);
+    if (this.dwell !== null) timers.clear(this.dwell);
     this.deadline = this.feeder = this.dwell = null;
   }
 
@@ -147,8 +150,7 @@ export class Trial {
     if (this.over) return;
     tryFeed(this.hal);
     try {
-      const pauseMs = Math.floor(this.watchdogTimeoutMs / 4);
-      this.feeder = setTimer(this.hal, () => this.feed(), pauseMs);
+      this.feeder = setTimer(this.hal, () => this.feed(), Math.floor(this.watchdogTimeoutMs / 4));
     } catch {
       // Not fed any more: the watchdog ends the trial, as it must when the host fails.
     }

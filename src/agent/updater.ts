@@ -36,8 +36,7 @@ export class Updater implements DownloadListener {
     const last = journal.lastAttempt();
     const isLast = last !== null && equalBytes(last.manifestDigest, release.manifestDigest);
     if (!isLast && journal.progressOf(release.manifestDigest) !== null) journal.clearProgress();
-    const slot = context.device.targetSlot;
-    const attempt = journal.newAttempt(release, slot, release.sequenceNumber);
+    const attempt = journal.newAttempt(release, context.device.targetSlot, release.sequenceNumber);
     // What the supply has done to its trials before counts: only the first few follow at once.
     attempt.powerTrials = context.ledger.cutsOf(release.manifestDigest);
     this.isPaid = false;
@@ -53,23 +52,21 @@ export class Updater implements DownloadListener {
 
   /** Begins an attempt for an unknown image that the bootloader runs on trial. */
   journalStranger(): void {
-    const context = this.context;
-    this.beginRepair(measureRunning(context), context.journal.sequenceFloor);
+    this.beginRepair(measureRunning(this.context), this.context.journal.sequenceFloor);
   }
 
   private beginRepair(image: Confirmed, sequenceNumber: number): void {
-    const context = this.context;
-    const attempt = context.journal.newAttempt(image, image.slot, sequenceNumber);
+    const journal = this.context.journal;
+    const attempt = journal.newAttempt(image, image.slot, sequenceNumber);
     attempt.phase = phases.staging;
     attempt.repair = true;
     attempt.identity = image.identity;
-    context.journal.saveAttempt(attempt);
+    journal.saveAttempt(attempt);
   }
 
   /** Fetches what is still missing of the payload. */
   download(): void {
     const context = this.context;
-    const hal = context.hal;
     const release = releaseOf(context);
     const progress = context.journal.progressOf(release.manifestDigest);
     if (progress !== null && progress.writtenBytes === release.imageSizeBytes) {
@@ -77,33 +74,25 @@ export class Updater implements DownloadListener {
     }
     const target = resolveUri(context.server, release.uri);
     if (target === null) throw new Error("the payload URI was checked before");
-    const download = new Download(
-      hal,
-      release,
-      context.journal.underWay.slot,
-      context.device.chipId,
-      progress,
-      context.buffer,
-      this,
-    );
     const headers = new Map<string, string>();
     // Only the update server is told who asks.
-    if (hostOf(target) === hostOf(context.server)) headers.set("daruma-device", hal.deviceId());
+    if (hostOf(target) === hostOf(context.server)) {
+      headers.set("daruma-device", context.hal.deviceId());
+    }
     const stallMs = context.options.stallTimeoutMs ?? defaults.stallTimeoutMs;
+    const download = new Download(context, release, context.journal.underWay.slot, progress, this);
     download.start(target, headers, stallMs, this.whole);
   }
 
   /** Before the first erase of this boot, and before the first one of a download from the start. */
   erasing(offsetBytes: number): boolean {
-    const { ledger, journal } = this.context;
-    this.isPaid ||= ledger.payForErase(journal.underWay, offsetBytes);
+    this.isPaid ||= this.context.ledger.payForErase(this.context.journal.underWay, offsetBytes);
     return this.isPaid;
   }
 
   /** Before bytes are fetched a second time that lie in flash already. */
   skipping(skippedBytes: number): boolean {
-    const { ledger, journal } = this.context;
-    return ledger.payForAir(journal.underWay, skippedBytes);
+    return this.context.ledger.payForAir(this.context.journal.underWay, skippedBytes);
   }
 
   progressed(reached: Progress): void {
@@ -123,37 +112,38 @@ export class Updater implements DownloadListener {
   }
 
   ended(end: DownloadEnd, reason: Reason | "", retryMs: number, error: string): void {
-    const { servers, failures } = this.context;
-    let pauseMs = retryMs;
+    const context = this.context;
+    const { servers, failures } = context;
+    context.retryAfterMs = retryMs;
     if (error !== "" && end !== "damaged" && reason !== "journal-failed") {
       servers.heard(error);
       // A connection may break; one that breaks again without progress is left for the next server,
       // and so is one that wants a pause: that one need not wait for it.
       const isLeft = (failures > 0 || retryMs > 0) && servers.next(false);
-      if (isLeft) pauseMs = Math.min(retryMs, defaults.retryCapMs);
+      if (isLeft) context.retryAfterMs = Math.min(retryMs, defaults.retryCapMs);
     }
-    this.context.retryAfterMs = pauseMs;
-    this.context.enter(() => this.concluded(end, reason));
+    context.enter(() => this.concluded(end, reason));
   }
 
   private concluded(end: DownloadEnd, reason: Reason | ""): void {
     const context = this.context;
+    const journal = context.journal;
     if (end === "written") return context.post("imageWritten");
-    if (end === "damaged") return this.damaged(reason === "" ? "flash-failed" : reason);
+    if (end === "damaged") return this.damaged(reason || "flash-failed");
     this.whole = end === "range-refused";
-    const attempt = context.journal.underWay;
     if (reason === "journal-failed") {
       // What no record tells of is erased again: that costs a pass, or it would go on and on.
       this.isPaid = false;
-      context.ledger.damaged(attempt);
+      context.ledger.damaged(journal.underWay);
     }
-    if (attempt.tries + 1 >= defaults.triesMax) {
-      return context.post("downloadFailed", reason === "" ? "download-failed" : reason);
+    const tries = journal.underWay.tries + 1;
+    if (tries >= defaults.triesMax) {
+      return context.post("downloadFailed", reason || "download-failed");
     }
-    const tried = { ...attempt, tries: attempt.tries + 1 };
+    const tried = { ...journal.underWay, tries };
     // Each fourth time is enough for what a loss of supply must not forget.
-    if (tried.tries % 4 === 0) context.journal.saveAttempt(tried);
-    else context.journal.attempt = tried;
+    if (tries % 4 === 0) journal.saveAttempt(tried);
+    else journal.attempt = tried;
     context.post("downloadInterrupted");
   }
 
@@ -161,21 +151,27 @@ export class Updater implements DownloadListener {
   verifyImage(): void {
     const context = this.context;
     const attempt = context.journal.underWay;
+    this.readBack(attempt, (identity) => {
+      context.journal.attempt = { ...attempt, identity };
+      context.post("imageVerified");
+    });
+  }
+
+  /** Reads the slot back; `then` gets the identity of an image that is the signed one. */
+  private readBack(attempt: Attempt, then: (identity: Uint8Array) => void): void {
     this.installer.verify(attempt, this.head(attempt), (identity, wasRead) => {
-      context.enter(() => {
-        if (identity === null) return this.notVerified(wasRead);
-        context.journal.attempt = { ...attempt, identity };
-        context.post("imageVerified");
+      this.context.enter(() => {
+        if (identity === null) this.notVerified(wasRead);
+        else then(identity);
       });
     });
   }
 
   /** Bytes that could not be read back may be whole: they stay, and only the attempt ends. */
   private notVerified(wasRead: boolean): void {
-    const context = this.context;
     if (wasRead) return this.damaged("image-digest-mismatch");
-    const isRepair = context.journal.underWay.repair;
-    context.post(isRepair ? "stageFailed" : "downloadFailed", "flash-failed");
+    const isRepair = this.context.journal.underWay.repair;
+    this.context.post(isRepair ? "stageFailed" : "downloadFailed", "flash-failed");
   }
 
   /** The image is not what was signed: its bytes are forgotten, and a few more tries are made. */
@@ -188,59 +184,48 @@ export class Updater implements DownloadListener {
     // The bytes of another server may be better.
     if (reason !== "flash-failed") context.servers.next(false);
     this.isPaid = false;
-    const isLast = attempt.damages + 1 >= defaults.damagesMax || !context.ledger.canRepeat(attempt);
+    const isLast =
+      attempt.damages + 1 >= defaults.damagesMax || !context.ledger.hasPass(attempt.sequenceNumber);
     context.post(isLast ? "downloadFailed" : "imageDamaged", reason);
   }
 
   journalDamage(): void {
-    const { journal, ledger } = this.context;
+    const journal = this.context.journal;
     const attempt = journal.underWay;
-    const damages = attempt.damages + 1;
-    ledger.damaged(attempt);
-    journal.saveAttempt({ ...attempt, phase: phases.writing, damages, tries: 0 });
+    this.context.ledger.damaged(attempt);
+    journal.saveChanged({ phase: phases.writing, damages: attempt.damages + 1, tries: 0 });
   }
 
   /** The intent to stage, with what reconciliation counted. Always written: counters may differ. */
   journalStaging(): void {
-    const { journal, ledger } = this.context;
+    const journal = this.context.journal;
     const attempt = journal.underWay;
     // An image that lay in its slot already was not downloaded: its trial costs all the same.
-    if (attempt.phase === phases.writing && !ledger.payForTrial(attempt, false)) {
+    if (attempt.phase === phases.writing && !this.context.ledger.payForTrial(attempt, false)) {
       throw new Error("no pass is left");
     }
-    journal.saveAttempt({ ...attempt, phase: phases.staging, unguarded: false });
+    journal.saveChanged({ phase: phases.staging, unguarded: false });
   }
 
   /** Stages the attempt's slot, but never bytes that this boot has not read back. */
   stage(): void {
-    const context = this.context;
-    const attempt = context.journal.underWay;
-    const head = this.head(attempt);
-    if (!this.installer.isVerified(attempt)) {
-      this.installer.verify(attempt, head, (identity, wasRead) => {
-        context.enter(() => {
-          if (identity === null) this.notVerified(wasRead);
-          else this.stage();
-        });
-      });
-      return;
-    }
+    const attempt = this.context.journal.underWay;
+    if (!this.installer.isVerified(attempt)) return this.readBack(attempt, () => this.stage());
     try {
-      this.installer.stage(attempt, head);
+      this.installer.stage(attempt, this.head(attempt));
     } catch {
       return this.notStaged();
     }
     this.hasFailed = false;
-    context.post("stageDone");
+    this.context.post("stageDone");
   }
 
   /** Perhaps the bytes have changed since they were read back: they are read once more. */
   private notStaged(): void {
-    const isLast = this.hasFailed;
-    this.hasFailed = !isLast;
+    this.hasFailed = !this.hasFailed;
     this.installer.forget();
-    if (isLast) this.context.post("stageFailed", "stage-failed");
-    else this.stage();
+    if (this.hasFailed) this.stage();
+    else this.context.post("stageFailed", "stage-failed");
   }
 
   /**
@@ -249,10 +234,10 @@ export class Updater implements DownloadListener {
    */
   journalFailure(): void {
     const context = this.context;
-    const { hal, journal } = context;
+    const journal = context.journal;
     const attempt = journal.underWay;
     if (attempt.phase !== phases.failed) {
-      const reason = context.reason === "" ? attempt.reason : context.reason;
+      const reason = context.reason || attempt.reason;
       // Each may be known without the other: a cut falls between their records.
       const wasKept = isKept(attempt.reason) || journal.isConfirmed(attempt);
       if (attempt.repair || wasKept) this.keptLost(attempt);
@@ -267,7 +252,7 @@ export class Updater implements DownloadListener {
     }
     // A torn entry may read differently at a later boot, and would then speak for the failed image.
     // Only now: without its entry the attempt would look like one whose stage was lost.
-    if (attempt.slot !== context.device.runningSlot) hal.boot.forget(attempt.slot);
+    if (attempt.slot !== context.device.runningSlot) context.hal.boot.forget(attempt.slot);
   }
 
   /** The confirmed image, or a stranger's on trial, is lost: what runs instead is kept or not. */
@@ -303,13 +288,10 @@ function isKept(reason: Reason | ""): boolean {
 
 /** True when the image itself is to blame: the same release would only fail again. */
 function isOwnFault(reason: Reason | ""): boolean {
-  switch (reason) {
-    case "crashed":
-    case "watchdog-reset":
-    case "self-test-failed":
-    case "image-unbootable":
-      return true;
-    default:
-      return false;
-  }
+  return (
+    reason === "crashed" ||
+    reason === "watchdog-reset" ||
+    reason === "self-test-failed" ||
+    reason === "image-unbootable"
+  );
 }

@@ -1,6 +1,6 @@
 /** The few URL forms the agent needs: http origin with a base path, and references against it. */
 import type { HttpScheme } from "../hal.js";
-import { uriBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
 
 /** Where a request goes. `path` starts with "/". */
 export interface HttpTarget {
@@ -17,7 +17,7 @@ export interface HttpTarget {
 export function parseHttpUrl(
   url: string,
   scheme: HttpScheme,
-  bytesMax = uriBytesMax,
+  bytesMax: number = limits.uriBytesMax,
 ): HttpTarget | null {
   const start = scheme.length + 3;
   if (url.length > bytesMax || !url.startsWith(`${scheme}://`)) return null;
@@ -26,7 +26,8 @@ export function parseHttpUrl(
   const path = slash < 0 ? "/" : url.substring(slash);
   const colon = authority.indexOf(":");
   const hostname = colon < 0 ? authority : authority.substring(0, colon);
-  const port = colon < 0 ? portOf(scheme) : decimal(authority.substring(colon + 1));
+  const port =
+    colon < 0 ? (scheme === "https" ? 443 : 80) : decimal(authority.substring(colon + 1));
   // User information would send a secret in clear text; RFC 9110 4.2.4.
   if (!isHostname(hostname) || port < 1 || port > 65535) return null;
   return isPrintable(url) ? { scheme, hostname, port, path } : null;
@@ -39,7 +40,7 @@ export function parseHttpUrl(
 export function resolveUri(
   base: HttpTarget,
   reference: string,
-  bytesMax = uriBytesMax,
+  bytesMax: number = limits.uriBytesMax,
 ): HttpTarget | null {
   if (reference === "" || reference.length > bytesMax || !isPrintable(reference)) return null;
   if (reference.startsWith(`${base.scheme}://`)) {
@@ -55,10 +56,6 @@ export function resolveUri(
 /** The server that a request goes to: a host of ours has one scheme only. */
 export function hostOf(target: HttpTarget): string {
   return `${target.hostname}:${target.port}`;
-}
-
-function portOf(scheme: HttpScheme): number {
-  return scheme === "https" ? 443 : 80;
 }
 
 /** Value of a decimal number; -1 for anything else. */

@@ -72,10 +72,10 @@ export class Verdict implements TrialListener {
   journalConfirming(): void {
     // Also what an earlier boot found.
     this.hasPassed = true;
-    const attempt = this.context.journal.underWay;
+    const journal = this.context.journal;
     // From here on the image is good: what its stage has cost must not count against it.
-    if (attempt.phase === phases.confirming) return;
-    this.context.journal.saveAttempt({ ...attempt, phase: phases.confirming, restages: 0 });
+    if (journal.underWay.phase === phases.confirming) return;
+    journal.saveChanged({ phase: phases.confirming, restages: 0 });
   }
 
   confirm(): void {
@@ -103,9 +103,8 @@ export class Verdict implements TrialListener {
     const old = context.journal.confirmed;
     const isSaved =
       old !== null &&
-      old.slot === attempt.slot &&
+      context.journal.isConfirmed(attempt) &&
       old.sequenceFloor >= attempt.sequenceNumber &&
-      equalBytes(old.manifestDigest, attempt.manifestDigest) &&
       equalBytes(old.identity, attempt.identity);
     if (isSaved) return;
     const confirmed = { ...(old ?? emptyConfirmed()) };
@@ -128,12 +127,12 @@ export class Verdict implements TrialListener {
     const context = this.context;
     const attempt = context.journal.underWay;
     if (attempt.phase === phases.updated) return;
-    // One that was told before and staged again keeps its reason, for it keeps its report.
-    const usual =
-      attempt.reason !== "" ? attempt.reason : attempt.repair ? "repaired" : "confirmed";
-    // A record that failed at first and is written now is no reason to tell.
-    const isUsual = context.reason === "" || context.reason === "journal-failed";
-    context.journal.enterPhase(phases.updated, isUsual ? usual : context.reason);
+    let reason = context.reason;
+    // A record that failed at first and is written now is no reason to tell. One that was told
+    // before and staged again keeps its reason, for it keeps its report.
+    if (reason === "" || reason === "journal-failed") reason = attempt.reason;
+    if (reason === "") reason = attempt.repair ? "repaired" : "confirmed";
+    context.journal.enterPhase(phases.updated, reason);
   }
 
   journalRejecting(): void {
@@ -142,9 +141,9 @@ export class Verdict implements TrialListener {
 
   /** Goes back to the other image, in boot after boot if it must be. */
   reject(): void {
-    const { hal, journal, device } = this.context;
-    const isDone = rejectRunning(hal, journal, device.runningSlot);
-    if (isDone) this.context.post("rejectDone");
-    else this.context.post("rejectFailed", "revert-impossible");
+    const context = this.context;
+    if (rejectRunning(context.hal, context.journal, context.device.runningSlot)) {
+      context.post("rejectDone");
+    } else context.post("rejectFailed", "revert-impossible");
   }
 }

@@ -3,10 +3,9 @@
 import { chipById } from "../boot/chips.js";
 import { equalBytes, hex } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
-import { envelopeBytesMax, suitLimits } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
-import { isEd25519 } from "../suit/cose.js";
-import { manifestDigestOf, readEnvelope } from "../suit/envelope.js";
+import { isEd25519, manifestDigestOf, readEnvelope } from "../suit/envelope.js";
 import { readManifest } from "../suit/manifest.js";
 
 /** Bytes are in lower-case hexadecimal; made for JSON. */
@@ -55,7 +54,7 @@ export interface SignatureDescription {
 /** Describes any bytes; never throws. */
 export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): EnvelopeDescription {
   const parts = readEnvelope(bytes, bytes.length);
-  const tooBig = bytes.length > envelopeBytesMax;
+  const tooBig = bytes.length > limits.envelopeBytesMax;
   if (parts === null) {
     const problem = tooBig ? "envelope-too-big" : "envelope-malformed";
     return { sizeBytes: bytes.length, problem, manifest: null, signatures: [] };
@@ -68,7 +67,7 @@ export function describeEnvelope(bytes: Uint8Array, digest: DigestFactory): Enve
     keyId: block.keyId === null ? null : hex(block.keyId),
   }));
   let problem: Reason | null = typeof release === "string" ? release : null;
-  if (typeof release !== "string" && release.profile > suitLimits.profileMax) {
+  if (typeof release !== "string" && release.profile > limits.profileMax) {
     problem = "manifest-unsupported";
   }
   if (!signatures.some((block) => block.supported)) problem = "signature-missing";

@@ -6,9 +6,8 @@
 import { Encoder, Tag } from "cbor-x";
 import { equalBytes } from "../bytes.js";
 import type { DigestFactory } from "../crypto/digest.js";
-import { envelopeBytesMax, suitLimits, uriBytesMax } from "../limits.js";
-import { keyIdOf, signatureBytes, signedMessage } from "../suit/cose.js";
-import { readEnvelope } from "../suit/envelope.js";
+import { limits } from "../limits.js";
+import { keyIdOf, readEnvelope, signatureBytes, signedMessage } from "../suit/envelope.js";
 import { label } from "../suit/labels.js";
 import { readManifest } from "../suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../suit/uuid5.js";
@@ -167,8 +166,8 @@ export function signEnvelope(
   digest: DigestFactory,
   options: SignOptions = {},
 ): Uint8Array {
-  if (signers.length < 1 || signers.length > suitLimits.signaturesMax) {
-    throw new PackError("signers", `a release takes 1 to ${suitLimits.signaturesMax} signatures`);
+  if (signers.length < 1 || signers.length > limits.signaturesMax) {
+    throw new PackError("signers", `a release takes 1 to ${limits.signaturesMax} signatures`);
   }
   const algorithm = options.algorithm ?? label.algorithmEd25519;
   const item = encode(manifest);
@@ -197,7 +196,7 @@ export function signEnvelope(
     [label.envelopeManifest, manifest],
   ]);
   const envelope = encode(new Tag(members, label.tagEnvelope));
-  if (envelope.length > envelopeBytesMax) {
+  if (envelope.length > limits.envelopeBytesMax) {
     throw new PackError("too-big", `the envelope would have ${envelope.length} bytes`);
   }
   if (readEnvelope(envelope, envelope.length) === null) {
@@ -224,10 +223,14 @@ function checkInput(input: ManifestInput): void {
   if (!Number.isInteger(chipId) || chipId < -1 || chipId > 0xffff) {
     throw new PackError("chip", "a chip id is a number from 0 to 65535");
   }
-  if (input.uri.length < 1 || input.uri.length > uriBytesMax || !/^[!-~]+$/.test(input.uri)) {
+  if (
+    input.uri.length < 1 ||
+    input.uri.length > limits.uriBytesMax ||
+    !/^[!-~]+$/.test(input.uri)
+  ) {
     throw new PackError(
       "uri",
-      `the URI must be 1 to ${uriBytesMax} printable ASCII characters without a space`,
+      `the URI must be 1 to ${limits.uriBytesMax} printable ASCII characters without a space`,
     );
   }
 }
@@ -240,7 +243,7 @@ function versionNumbers(text: string): unknown[] {
   );
   const match = form.exec(text);
   const release = match?.[1]?.split(".").map(Number);
-  if (!match || !release || text.length > suitLimits.versionTextBytesMax) {
+  if (!match || !release || text.length > limits.versionTextBytesMax) {
     throw new PackError(
       "version",
       `version "${text}" is not like 1.4.0 or 1.4.0-rc.2 (also -beta, -alpha; no other suffix)`,

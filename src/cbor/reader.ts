@@ -15,17 +15,6 @@
 
 import { asciiText } from "../bytes.js";
 
-const majorUnsigned = 0;
-const majorNegative = 1;
-const majorBytes = 2;
-const majorText = 3;
-const majorArray = 4;
-const majorMap = 5;
-const majorTag = 6;
-const majorSimple = 7;
-
-const simpleNull = 22;
-
 export class CborReader {
   readonly bytes: Uint8Array;
   /** Offset of the next byte in `bytes`. */
@@ -53,27 +42,30 @@ export class CborReader {
     if (!holds) this.failed = true;
   }
 
-  /** Major type of the next item, 0..7; -1 at the end of the window or after a failure. */
+  /**
+   * Major type of the next item: 0 unsigned, 1 negative, 2 bytes, 3 text, 4 array, 5 map, 6 tag, 7
+   * simple (RFC 8949 3.1); -1 at the end of the window or after a failure.
+   */
   peek(): number {
     return this.failed || this.position >= this.end ? -1 : this.bytes[this.position] >> 5;
   }
 
   /** Unsigned integer, 0..2^53-1. */
   uint(): number {
-    return this.head(majorUnsigned);
+    return this.head(0);
   }
 
   /** Integer, -(2^53-1)..2^53-1. */
   int(): number {
-    if (this.peek() !== majorNegative) return this.head(majorUnsigned);
-    const value = -1 - this.head(majorNegative);
+    if (this.peek() !== 1) return this.head(0);
+    const value = -1 - this.head(1);
     if (value < Number.MIN_SAFE_INTEGER) this.failed = true;
     return this.failed ? 0 : value;
   }
 
   /** Byte string as a view of the input. */
   byteString(): Uint8Array {
-    const length = this.span(majorBytes);
+    const length = this.span(2);
     return this.bytes.subarray(this.position - length, this.position);
   }
 
@@ -86,7 +78,7 @@ export class CborReader {
 
   /** Text of at most `bytesMax` characters, each from U+0020 to U+007E. */
   text(bytesMax: number): string {
-    const length = this.span(majorText);
+    const length = this.span(3);
     const start = this.position - length;
     this.expect(length <= bytesMax);
     for (let i = start; i < this.position && !this.failed; i++) {
@@ -98,12 +90,12 @@ export class CborReader {
 
   /** Number of items of an array, at most `countMax`. */
   array(countMax: number): number {
-    return this.count(majorArray, countMax);
+    return this.count(4, countMax);
   }
 
   /** Number of entries of a map, at most `countMax`; read the keys with `key`. */
   map(countMax: number): number {
-    return this.count(majorMap, countMax);
+    return this.count(5, countMax);
   }
 
   /**
@@ -120,18 +112,18 @@ export class CborReader {
 
   /** Tag number; the tagged item follows. */
   tag(): number {
-    return this.head(majorTag);
+    return this.head(6);
   }
 
   /** The null item. */
   nil(): void {
-    this.expect(this.head(majorSimple) === simpleNull);
+    this.expect(this.head(7) === 22);
   }
 
   /** Narrows the window to the content of the byte string here; returns the end to give `leave`. */
   enter(): number {
     const outerEnd = this.end;
-    const length = this.span(majorBytes);
+    const length = this.span(2);
     this.end = this.position;
     this.position -= length;
     return outerEnd;

@@ -79,11 +79,11 @@ class Sum {
 
   /** Their section 3.1. */
   add(addend: Addend): void {
-    const { x, y, z, t } = this;
+    const { x, y } = this;
     const a = fold((y - x + coordinateBias) * addend[1]);
     const b = fold((y + x) * addend[0]);
-    const c = fold(t * addend[2]);
-    const d = fold(z * addend[3]);
+    const c = fold(this.t * addend[2]);
+    const d = fold(this.z * addend[3]);
     this.finish(b - a + foldedBias, d - c + foldedBias, d + c, b + a);
   }
 
@@ -95,14 +95,14 @@ class Sum {
   }
 
   addend(): Addend {
-    const { x, y, z, t } = this;
-    return [y + x, y - x + coordinateBias, fold(fold(t * twiceD)), z + z];
+    const { x, y, z } = this;
+    return [y + x, y - x + coordinateBias, fold(fold(this.t * twiceD)), z + z];
   }
 
   /** `point` as it was decoded: its z is 1. */
   equals(point: Point): boolean {
-    const { x, y, z } = this;
-    return (point.X * z - x) % prime === 0n && (point.Y * z - y) % prime === 0n;
+    const z = this.z;
+    return (point.X * z - this.x) % prime === 0n && (point.Y * z - this.y) % prime === 0n;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { hex } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
-import { abortCharsMax, connectionCharsMax, suitLimits } from "../limits.js";
+import { limits } from "../limits.js";
 import { isReason, type Reason } from "../reasons.js";
 
 /** Largest report that is read, in bytes. */
@@ -133,10 +133,10 @@ function engineText(version: number | undefined): string | null {
 }
 
 function textCharsMax(key: number): number {
-  if (key === 11) return abortCharsMax;
+  if (key === 11) return limits.abortCharsMax;
   if (key === 2) return deviceIdCharsMax;
-  if (key === 14) return connectionCharsMax;
-  return key === 9 ? suitLimits.versionTextBytesMax : wordCharsMax;
+  if (key === 14) return limits.connectionCharsMax;
+  return key === 9 ? limits.versionTextBytesMax : wordCharsMax;
 }
 
 /** Identity of a report for "stored once"; device ids hold no line feed. */

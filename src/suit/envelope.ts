@@ -1,6 +1,8 @@
 /**
  * The SUIT envelope: finds the signature blocks and the manifest, and decides whether the manifest
- * is authentic. Nothing inside the manifest is read here.
+ * is authentic. Nothing inside the manifest is read here. Of COSE (RFC 9052) the profile uses
+ * COSE_Sign1 with a detached payload, the algorithm alone in the protected header, and at most a
+ * key id in the unprotected one.
  *
  *     107({ 2: << [ << [-16, digest] >>,
  *                   1 to 4 times << 18([<< {1: alg} >>, {4: key id}, null, signature]) >> ] >>,
@@ -9,11 +11,24 @@
 
 import { equalBytes } from "../bytes.js";
 import { CborReader } from "../cbor/reader.js";
+import { CborWriter } from "../cbor/writer.js";
 import { type DigestFactory, digestOf } from "../crypto/digest.js";
-import { envelopeBytesMax, suitLimits, trustAnchorsMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
-import { isEd25519, keyIdOf, readSign1, type Sign1, signedMessage } from "./cose.js";
 import { label } from "./labels.js";
+
+const keyIdBytes = 8;
+export const signatureBytes = 64;
+
+/** One signature block; views of the envelope. */
+export interface Sign1 {
+  /** COSE algorithm id; the signature of one that is not `isEd25519` is of unknown shape. */
+  readonly algorithm: number;
+  /** 8 bytes, or null when the block names no key. Not signed: a hint only. */
+  readonly keyId: Uint8Array | null;
+  /** 64 bytes when `isEd25519(algorithm)`. */
+  readonly signature: Uint8Array;
+}
 
 /**
  * Verifies a 64-byte Ed25519 signature by a raw 32-byte public key; never throws. One that takes
@@ -120,7 +135,7 @@ function anchorOf(
   trustAnchors: readonly Uint8Array[],
   digest: DigestFactory,
 ): number {
-  const count = Math.min(trustAnchors.length, trustAnchorsMax);
+  const count = Math.min(trustAnchors.length, limits.trustAnchorsMax);
   for (let i = 0; i < count; i++) if (equalBytes(keyId, keyIdOf(trustAnchors[i], digest))) return i;
   return -1;
 }
@@ -144,7 +159,7 @@ function openEnvelope(
   lengthBytes: number,
   digest: DigestFactory,
 ): EnvelopeParts | Reason {
-  if (lengthBytes > envelopeBytesMax) return "envelope-too-big";
+  if (lengthBytes > limits.envelopeBytesMax) return "envelope-too-big";
   const parts = readEnvelope(envelope, lengthBytes);
   if (parts === null) return "envelope-malformed";
   const isSame = equalBytes(manifestDigestOf(envelope, parts, digest), parts.manifestDigest);
@@ -166,11 +181,11 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   const reader = new CborReader(envelope, 0, lengthBytes);
   reader.expect(reader.tag() === label.tagEnvelope);
   // The profile has no severed members, integrated payloads or other keys.
-  reader.expect(reader.map(suitLimits.mapEntriesMax) === 2);
+  reader.expect(reader.map(limits.mapEntriesMax) === 2);
   const first = reader.key(undefined);
   reader.expect(first === label.envelopeAuthentication);
   const authenticationEnd = reader.enter();
-  const itemCount = reader.array(1 + suitLimits.signaturesMax);
+  const itemCount = reader.array(1 + limits.signaturesMax);
 
   const digestEnd = reader.enter();
   const digestStart = reader.position;
@@ -195,4 +210,55 @@ export function readEnvelope(envelope: Uint8Array, lengthBytes: number): Envelop
   if (!reader.atEnd) return null;
   const start = end - manifest.length;
   return { signedDigest, manifestDigest, signatures, itemStart, start, end };
+}
+
+/** True for both ids of Ed25519. The deprecated -8 also stands for Ed448, which has longer keys. */
+export function isEd25519(algorithm: number): boolean {
+  return algorithm === label.algorithmEd25519 || algorithm === label.algorithmEdDsa;
+}
+
+/** Key id of a raw 32-byte public key: the first 8 bytes of its SHA-256. */
+export function keyIdOf(publicKey: Uint8Array, digest: DigestFactory): Uint8Array {
+  return digestOf(digest, "SHA256", publicKey).slice(0, keyIdBytes);
+}
+
+/** Reads one tagged COSE_Sign1; what is not in the profile fails the reader. */
+function readSign1(reader: CborReader): Sign1 {
+  // RFC 9052 4.2: COSE_Sign1_Tagged = #6.18([protected, unprotected, payload, signature]).
+  reader.expect(reader.tag() === label.tagCoseSign1);
+  reader.expect(reader.array(4) === 4);
+  const outerEnd = reader.enter();
+  reader.expect(reader.map(1) === 1);
+  reader.expect(reader.int() === label.coseAlgorithm);
+  const algorithm = reader.int();
+  reader.leave(outerEnd);
+  let keyId: Uint8Array | null = null;
+  if (reader.map(1) === 1) {
+    reader.expect(reader.int() === label.coseKeyId);
+    keyId = reader.byteStringOf(keyIdBytes);
+  }
+  // draft-ietf-suit-manifest-37 8.3: the payload is detached.
+  reader.nil();
+  const signature = reader.byteString();
+  reader.expect(signature.length === signatureBytes || !isEd25519(algorithm));
+  return { algorithm, keyId, signature };
+}
+
+/**
+ * The bytes that a signature covers (RFC 9052 4.4): ["Signature1", protected, h'', payload]. The
+ * protected header is written again from `algorithm`: deterministic encoding has one form only.
+ * `payload` is the encoded SUIT_Digest, 36 bytes.
+ */
+export function signedMessage(algorithm: number, payload: Uint8Array): Uint8Array {
+  const header = new CborWriter(new Uint8Array(16));
+  header.map(1);
+  header.int(label.coseAlgorithm);
+  header.int(algorithm);
+  const message = new CborWriter(new Uint8Array(64 + payload.length));
+  message.array(4);
+  message.text("Signature1");
+  message.byteString(header.bytes.subarray(0, header.length));
+  message.byteString(new Uint8Array(0));
+  message.byteString(payload);
+  return message.bytes.subarray(0, message.length);
 }

@@ -11,11 +11,10 @@
  */
 
 import { CborReader } from "../cbor/reader.js";
-import { suitLimits, uriBytesMax } from "../limits.js";
+import { limits } from "../limits.js";
 import type { Reason } from "../reasons.js";
 import type { AuthenticManifest } from "./envelope.js";
 import { label } from "./labels.js";
-import { readVersion } from "./version.js";
 
 /** What a signed manifest says; owns its bytes, so the buffer of the envelope can be used again. */
 export interface Release {
@@ -40,6 +39,9 @@ export interface Release {
   /** For people, at most 32 characters, e.g. "1.4.0-rc.1". */
   readonly versionText: string;
 }
+
+/** Three numbers, an indicator and its number. */
+const versionNumbersMax = 5;
 
 type Sequence = readonly number[];
 const sequence = (...labels: number[]): Sequence => Object.freeze(labels);
@@ -125,7 +127,7 @@ class Walk {
 
   manifest(): void {
     const reader = this.reader;
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -178,12 +180,12 @@ class Walk {
   private common(): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
       if (key === label.commonComponents) {
-        this.support(reader.array(suitLimits.componentsMax) === 1);
+        this.support(reader.array(limits.componentsMax) === 1);
         this.componentId();
       } else if (key === label.commonSharedSequence) {
         this.sequence(sharedSequence, sharedParameters);
@@ -199,7 +201,7 @@ class Walk {
   /** ['fw'] */
   private componentId(): void {
     const reader = this.reader;
-    this.support(reader.array(suitLimits.componentPartsMax) === 1);
+    this.support(reader.array(limits.componentPartsMax) === 1);
     const part = reader.byteString();
     this.support(part.length === 2 && part[0] === 0x66 && part[1] === 0x77);
   }
@@ -208,7 +210,7 @@ class Walk {
   private sequence(expected: Sequence, parametersHere: Sequence): void {
     const reader = this.reader;
     const outerEnd = reader.enter();
-    const count = reader.array(2 * suitLimits.commandsMax);
+    const count = reader.array(2 * limits.commandsMax);
     for (let i = 0; 2 * i < count && !reader.failed; i++) {
       const command = reader.int();
       // draft-ietf-suit-manifest-37 8.4.4: an unknown command rejects the manifest.
@@ -229,7 +231,7 @@ class Walk {
   /** A map of exactly the parameters of `expected`. */
   private overrideParameters(expected: Sequence): void {
     const reader = this.reader;
-    const count = reader.map(suitLimits.mapEntriesMax);
+    const count = reader.map(limits.mapEntriesMax);
     let key: number | undefined;
     for (let i = 0; i < count && !reader.failed; i++) {
       key = reader.key(key);
@@ -250,7 +252,7 @@ class Walk {
           reader.expect(this.release.imageSizeBytes > 0);
           break;
         case label.parameterUri:
-          this.release.uri = reader.text(uriBytesMax);
+          this.release.uri = reader.text(limits.uriBytesMax);
           reader.expect(this.release.uri !== "" && !this.release.uri.includes(" "));
           break;
         case label.parameterImageChip:
@@ -273,4 +275,44 @@ class Walk {
     this.release.imageDigest = reader.byteStringOf(32).slice();
     reader.leave(outerEnd);
   }
+}
+
+/**
+ * Reads a byte string that holds a version as draft-ietf-suit-update-management-11 encodes it
+ * (suit-parameter-version); returns its text. One to three numbers, then for a pre-release -1 (rc),
+ * -2 (beta) or -3 (alpha) and at most one number: [1, 4, 0] is "1.4.0", [1, 4, 0, -1, 2] is
+ * "1.4.0-rc.2". For people; never compared.
+ */
+function readVersion(reader: CborReader): string {
+  const outerEnd = reader.enter();
+  const count = reader.array(versionNumbersMax);
+  reader.expect(count > 0);
+  let text = "";
+  // Numbers that may still come before an indicator, then after it.
+  let room = 3;
+  let released = true;
+  for (let i = 0; i < count && !reader.failed; i++) {
+    const value = reader.int();
+    if (value < 0) {
+      const word = preReleaseWord(value);
+      // The indicator MUST NOT be element 0.
+      reader.expect(i > 0 && released && word !== "");
+      text += word;
+      released = false;
+      room = 1;
+    } else {
+      reader.expect(room > 0);
+      room--;
+      text += i === 0 ? String(value) : `.${value}`;
+    }
+  }
+  reader.expect(text.length <= limits.versionTextBytesMax);
+  reader.leave(outerEnd);
+  return text;
+}
+
+function preReleaseWord(indicator: number): string {
+  if (indicator === label.preReleaseCandidate) return "-rc";
+  if (indicator === label.preReleaseBeta) return "-beta";
+  return indicator === label.preReleaseAlpha ? "-alpha" : "";
 }

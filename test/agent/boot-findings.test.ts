@@ -6,7 +6,7 @@ import { recordAbort } from "../../src/agent/abort.js";
 import { Agent } from "../../src/agent/agent.js";
 import { BootCheck, type BootFindings } from "../../src/agent/boot-check.js";
 import { CapabilityProbe, capabilities } from "../../src/agent/capabilities.js";
-import { measureImage } from "../../src/agent/device.js";
+import { measureImage } from "../../src/boot/image-head.js";
 import type { Hal, KeyValue, SlotFlash } from "../../src/hal.js";
 import { imageOf } from "../helpers/images.js";
 import { simulated, update } from "../helpers/simulated.js";

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Device } from "../../src/agent/device.js";
 import { Download, type DownloadEnd } from "../../src/agent/download.js";
 import type { Hal, HttpReceiver, HttpRequest, HttpRequestOptions } from "../../src/hal.js";
 import type { Progress } from "../../src/journal/records.js";
@@ -50,8 +51,9 @@ class Rig {
     this.slot = new Uint8Array(Math.ceil(image.length / blockBytes) * blockBytes);
     const release = { imageSizeBytes: sizeBytes, manifestDigest: new Uint8Array(32) };
     const hal = this.#hal() as unknown as Hal;
-    const buffer = new Uint8Array(blockBytes);
-    new Download(hal, release as Release, 1, 0, resume, buffer, {
+    const device: Device = { runningSlot: 0, targetSlot: 1, targetSizeBytes: sizeBytes, chipId: 0 };
+    const context = { hal, device, buffer: new Uint8Array(blockBytes) };
+    new Download(context, release as Release, 1, resume, {
       erasing: (offset) => this.#pays(`erase ${offset}`),
       skipping: (bytes) => this.#pays(`skip ${bytes}`),
       progressed: (progress) => this.saved.push(progress),

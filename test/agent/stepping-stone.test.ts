@@ -15,7 +15,7 @@ import type { SimulatedRelease, Simulation } from "../../hosts/simulator/simulat
 import { Agent } from "../../src/agent/agent.js";
 import { packRelease } from "../../src/author/envelope.js";
 import { digestOf } from "../../src/crypto/digest.js";
-import { suitLimits } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import { bytesBody } from "../../src/server/body.js";
 import { imageOf } from "../helpers/images.js";
 import { release, simulated } from "../helpers/simulated.js";
@@ -27,8 +27,8 @@ interface AgentModule {
 
 const raised = {
   file: "src/limits.js",
-  find: `profileMax: ${suitLimits.profileMax},`,
-  replace: `profileMax: ${suitLimits.profileMax + 1},`,
+  find: `profileMax: ${limits.profileMax},`,
+  replace: `profileMax: ${limits.profileMax + 1},`,
 };
 
 const newer = await copied("profile 2", [raised], async (folder): Promise<AgentModule> => {

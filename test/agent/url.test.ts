@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decimal, parseHttpUrl as parseUrl, resolveUri } from "../../src/agent/url.js";
-import { uriBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 
 const parseHttpUrl = (url: string, bytesMax?: number) => parseUrl(url, "http", bytesMax);
 const base = {
@@ -37,10 +37,10 @@ test("anything that is not a plain http URL is refused", () => {
   for (const url of [...wrong, ...authority, "http://h:8a/", "http://[::1]/", ...characters]) {
     assert.is(parseHttpUrl(url), null, JSON.stringify(url));
   }
-  const longest = `http://h/${"a".repeat(uriBytesMax - 9)}`;
+  const longest = `http://h/${"a".repeat(limits.uriBytesMax - 9)}`;
   assert.ok(parseHttpUrl(longest) !== null);
   assert.is(parseHttpUrl(`${longest}a`), null);
-  assert.ok(parseHttpUrl(`${longest}a`, uriBytesMax + 1) !== null);
+  assert.ok(parseHttpUrl(`${longest}a`, limits.uriBytesMax + 1) !== null);
 });
 
 test("references resolve against the offer's own address", () => {
@@ -79,7 +79,7 @@ test("references with another scheme, an authority or dot segments are refused",
     "a\n",
   ];
   for (const reference of wrong) assert.is(resolveUri(base, reference), null, reference);
-  assert.is(resolveUri(base, "x".repeat(uriBytesMax + 1)), null);
+  assert.is(resolveUri(base, "x".repeat(limits.uriBytesMax + 1)), null);
 });
 
 test("decimals are digits only, at most 15", () => {

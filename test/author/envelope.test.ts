@@ -11,8 +11,7 @@ import {
   signEnvelope,
 } from "../../src/author/envelope.js";
 import { hex } from "../../src/bytes.js";
-import { keyIdOf } from "../../src/suit/cose.js";
-import { authenticate } from "../../src/suit/envelope.js";
+import { authenticate, keyIdOf } from "../../src/suit/envelope.js";
 import { parseManifest, type Release, readManifest } from "../../src/suit/manifest.js";
 import { classIdOf, vendorIdOf } from "../../src/suit/uuid5.js";
 import { fromHex } from "../helpers/cbor.js";

@@ -10,7 +10,7 @@ import type { SimulatedRelease } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { buildImage } from "../../src/author/esp-image.js";
 import { asciiBytes } from "../../src/bytes.js";
-import { headBytesMax, headLinesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import type { ServerResponse } from "../../src/server/handler.js";
 import { digest } from "../helpers/digest.js";
 import { release, simulated } from "../helpers/simulated.js";
@@ -196,8 +196,8 @@ test("a head without an end is kept whole by the SDK's client", () => {
 const recordBytes = 700;
 for (const tls of [false, true]) {
   for (const [name, answer, mostBytes] of [
-    ["headers", longHead("HTTP/1.1 200 OK\r\n"), headLinesMax * 17],
-    ["a status line", longLine, headBytesMax],
+    ["headers", longHead("HTTP/1.1 200 OK\r\n"), limits.headLinesMax * 17],
+    ["a status line", longLine, limits.headBytesMax],
   ] as const) {
     test(`${name} without an end ${tls ? "over TLS " : ""}cost the agent little RAM`, () => {
       const { simulation, habits } = wired({
@@ -284,10 +284,10 @@ for (const tls of [false, true]) {
     assert.equal(
       fetched(
         [
-          answer(lines(headLinesMax - 3)),
-          answer(lines(headLinesMax - 2)),
-          answer(long(headBytesMax)),
-          answer(long(headBytesMax + 1)),
+          answer(lines(limits.headLinesMax - 3)),
+          answer(lines(limits.headLinesMax - 2)),
+          answer(long(limits.headBytesMax)),
+          answer(long(limits.headBytesMax + 1)),
         ],
         tls,
       ),

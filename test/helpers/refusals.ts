@@ -4,9 +4,9 @@
  */
 
 import { digestOf } from "../../src/crypto/digest.js";
-import { envelopeBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import type { Reason } from "../../src/reasons.js";
-import { keyIdOf } from "../../src/suit/cose.js";
+import { keyIdOf } from "../../src/suit/envelope.js";
 import { cbor, concat, Entries, fromHex, head, type Item, Raw, tagged, wrapped } from "./cbor.js";
 import { manifestCases } from "./manifest-refusals.js";
 import { nodeDigest } from "./node-digest.js";
@@ -210,7 +210,7 @@ function envelopeCases(): RefusalCase[] {
     envelope,
     expected: "envelope-malformed",
   }));
-  const tooBig = signedPadding(envelopeBytesMax + 1);
+  const tooBig = signedPadding(limits.envelopeBytesMax + 1);
   refusals.push({ name: "4097 bytes", envelope: tooBig, expected: "envelope-too-big" });
   return refusals;
 }

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { writeU32 } from "../../src/bytes.js";
 import { crc32 } from "../../src/crc.js";
 import { decodeRecord, encodeRecord, phases, type Records } from "../../src/journal/records.js";
-import * as limits from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import { reasonCodes } from "../../src/reasons.js";
 import { seed } from "../helpers/seed.js";
 import {

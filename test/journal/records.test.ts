@@ -10,7 +10,7 @@ import {
   encodeRecord,
   phases,
 } from "../../src/journal/records.js";
-import { knownBadMax, recordBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import { randomBytes, randomFrom } from "../helpers/seed.js";
 
 const random = randomFrom(5);
@@ -51,7 +51,7 @@ const confirmed = {
 const progress = { writtenBytes: 65_536, head: bytesOf(16), manifestDigest: bytesOf(32) };
 const bad = {
   sequenceBelow: 2 ** 33,
-  digests: Array.from({ length: knownBadMax }, () => bytesOf(16)),
+  digests: Array.from({ length: limits.knownBadMax }, () => bytesOf(16)),
 };
 const ledger = {
   spent: 3,
@@ -82,7 +82,7 @@ interface Kind {
 
 function encoded(write: (into: Uint8Array) => number): Uint8Array {
   // What an earlier record left in the shared buffer must not show.
-  const buffer = new Uint8Array(recordBytesMax).fill(0xcc);
+  const buffer = new Uint8Array(limits.recordBytesMax).fill(0xcc);
   return buffer.slice(0, write(buffer));
 }
 
@@ -147,7 +147,7 @@ function resealed(bytes: Uint8Array): Uint8Array {
 for (const { name, value, encoded: record, decode, leastBytes } of kinds) {
   test(`${name}: what is written is read`, () => {
     assert.equal(decode(record, record.length), value);
-    assert.ok(record.length <= recordBytesMax);
+    assert.ok(record.length <= limits.recordBytesMax);
   });
 
   test(`${name}: any bit flip is refused`, () => {
@@ -193,7 +193,7 @@ test("an attempt in an unknown phase, or with a reason beyond its end, is refuse
 
 test("a list of bad releases that is longer than its bytes or its limit is refused", () => {
   const [, , , { encoded: record }] = kinds;
-  for (const count of [knownBadMax + 1, 255]) {
+  for (const count of [limits.knownBadMax + 1, 255]) {
     const changed = record.slice();
     changed[1] = count;
     assert.is(decodeRecord("bad", resealed(changed), changed.length), null);
@@ -203,9 +203,9 @@ test("a list of bad releases that is longer than its bytes or its limit is refus
   assert.equal(digestPrefix(attempt.manifestDigest), attempt.manifestDigest.slice(0, 16));
 });
 
-/** Fields of the layout comment of records.ts: offset -> its text up to the next field. */
+/** Fields of the layout comment of formats.ts: offset -> its text up to the next field. */
 function documented(key: string): Map<number, string> {
-  const source = new URL("../../../src/journal/records.ts", import.meta.url);
+  const source = new URL("../../../src/journal/formats.ts", import.meta.url);
   const text = readFileSync(source, "utf8");
   const section = text.slice(text.indexOf(`key "${key}"`)).split(/\n \*\s*\n| \*\//)[0];
   const fields = new Map<number, string>();

@@ -38,7 +38,7 @@ export const mutants: readonly Mutant[] = [
     name: "intent before stage",
     file: `${agent}/machine.js`,
     find: "imageVerified: stageImage",
-    replace: 'imageVerified: go("candidate", "stage", "journalStaging")',
+    replace: 'imageVerified: toCandidate("stage", "journalStaging")',
     sweep: ["singles", "healthy", "known"],
   },
   {
@@ -51,8 +51,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "result before record of an installed offer",
     file: `${agent}/machine.js`,
-    find: 'go("updated", "journalUpdated", "journalConfirmed", "sendReport")',
-    replace: 'go("updated", "journalConfirmed", "journalUpdated", "sendReport")',
+    find: 'toUpdated("journalUpdated", "journalConfirmed", "sendReport")',
+    replace: 'toUpdated("journalConfirmed", "journalUpdated", "sendReport")',
     sweep: ["singles", "installed", "known"],
   },
   {
@@ -159,15 +159,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "progress is recorded every 64 KB",
     file: `${agent}/download.js`,
-    find: "(this.blockBytes === 0 || this.offset % progressBytes === 0)",
+    find: "(this.blockBytes === 0 || this.offset % limits.progressBytes === 0)",
     replace: "this.blockBytes === 0",
     sweep: ["resume", "healthy", "known"],
   },
   {
     name: "an attempt is bound to its manifest",
     file: `${agent}/poller.js`,
-    find: "if (attempt !== null && !isSame)",
-    replace: "if (false)",
+    find: "if (isInstalled || !isSame)",
+    replace: "if (isInstalled)",
     sweep: ["change", "healthy", "known"],
   },
   {
@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a rejected image is known again",
     file: `${agent}/facts.js`,
-    find: "return (last !== null &&\n        last.phase",
-    replace: "return (false && last !== null &&\n        last.phase",
+    find: "last !== null && last.phase === phases.failed",
+    replace: "false",
     sweep: ["lost", "fail-test", "known"],
   },
   {
@@ -271,7 +271,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the boot record names the image that runs",
     file: `${agent}/agent.js`,
-    find: "repairBootRecord(hal, device.runningSlot);",
+    find: "repairBootRecord(this.hal, device.runningSlot);",
     replace: "{}",
     sweep: ["record", "healthy", "second"],
   },
@@ -301,29 +301,29 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the wrong image is not taken for the candidate",
     file: `${agent}/facts.js`,
-    find: "hasIdentity(slot, attempt.imageSizeBytes, attempt.identity)",
-    replace: "true",
+    find: "runs(attempt, slot, runningSlot)",
+    replace: "attempt.slot === runningSlot",
     sweep: ["cable", "healthy", "second"],
   },
   {
     name: "head of the image held back",
     file: `${agent}/download.js`,
-    find: "const start = offset === 0 ? heldHeadBytes : 0;",
+    find: "const start = offset === 0 ? limits.heldHeadBytes : 0;",
     replace: "const start = 0;",
     sweep: ["unseen", "healthy", "second"],
   },
   {
     name: "old entry of the slot is erased",
     file: `${agent}/download.js`,
-    find: "this.hal.boot.forget(this.slotIndex);",
+    find: "hal.boot.forget(this.slotIndex);",
     replace: "{}",
     sweep: ["record", "healthy", "third"],
   },
   {
     name: "the part that was asked for",
     file: `${agent}/download.js`,
-    find: "status === 206 && this.isRanged && isRange(range, this.offset, size)",
-    replace: "status === 206",
+    find: ' && headers.get("content-range") === range',
+    replace: "",
     sweep: ["outage", "healthy", "known"],
   },
   {

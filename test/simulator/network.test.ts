@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Network } from "../../hosts/simulator/network.js";
 import { World } from "../../hosts/simulator/world.js";
-import { headBytesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 import { bytesBody } from "../../src/server/body.js";
 import { simulated, update } from "../helpers/simulated.js";
 
@@ -45,7 +45,7 @@ test("answers come in lwIP's window, the first one with the head in it", () => {
 });
 
 test("a head beyond the guard's limit ends the exchange in any simulation", () => {
-  const heads = [headBytesMax + 1, 100];
+  const heads = [limits.headBytesMax + 1, 100];
   let at = 0;
   const simulation = simulated({
     intercept: (request, delivery) => {

@@ -3,10 +3,10 @@ import * as assert from "uvu/assert";
 import { hex } from "../../src/bytes.js";
 import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import { isReason } from "../../src/reasons.js";
-import { keyIdOf } from "../../src/suit/cose.js";
 import {
   type AuthenticManifest,
   authenticate,
+  keyIdOf,
   releaseDigest,
   type SignatureVerifier,
 } from "../../src/suit/envelope.js";

@@ -13,7 +13,7 @@ import {
   partsOver,
 } from "../../hosts/node/xs-parts.js";
 import { xsProgram } from "../../hosts/node/xs-process.js";
-import { headBytesMax, headLinesMax } from "../../src/limits.js";
+import { limits } from "../../src/limits.js";
 
 function measured(): PartCost[] {
   const update = measureUpdate(40_000, false, { collectOften: true });
@@ -25,10 +25,10 @@ const parts = measured();
 const { bits } = xsProgram();
 
 test(`each part stays within its ${bits}-bit limits of byte code, slots and chunk`, () => {
-  const limits = partLimitsOf(bits);
+  const most = partLimitsOf(bits);
   assert.equal(
-    parts.filter(({ part }) => part in limits).map(({ part }) => part),
-    Object.keys(limits),
+    parts.filter(({ part }) => part in most).map(({ part }) => part),
+    Object.keys(most),
   );
   assert.equal(partsOver(parts), []);
 });
@@ -63,11 +63,11 @@ test(`with heads as large as they may be, at most ${live.chunkBytes} bytes are l
     const onHead = (_path: string, head: string): string => {
       const changed = headAtBound(head, kind);
       sizes.add(changed.length);
-      assert.ok(changed.split("\r\n").length - 1 <= headLinesMax);
+      assert.ok(changed.split("\r\n").length - 1 <= limits.headLinesMax);
       return changed;
     };
     const update = measureUpdate(40_000, false, { collectOften: true, onHead });
-    assert.equal([...sizes], [headBytesMax]);
+    assert.equal([...sizes], [limits.headBytesMax]);
     assert.ok(update !== null);
     const { chunkBytes, slots } = most(update);
     assert.ok(chunkBytes <= live.chunkBytes, `${chunkBytes} bytes`);

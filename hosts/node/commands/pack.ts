@@ -7,7 +7,7 @@ import { chipByName, chipNames } from "../../../src/boot/chips.js";
 import { hex } from "../../../src/bytes.js";
 import { digestOf } from "../../../src/crypto/digest.js";
 import type { HttpScheme } from "../../../src/hal.js";
-import { envelopeBytesMax, uriBytesMax } from "../../../src/limits.js";
+import { limits } from "../../../src/limits.js";
 import { readEnvelope } from "../../../src/suit/envelope.js";
 import { checkImage } from "../app-image.js";
 import { nodeDigest } from "../digest.js";
@@ -71,7 +71,7 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
       "usage",
       `--uri ${options.uri} is nothing that a device would fetch: it is a path relative to the ` +
         'envelope without "." and ".." in it, or an http:// or https:// URL, of at most ' +
-        `${uriBytesMax} printable ASCII characters`,
+        `${limits.uriBytesMax} printable ASCII characters`,
       2,
     );
   }
@@ -131,7 +131,7 @@ export function packFile(options: PackOptions, warn: (message: string) => void):
 /** True when `path` may be written: nothing is there, or an older envelope. */
 function isEnvelopeOrAbsent(path: string): boolean {
   if (!existsSync(path)) return true;
-  const bytes = readBounded(path, envelopeBytesMax, "an envelope");
+  const bytes = readBounded(path, limits.envelopeBytesMax, "an envelope");
   return readEnvelope(bytes, bytes.length) !== null;
 }
 

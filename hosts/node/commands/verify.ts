@@ -3,7 +3,7 @@ import { imageBytesLimit } from "../../../src/boot/image.js";
 import { equalBytes, hex } from "../../../src/bytes.js";
 import { digestOf } from "../../../src/crypto/digest.js";
 import { verifyEd25519 } from "../../../src/crypto/ed25519.js";
-import { envelopeBytesMax, suitLimits } from "../../../src/limits.js";
+import { limits } from "../../../src/limits.js";
 import { explain, type Reason } from "../../../src/reasons.js";
 import { authenticate } from "../../../src/suit/envelope.js";
 import { parseManifest, type Release } from "../../../src/suit/manifest.js";
@@ -45,7 +45,7 @@ export function verifyFile(
   if (typeof manifest === "string") throw refused(path, manifest);
   const release = parseManifest(manifest);
   if (typeof release === "string") throw refused(path, release);
-  if (release.profile > suitLimits.profileMax) throw refused(path, "manifest-unsupported");
+  if (release.profile > limits.profileMax) throw refused(path, "manifest-unsupported");
   checkNames(path, names, { vendorId: hex(release.vendorId), classId: hex(release.classId) });
   if (imagePath !== null) verifyImageFile(imagePath, release);
   return {
@@ -88,7 +88,7 @@ function appended(path: string, before: readonly string[] = []): string[] {
 
 function readEnvelopeFile(path: string): Uint8Array {
   try {
-    return readBounded(path, envelopeBytesMax, "an update envelope");
+    return readBounded(path, limits.envelopeBytesMax, "an update envelope");
   } catch (error) {
     if (error instanceof CliError && error.code === "file-too-big") {
       throw refused(path, "envelope-too-big");
