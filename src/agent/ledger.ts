@@ -7,8 +7,8 @@
  * So there are at most 8 in a day and 3.7 a day over a week. The last one is for a release that is
  * newer than all that were begun.
  *
- * A release that did not get through waits; how long, its entry says. Setbacks are nobody's fault,
- * strikes may be the release's or the server's, cuts are the supply's. None of them condemns it.
+ * A release that did not get through waits. Setbacks are nobody's fault, strikes may be the
+ * release's or the server's, cuts are the supply's. None of them condemns it.
  */
 import { readU16 } from "../bytes.js";
 import { type Attempt, type Costs, phases } from "../journal/records.js";
@@ -21,8 +21,7 @@ import { setTimer, tryLog } from "./host.js";
 const tickMs = 300_000;
 /** Ticks are saved when the uptime has doubled, for a boot may end at any time; then once an hour. */
 const unsavedTicksMax = 12;
-
-/** A download, three new trials, and an emergency. */
+/** A download, three new trials, and an emergency; one more in 8 h. */
 const passes = 5;
 const passTicks = 96;
 /** Boots that may go on at the same place of a download before one costs a pass. */
@@ -42,11 +41,7 @@ const suspicionMs = 1_800_000;
 const cutTicks = 72;
 const cutsMax = 16;
 const shelfTicks = 8640;
-
-/**
- * An entry: the first 8 bytes of a manifest digest, then bytes at these offsets; `wait` has two,
- * and what is left is zero.
- */
+/** An entry: 8 bytes of a manifest digest, then these offsets; `wait` has two, the rest is zero. */
 const entryBytes = 16;
 const prefixBytes = 8;
 const setbacks = 8;
@@ -55,7 +50,6 @@ const cuts = 10;
 const flags = 11;
 const wait = 12;
 const place = 15;
-
 /** The pass of this release is open: bytes that its progress counts are paid for. */
 const isOpen = 1;
 /** The next authentic envelope shows whether the trial alone had no server: then it counts. */
@@ -181,8 +175,8 @@ export class Ledger {
   payForErase(attempt: Attempt, writtenBytes: number): boolean {
     const costs = this.read();
     const entries = costs.entries;
-    const at = this.entry(attempt.manifestDigest);
     const unit = unitOf(writtenBytes);
+    const at = this.entry(attempt.manifestDigest);
     costs.resumes = entries[at + place] === unit ? costs.resumes + 1 : 1;
     entries[at + place] = unit;
     const isFree = (entries[at + flags] & isOpen) !== 0 && costs.resumes <= resumesMax;
@@ -198,17 +192,16 @@ export class Ledger {
   payForAir(attempt: Attempt, skippedBytes: number): boolean {
     const costs = this.read();
     const blocks = Math.ceil(skippedBytes / limits.workBufferBytes);
-    const isFree =
-      (costs.airBlocks + blocks - 1) * limits.workBufferBytes <= attempt.imageSizeBytes;
-    if (!isFree && !this.take(attempt)) return false;
+    const skipped = (costs.airBlocks + blocks - 1) * limits.workBufferBytes;
+    if (skipped > attempt.imageSizeBytes && !this.take(attempt)) return false;
     costs.airBlocks += blocks;
     this.save(costs);
     return true;
   }
 
   /**
-   * Before a trial: of an image that was downloaded for it, which is paid for, or of one that lay
-   * in its slot already. False and throws as `payForErase`.
+   * Before a trial: a download has paid for it, but not where the image lay in its slot already,
+   * nor for another one. False and throws as `payForErase`.
    */
   payForTrial(attempt: Attempt, isAnother: boolean): boolean {
     const at = this.find(attempt.manifestDigest);
@@ -230,9 +223,8 @@ export class Ledger {
   }
 
   /**
-   * An attempt has failed for `reason`, which is not its release's own fault: when again? What an
-   * image on trial was rejected for, for any other reason than its own tests, nobody can tell: the
-   * release may be to blame, or the server, or the supply.
+   * An attempt has failed for `reason`, which is not its release's own fault: when again? What else
+   * an image on trial was rejected for may be its fault, the server's or the supply's.
    */
   failed(attempt: Attempt, reason: Reason | ""): void {
     const at = this.entry(attempt.manifestDigest);
@@ -259,9 +251,8 @@ export class Ledger {
   }
 
   /**
-   * An authentic envelope came to the image that runs. Soon after the boot it shows that the trial
-   * before was alone in having no server, or in being silent: that counts. Later both may have been
-   * cut off, and nothing counts.
+   * An authentic envelope came. Soon after the boot it shows that the trial before was alone in
+   * having no server: that counts. Later both may have been cut off, and nothing counts.
    */
   reached(): void {
     const costs = this.read();
@@ -291,19 +282,19 @@ export class Ledger {
     };
     try {
       setTimer(this.context.hal, due, tickMs);
-      this.isTicking = true;
     } catch {
-      // See above.
+      return;
     }
+    this.isTicking = true;
   }
 
   /** A tick, while a pass comes back or a release waits. Not in a trial, whose time is its own. */
   private tick(): void {
     this.upTicks++;
+    if (this.context.state === "trial") return;
     const costs = this.read();
     const entries = costs.entries;
     let isWaiting = costs.spent > 0;
-    if (this.context.state === "trial") return;
     for (let at = 0; at < entries.length; at += entryBytes) {
       const ticks = readU16(entries, at + wait);
       if (ticks === 0) continue;
@@ -336,9 +327,9 @@ function waits(entries: Uint8Array, at: number, ticks: number): void {
   entries[at + wait + 1] = ticks >> 8;
 }
 
+/** The counter, one higher. */
 function raise(entries: Uint8Array, at: number): number {
-  if (entries[at] < 255) entries[at]++;
-  return entries[at];
+  return entries[at] < 255 ? ++entries[at] : 255;
 }
 
 /** The wait after the `count`th time, from 1; the last one for all that follow. */
