@@ -299,7 +299,8 @@ export const habits = {
     when: ({ simulation, steps }) => simulation.payloadBytes() > 30_000 * (steps + 1),
     step: ({ simulation }) => simulation.board.cutPower(),
     // No bound on what a supply may do: three more erases of up to 64 KB for each pass.
-    wear: { erasesPerDay: 32, erasesPerWeek: 104 },
+    // And each boot saves the time that it lasts.
+    wear: { erasesPerDay: 32, erasesPerWeek: 104, writesPerDay: 60 },
   },
   "trial-cut": {
     about: "the supply fails in each trial",
