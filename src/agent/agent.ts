@@ -130,15 +130,13 @@ export class Agent implements AgentContext {
       this.boot.probe.journalFound();
     }
     const attempt = this.journal.attempt;
-    // Where a trial goes on the boot-time check has saved it; all else is saved with the act.
-    if (attempt === null || outcome.counts === "" || outcome.event === "trialBooted") {
-      return outcome;
-    }
-    const isFree = outcome.counts !== "powerTrials" || attempt.repair;
-    if (!isFree && !this.ledger.payForTrial(attempt, true)) {
+    if (attempt === null || outcome.event !== "stageLost") return outcome;
+    const isRetrial = outcome.counts === "powerTrials" && !attempt.repair;
+    if (isRetrial && !this.ledger.payForTrial(attempt, true)) {
       return { ...outcome, event: "trialReverted", reason: "power-unstable" };
     }
-    this.journal.attempt = counting(attempt, outcome.counts);
+    // Saved with the act; the boot-time check has saved all else.
+    if (outcome.counts === "restages") this.journal.attempt = counting(attempt, "restages");
     return outcome;
   }
 

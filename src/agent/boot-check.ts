@@ -156,6 +156,22 @@ export class BootCheck implements TrialListener {
     } else if (event === "trialReverted" && attempt.phase === phases.staging) {
       // One that was told before keeps its reason: it shows that the image was good once.
       if (attempt.reason === "") journal.saveChanged({ reverted: true, reason });
+    } else if (event === "stageLost" && counts !== "restages") {
+      if (counts !== "") journal.saveAttempt(counting(attempt, counts));
+      this.forgetAborted(attempt.slot);
+    }
+  }
+
+  /**
+   * The supply has ended a trial that will be repeated. Its entry must not speak against the image
+   * at the next reset, which is that of the image that runs now.
+   */
+  private forgetAborted(slot: number): void {
+    const boot = this.hal.boot;
+    try {
+      if (boot.slotState(slot) === "aborted") boot.forget(slot);
+    } catch {
+      // It is erased when the slot is staged.
     }
   }
 

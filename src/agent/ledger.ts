@@ -1,6 +1,6 @@
 /**
  * What updates may cost over time, whatever the network, the supply and the offers do. One record,
- * written before the cost arises. Time is uptime, in ticks of five minutes: there is no other clock.
+ * written before the cost arises. Time is uptime in ticks of five minutes: there is no clock.
  *
  * A pass is the permission to wear the slot once: each of its blocks is erased once by it, or a
  * trial is staged once more. There are five; one comes back in 8 h, and all of them with a confirm.

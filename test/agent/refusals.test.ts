@@ -21,7 +21,8 @@ test("a release that failed here costs nothing when it is offered again", () => 
   const second = benchRelease({ sequenceNumber: 2, behaviour: "crash" });
   bench.simulation.publish(second);
   bench.untilTold(second);
-  // Until the pass that its trial has cost is back: the time is saved a few times, then hourly.
+  // Until the pass that its trial has cost is back: the time is saved after 5, 10, 20 and 40
+  // minutes, and then once an hour.
   const { journal } = bench.cost;
   bench.pass(9 * 60);
   assert.ok(bench.cost.journal - journal <= 13);

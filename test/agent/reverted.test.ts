@@ -5,6 +5,7 @@ import { createHal } from "../../hosts/esp32/hal.js";
 import type { Application } from "../../hosts/simulator/simulation.js";
 import { Agent } from "../../src/agent/agent.js";
 import { BootCheck } from "../../src/agent/boot-check.js";
+import { benchImage } from "../helpers/bench.js";
 import { release, simulated, update } from "../helpers/simulated.js";
 
 const none = { appRollback: false, bootloaderRollback: false };
@@ -77,5 +78,42 @@ test("one whose supply fails in its first boots is tried again there, and then k
   assert.ok(simulation.runs(release(2).image));
   assert.equal(simulation.violations(), []);
 });
+
+for (const pauseMs of [-1, 10, 100]) {
+  const when = pauseMs < 0 ? "before its agent starts" : `${pauseMs} ms after its agent started`;
+  test(`a trial that the supply ended condemns nothing: the old image crashes ${when}`, () => {
+    let crashes = 0;
+    // It takes some time to be read back.
+    const [old, wanted] = [1, 2].map((number) =>
+      release(number, "healthy", benchImage(number, 140_000)),
+    );
+    const simulation = simulated({
+      installed: old,
+      application: (device, options) => {
+        const hal = createHal(device.platform);
+        const check = new BootCheck(hal);
+        check.run();
+        const isNext = simulation.boots.length > 2 && crashes < 2 && device.slotLabel === "ota_0";
+        if (isNext) crashes++;
+        if (isNext && pauseMs < 0) device.crash();
+        new Agent(hal, options, check).start();
+        if (isNext) device.platform.timer.set(() => device.crash(), pauseMs);
+      },
+    });
+    simulation.publish(wanted);
+    simulation.run(() => simulation.boots.at(-1)?.slot === 1, 7_200_000);
+    simulation.board.cutPower();
+    const isTold = (): boolean => simulation.reports().length > 0;
+    assert.is(simulation.run(isTold, 7_200_000), "until");
+    assert.is(crashes, 2);
+    assert.equal(
+      simulation.reports().map(({ result, reason }) => `${result}: ${reason}`),
+      ["updated: confirmed"],
+    );
+    assert.not(simulation.keyValue.entries("daruma").has("bad"));
+    assert.ok(simulation.runs(wanted.image));
+    assert.equal(simulation.violations(), []);
+  });
+}
 
 test.run();

@@ -164,6 +164,10 @@ export function startAgent(durable: Durable, slot: 0 | 1, resetReason: ResetReas
     const raised = counts === "unguarded" ? { unguarded: true } : { [counts]: bounds.counter };
     after = { ...after, attempt: { ...kept, ...raised } };
   }
+  // The boot-time check: later resets are not the trial's.
+  if (found === "stageLost" && counts !== "restages" && facts.targetState === "aborted") {
+    after = forget(after, 1).at(-1) ?? after;
+  }
   const isOwn = isOwnFault(reason) || (reason === "" && kept?.own === true);
   if (kept !== null && found === "trialReverted" && kept.phase === phases.staging && !kept.kept) {
     after = { ...after, attempt: { ...kept, reverted: true, own: isOwn } };
