@@ -7,13 +7,13 @@ const machine = "src/agent/machine.js";
 
 test("daruma simulate notices that a slot is staged before the journal says so", async () => {
   const find = "imageVerified: stageImage";
-  const replace = 'imageVerified: go("candidate", "stage", "journalStaging")';
+  const replace = 'imageVerified: toCandidate("stage", "journalStaging")';
   assert.ok((await simulateWithout([{ file: machine, find, replace }])).includes("P7"));
 });
 
 test("daruma simulate notices that an image is confirmed before the journal says so", async () => {
-  const find = 'trialPassed: go("trial", "journalConfirming", "confirm")';
-  const replace = 'trialPassed: go("trial", "confirm")';
+  const find = 'trialPassed: toTrial("journalConfirming", "confirm")';
+  const replace = 'trialPassed: toTrial("confirm")';
   assert.ok((await simulateWithout([{ file: machine, find, replace }])).includes("P7"));
 });
 
@@ -21,8 +21,8 @@ test("daruma simulate notices that nothing was read back", async () => {
   const broken = await simulateWithout([
     {
       file: machine,
-      find: 'imageWritten: go("writing", "verifyImage")',
-      replace: 'imageWritten: go("candidate", "journalStaging", "stage")',
+      find: 'imageWritten: toWriting("verifyImage")',
+      replace: 'imageWritten: toCandidate("journalStaging", "stage")',
     },
     {
       file: "src/agent/installer.js",
