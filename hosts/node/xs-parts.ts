@@ -39,8 +39,8 @@ export interface PartLimits {
  * is made and not when it hurts. The test glue is on no device.
  */
 const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
-  "boot entry": { codeBytes: 19_920, slots: 240, chunkBytes: 1024 },
-  agent: { codeBytes: 66_560, slots: 600, chunkBytes: 8192 },
+  "boot entry": { codeBytes: 19_968, slots: 240, chunkBytes: 1024 },
+  agent: { codeBytes: 71_600, slots: 600, chunkBytes: 8192 },
   entry: { codeBytes: 3260, slots: 8, chunkBytes: 64 },
   "ESP32 host": { codeBytes: 8930, slots: 130, chunkBytes: 64 },
   "Wi-Fi": { codeBytes: 540, slots: 64, chunkBytes: 64 },

@@ -17,7 +17,7 @@ import {
 import { stateValid } from "../../../src/boot/otadata.js";
 import type { ResetReason } from "../../../src/hal.js";
 import { type Phase, phases } from "../../../src/journal/records.js";
-import { slotState } from "./boot-record.js";
+import { forget, slotState } from "./boot-record.js";
 
 /** What slot 1 holds: nothing, some blocks, all but the held head, B itself, or something else. */
 export type Content = "blank" | "part" | "held" | "B" | "damaged";
