@@ -76,7 +76,7 @@ export function replayWeeks(
   return weeks(parseWeeks(line), onLine);
 }
 
-/** The runs of a sweep: each habit for 30 days of hourly polls, and for 3 days of a poll a minute. */
+/** The runs of a sweep: each habit for 30 days of hourly polls, and 3 days of a poll a minute. */
 export function sweptWeeks(seed: number): WeeksPlan[] {
   return habitNames.flatMap((habit) => [
     { habit, seed, hours: 720, pollMinutes: 60 },

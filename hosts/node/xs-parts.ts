@@ -39,8 +39,8 @@ export interface PartLimits {
  * is made and not when it hurts. The test glue is on no device.
  */
 const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
-  "boot entry": { codeBytes: 19_920, slots: 240, chunkBytes: 1024 },
-  agent: { codeBytes: 66_560, slots: 600, chunkBytes: 8192 },
+  "boot entry": { codeBytes: 19_968, slots: 240, chunkBytes: 1024 },
+  agent: { codeBytes: 71_600, slots: 600, chunkBytes: 8192 },
   entry: { codeBytes: 3260, slots: 8, chunkBytes: 64 },
   "ESP32 host": { codeBytes: 8930, slots: 130, chunkBytes: 64 },
   "Wi-Fi": { codeBytes: 540, slots: 64, chunkBytes: 64 },
@@ -53,8 +53,8 @@ const partLimits: Readonly<Record<string, PartLimits>> = Object.freeze({
  * reached there. They stand for no device, but growth is seen where gcc cannot build the other.
  */
 const partLimits64: Readonly<Record<string, PartLimits>> = Object.freeze({
-  "boot entry": { codeBytes: 22_970, slots: 240, chunkBytes: 1024 },
-  agent: { codeBytes: 83_100, slots: 600, chunkBytes: 8192 },
+  "boot entry": { codeBytes: 23_100, slots: 240, chunkBytes: 1024 },
+  agent: { codeBytes: 83_500, slots: 600, chunkBytes: 8192 },
   entry: { codeBytes: 3380, slots: 8, chunkBytes: 64 },
   "ESP32 host": { codeBytes: 10_430, slots: 130, chunkBytes: 64 },
   "Wi-Fi": { codeBytes: 590, slots: 64, chunkBytes: 64 },

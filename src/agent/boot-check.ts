@@ -132,7 +132,8 @@ export class BootCheck implements TrialListener {
     );
     if (!probe.canRevert) tryLog(hal, "boot: the bootloader is not known to revert a bad update");
     const isWaiting = journal.attempt !== null || journal.read("result") !== null;
-    // The last that may fail: a check that is repeated must not find what it wrote itself.
+    // The last that may fail, for a check that is repeated finds what was written: at worst it
+    // counts a loss of supply twice.
     this.record(outcome);
     this.state = { running, resetReason, outcome, runningSlot };
     // Now that nothing can fail any more that would keep it from the application. With a result to
@@ -158,20 +159,10 @@ export class BootCheck implements TrialListener {
       if (attempt.reason === "") journal.saveChanged({ reverted: true, reason });
     } else if (event === "stageLost" && counts !== "restages") {
       if (counts !== "") journal.saveAttempt(counting(attempt, counts));
-      this.forgetAborted(attempt.slot);
-    }
-  }
-
-  /**
-   * The supply has ended a trial that will be repeated. Its entry must not speak against the image
-   * at the next reset, which is that of the image that runs now.
-   */
-  private forgetAborted(slot: number): void {
-    const boot = this.hal.boot;
-    try {
-      if (boot.slotState(slot) === "aborted") boot.forget(slot);
-    } catch {
-      // It is erased when the slot is staged.
+      // The supply has ended a trial that will be repeated. Its entry must not speak against the
+      // image at the next reset, which is that of the image that runs now.
+      const boot = this.hal.boot;
+      if (boot.slotState(attempt.slot) === "aborted") boot.forget(attempt.slot);
     }
   }
 
@@ -217,7 +208,7 @@ export class BootCheck implements TrialListener {
   private takeBack(reason: Reason | "", isStuck: boolean): void {
     const { hal, journal } = this;
     let isDone = isStuck;
-    tryLog(hal, `boot check: the image on trial is taken back: ${reason}`);
+    tryLog(hal, `boot check: image taken back: ${reason}`);
     try {
       // Intent before act. Without a record the bootloader's own revert is the answer.
       if (journal.attempt !== null) journal.saveChanged({ phase: phases.rejecting, reason });

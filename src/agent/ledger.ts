@@ -19,7 +19,7 @@ import type { AgentContext } from "./context.js";
 import { setTimer, tryLog } from "./host.js";
 
 const tickMs = 300_000;
-/** Ticks are saved when the uptime has doubled, for a boot may end at any time; then once an hour. */
+/** Ticks are saved when the uptime has doubled, for a boot may end at any time; then hourly. */
 const unsavedTicksMax = 12;
 /** A download, three new trials, and an emergency; one more in 8 h. */
 const passes = 5;
