@@ -74,6 +74,12 @@ export class Ledger {
   private read(): Costs {
     const journal = this.context.journal;
     const costs = this.costs ?? journal.read("ledger") ?? nothing();
+    if (this.costs === null) {
+      // Of the boot before: the other image may have had no server either until it ended.
+      for (let i = flags; i < costs.entries.length; i += entryBytes) {
+        costs.entries[i] &= ~isSuspected;
+      }
+    }
     this.costs = costs;
     if (journal.sequenceFloor >= costs.highestBegun) {
       costs.spent = costs.ticks = costs.resumes = costs.airBlocks = 0;

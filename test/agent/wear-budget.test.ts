@@ -103,6 +103,29 @@ for (const minutes of [6, 9, 19, 69]) {
   });
 }
 
+test("outages that both images meet shelve no release, though a power cycle ends each", () => {
+  let state = "";
+  const bench = new Bench({
+    agent: {
+      trialServerMs: hourMs,
+      onProgress: (progress) => {
+        state = progress.state;
+      },
+    },
+  }).settleFirst();
+  const second = benchRelease({ sequenceNumber: 2 });
+  bench.simulation.publish(second);
+  for (let outage = 0; outage < 6; outage++) {
+    bench.until(() => state === "trial", `trial ${outage}`, 24);
+    bench.faults.plan([networkFault("refused", { count: always })]);
+    bench.pass(4 * 60);
+    bench.powerCycle();
+    bench.faults.plan([]);
+  }
+  bench.until(() => bench.told(second).includes("updated: confirmed"), "the update", 24);
+  bench.assertPromises();
+});
+
 test("blocks whose progress cannot be recorded are not erased without end", () => {
   const installed = benchRelease({ sequenceNumber: 1, image: benchImage(1, 140_000) });
   const release = benchRelease({ sequenceNumber: 2, image: benchImage(2, 140_000) });
