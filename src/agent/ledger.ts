@@ -52,8 +52,6 @@ const wait = 12;
 const place = 15;
 /** The pass of this release is open: bytes that its progress counts are paid for. */
 const isOpen = 1;
-/** The next authentic envelope shows whether the trial alone had no server: then it counts. */
-const isSuspected = 2;
 /** It is older than one that was begun, and was made to wait for that; it waits for it now. */
 const isOlder = 4;
 const waitsAsOlder = 8;
@@ -65,6 +63,8 @@ export class Ledger {
   private upTicks = 0;
   private unsavedTicks = 0;
   private isTicking = false;
+  /** Rejected in this boot: the next authentic envelope shows whether that counts. */
+  private suspect: Uint8Array | null = null;
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -74,12 +74,6 @@ export class Ledger {
   private read(): Costs {
     const journal = this.context.journal;
     const costs = this.costs ?? journal.read("ledger") ?? nothing();
-    if (this.costs === null) {
-      // Of the boot before: the other image may have had no server either until it ended.
-      for (let i = flags; i < costs.entries.length; i += entryBytes) {
-        costs.entries[i] &= ~isSuspected;
-      }
-    }
     this.costs = costs;
     if (journal.sequenceFloor >= costs.highestBegun) {
       costs.spent = costs.ticks = costs.resumes = costs.airBlocks = 0;
@@ -247,7 +241,7 @@ export class Ledger {
       entries[at + cuts] = count;
       waits(entries, at, count < cutsMax ? cutTicks : shelfTicks);
     } else if (attempt.phase === phases.rejecting || reason === "brown-out") {
-      entries[at + flags] |= isSuspected;
+      this.suspect = attempt.manifestDigest;
     } else {
       const count = raise(entries, at + setbacks);
       const isWorn = count > setbacksMax && (isInFlash || reason === "flash-failed");
@@ -261,16 +255,16 @@ export class Ledger {
    * having no server: that counts. Later both may have been cut off, and nothing counts.
    */
   reached(): void {
-    const costs = this.read();
-    const entries = costs.entries;
-    for (let at = 0; at < entries.length; at += entryBytes) {
-      if ((entries[at + flags] & isSuspected) === 0) continue;
-      entries[at + flags] &= ~isSuspected;
-      if (this.context.hal.timers.nowMs() <= suspicionMs) {
-        waits(entries, at, nth(strikeTicks, raise(entries, at + strikes)));
-      }
+    const { suspect } = this;
+    if (suspect === null) return;
+    if (this.context.hal.timers.nowMs() <= suspicionMs) {
+      const at = this.entry(suspect);
+      const costs = this.read();
+      const entries = costs.entries;
+      waits(entries, at, nth(strikeTicks, raise(entries, at + strikes)));
       this.save(costs);
     }
+    this.suspect = null;
   }
 
   /** Starts to count the uptime, unless that runs; a poll tries again where no timer can be set. */

@@ -426,7 +426,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a pass comes back after 8 h and not sooner",
     file: `${agent}/ledger.js`,
-    find: "const passTicks = 32;",
+    find: "const passTicks = 96;",
     replace: "const passTicks = 2;",
     sweep: ["random", "healthy", "known"],
     plan: "weeks rising 1 72h 60min",
