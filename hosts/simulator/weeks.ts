@@ -5,7 +5,8 @@
  */
 import { hex } from "../../src/bytes.js";
 import type { Violation } from "./checkers.js";
-import { type Habit, type HabitName, habitNames, habits, type Scene } from "./habits.js";
+import type { Habit, Scene } from "./habit.js";
+import { type HabitName, habitNames, habits } from "./habits.js";
 import { Prng } from "./prng.js";
 import type { SimulatedRelease, Simulation, SimulationOptions } from "./simulation.js";
 import type { WearWatch } from "./wear-watch.js";
@@ -148,7 +149,8 @@ class WeeksRun implements Scene {
     this.#isOn = false;
     const { behaviour, recoveryHours = 24 } = this.#habit;
     // A release that can never be kept is followed by one that can.
-    this.offer(behaviour === undefined ? this.#newest : this.#newest + 1);
+    const { isFollowed = behaviour !== undefined } = this.#habit;
+    this.offer(isFollowed ? this.#newest + 1 : this.#newest);
     const recovered = this.#recover(recoveryHours);
     return {
       plan: this.#plan,

@@ -126,7 +126,7 @@ export const defaults = Object.freeze({
   /** Between two refusals that are told. */
   refusalPauseMs: 900_000,
   /** Answers that refuse a kept result for good before it is dropped. */
-  unwantedReportsMax: 3,
+  unwantedReportsMax: 12,
   /** Polls in a row without the release that is being downloaded before it counts as withdrawn. */
   absencesMax: 3,
   /** Signatures checked in an hour, whatever is offered: a minute of work at the most. */

@@ -31,17 +31,17 @@ test("a report that meets one 404 is sent again", () => {
   assert.equal(bench.told(second), ["updated: confirmed"]);
 });
 
-test("a file host that takes no reports is asked six times, and updates go on", () => {
+test("a file host that takes no reports is asked for half a day, and updates go on", () => {
   for (const value of [400, 403, 404, 405, 501]) {
     const bench = started([networkFault("status", { target: "report", value, count: 1000 })]);
     bench.until(() => bench.attempt === null && bench.floor === 2, "release 2 without reports");
-    bench.pass(60);
+    bench.pass(900);
     const third = benchRelease({ sequenceNumber: 3 });
     bench.simulation.publish(third);
     bench.until(() => bench.attempt === null && bench.floor === 3, "release 3 without reports");
-    // Three at once and three behind polls, which get rarer; nothing is kept after that.
-    bench.pass(60);
-    assert.is(requests(bench, "/reports").length, 1 + 6 + 6, `${value}`);
+    // Three at once and twelve behind polls, which get rarer; nothing is kept after that.
+    bench.pass(900);
+    assert.is(requests(bench, "/reports").length, 1 + 15 + 15, `${value}`);
     assert.is(bench.simulation.keyValue.entries("daruma").has("result"), false);
   }
 });

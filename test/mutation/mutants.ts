@@ -559,4 +559,28 @@ export const mutants: readonly Mutant[] = [
     sweep: ["random", "healthy", "known"],
     plan: "weeks quiet 1 72h 1min",
   },
+  {
+    name: "the last pass is the emergency's",
+    file: `${agent}/ledger.js`,
+    find: "(sequenceNumber > costs.highestBegun ? passes : passes - 1)",
+    replace: "passes",
+    sweep: ["random", "healthy", "known"],
+    plan: "weeks used-up 1 24h 1min",
+  },
+  {
+    name: "a release without a server is shelved",
+    file: `${agent}/ledger.js`,
+    find: "288, 288, 8640",
+    replace: "288, 288, 288",
+    sweep: ["random", "healthy", "known"],
+    plan: "weeks unconnected 1 720h 60min",
+  },
+  {
+    name: "a release whose trials the supply always ends is shelved",
+    file: `${agent}/ledger.js`,
+    find: "count < cutsMax ? cutTicks : shelfTicks",
+    replace: "cutTicks",
+    sweep: ["random", "healthy", "known"],
+    plan: "weeks trial-cut 1 720h 60min",
+  },
 ];
