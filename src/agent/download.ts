@@ -37,6 +37,9 @@ export interface DownloadListener {
 /** What a download needs of the agent. */
 type DownloadContext = Pick<AgentContext, "hal" | "buffer" | "device">;
 
+/** Read once: a block passes here for each 4 KB. */
+const blockSizeBytes = limits.workBufferBytes;
+
 export class Download implements ExchangeHandler {
   private readonly context: DownloadContext;
   private readonly release: Release;
@@ -57,9 +60,8 @@ export class Download implements ExchangeHandler {
   private isRanged = false;
   /** Bytes that wait until the progress is saved, or the next block is paid for; -1: none do. */
   private waitingBytes = -1;
-  /** What is skipped, and what is erased, is paid for. */
-  private isSkipPaid = false;
-  private isPaid = false;
+  /** The next block is the first one to be skipped, or to be erased for: not paid for yet. */
+  private isDue = true;
   /** Progress that the journal has. */
   private savedBytes: number;
   /** How it ended, until that is told. */
@@ -141,7 +143,7 @@ export class Download implements ExchangeHandler {
       const room = this.blockBytes - fill;
       if (room <= 0) return this.end("interrupted", "payload-size-mismatch");
       const end = room < count ? this.blockBytes : fill + count;
-      const isWhole = fill === 0 && end === limits.workBufferBytes;
+      const isWhole = fill === 0 && end === blockSizeBytes;
       const got = source.read(isWhole ? buffer : buffer.subarray(fill, end));
       if (got <= 0) return;
       count -= got;
@@ -177,18 +179,13 @@ export class Download implements ExchangeHandler {
     }
   }
 
-  /** The block in the buffer is the first one to be skipped, or to be erased for. */
-  private get isDue(): boolean {
-    return this.skip > 0 ? !this.isSkipPaid : !this.isPaid;
-  }
-
   /** Pays for it, and takes it. True when the progress is to be saved. */
   private pay(): boolean {
     this.waitingBytes = -1;
     try {
-      if (this.skip > 0) this.isSkipPaid = this.listener.skipping(this.skip);
+      if (this.skip > 0) this.isDue = !this.listener.skipping(this.skip);
       else if (this.offset > 0 || this.acceptHead(this.fill)) {
-        this.isPaid = this.listener.erasing(this.offset);
+        this.isDue = !this.listener.erasing(this.offset);
       }
       if (this.isDue && this.outcome === "") this.end("interrupted", "wear-held");
     } catch {
@@ -231,8 +228,10 @@ export class Download implements ExchangeHandler {
     const length = this.fill;
     this.fill = 0;
     const start = this.offset;
-    if (this.skip > 0) this.skip -= length;
-    else {
+    if (this.skip > 0) {
+      this.skip -= length;
+      this.isDue = this.skip === 0;
+    } else {
       try {
         this.writeBlock(start, length);
       } catch {
@@ -249,7 +248,7 @@ export class Download implements ExchangeHandler {
 
   private nextBlock(): void {
     const left = this.skip > 0 ? this.skip : this.release.imageSizeBytes - this.offset;
-    this.blockBytes = left < limits.workBufferBytes ? left : limits.workBufferBytes;
+    this.blockBytes = left < blockSizeBytes ? left : blockSizeBytes;
   }
 
   /** Before the first erase: the first block must start an image for this chip (PSA "checks"). */
@@ -265,8 +264,8 @@ export class Download implements ExchangeHandler {
   private writeBlock(offset: number, length: number): void {
     const slot = this.slot;
     const buffer = this.context.buffer;
-    slot.eraseBlock(offset / limits.workBufferBytes);
-    if (offset > 0 && length === limits.workBufferBytes) return slot.write(buffer, offset);
+    slot.eraseBlock(offset / blockSizeBytes);
+    if (offset > 0 && length === blockSizeBytes) return slot.write(buffer, offset);
     // Only now, when the old image of the slot cannot boot any more, its entry may go.
     if (offset === 0) this.context.hal.boot.forget(this.slotIndex);
     const start = offset === 0 ? limits.heldHeadBytes : 0;

@@ -36,8 +36,16 @@ const coordinateBias = prime << 2n;
 const foldedBias = prime << 12n;
 const productBias = prime << 262n;
 
-/** A point to be added: y + x, y - x, 2dxy, each times z; and 2z. */
-type Addend = readonly [bigint, bigint, bigint, bigint];
+/**
+ * A point to be added: x is y + x, y is y - x, t is 2dxy, each times z; z is 2z. Not an array: the
+ * linker of SDK 8.2 does not count BigInts in preloaded arrays, and cuts as many constants off.
+ */
+interface Addend {
+  readonly x: bigint;
+  readonly y: bigint;
+  readonly z: bigint;
+  readonly t: bigint;
+}
 
 /**
  * The same modulo the prime. Of a product with its bias, below 2^519, less than 2^269 is left; of a
@@ -80,10 +88,10 @@ class Sum {
   /** Their section 3.1. */
   add(addend: Addend): void {
     const { x, y } = this;
-    const a = fold((y - x + coordinateBias) * addend[1]);
-    const b = fold((y + x) * addend[0]);
-    const c = fold(this.t * addend[2]);
-    const d = fold(this.z * addend[3]);
+    const a = fold((y - x + coordinateBias) * addend.y);
+    const b = fold((y + x) * addend.x);
+    const c = fold(this.t * addend.t);
+    const d = fold(this.z * addend.z);
     this.finish(b - a + foldedBias, d - c + foldedBias, d + c, b + a);
   }
 
@@ -96,7 +104,8 @@ class Sum {
 
   addend(): Addend {
     const { x, y, z } = this;
-    return [y + x, y - x + coordinateBias, fold(fold(this.t * twiceD)), z + z];
+    const t = fold(fold(this.t * twiceD));
+    return { x: y + x, y: y - x + coordinateBias, z: z + z, t };
   }
 
   /** `point` as it was decoded: its z is 1. */

@@ -466,7 +466,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "bytes that are fetched in vain are paid for",
     file: `${agent}/updater.js`,
-    find: "return ledger.payForAir(journal.underWay, skippedBytes);",
+    find: "return this.context.ledger.payForAir(this.context.journal.underWay, skippedBytes);",
     replace: "return true;",
     sweep: ["random", "healthy", "known"],
     plan: "weeks no-ranges 1 72h 1min",
@@ -490,7 +490,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "downloads that fail are bounded",
     file: `${agent}/updater.js`,
-    find: "attempt.tries + 1 >= defaults.triesMax",
+    find: "tries >= defaults.triesMax",
     replace: "false",
     sweep: ["random", "healthy", "known"],
     plan: "weeks payload-gone 1 72h 60min",
@@ -498,7 +498,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a result that cannot be told holds up no update",
     file: `${agent}/machine.js`,
-    find: 'reportUndelivered: go("updated", "journalResult")',
+    find: 'reportUndelivered: toUpdated("journalResult")',
     replace: "reportUndelivered: reportUpdateLater",
     sweep: ["random", "healthy", "known"],
     plan: "weeks reports-500 1 72h 60min",
@@ -530,8 +530,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a trial waits for the server for an hour",
     file: `${agent}/trial.js`,
-    find: "if (leftMs <= 0)",
-    replace: "if (true)",
+    find: "if (leftMs > 0)",
+    replace: "if (false)",
     sweep: ["random", "healthy", "known"],
     plan: "weeks trial-down 1 72h 60min",
   },
@@ -565,7 +565,7 @@ export const mutants: readonly Mutant[] = [
     find: "(sequenceNumber > costs.highestBegun ? passes : passes - 1)",
     replace: "passes",
     sweep: ["random", "healthy", "known"],
-    plan: "weeks used-up 1 24h 1min",
+    plan: "weeks used-up 1 12h 1min",
   },
   {
     name: "a release without a server is shelved",

@@ -146,8 +146,15 @@ static void toReadOnly(txSlot* slot)
 		if (slot->value.array.address) {
 			txSlot* item = slot->value.array.address;
 			txIndex count = fxGetIndexSize(NULL, slot);
-			while (count--)
+			while (count--) {
+				/*
+				 * The linker of SDK 8.2 does not count these: it writes past its own memory, and the
+				 * last BigInts of all modules are not in the firmware (xslSlot.c, fxPrepareHeap).
+				 */
+				if (item->kind == XS_BIGINT_KIND)
+					hostFail("a preloaded array holds a BigInt: xsl cuts constants off");
 				toReadOnly(item++);
+			}
 		}
 		break;
 	}
