@@ -2,6 +2,7 @@
 
 import type { AgentOptions } from "../../src/agent/options.js";
 import { buildImage } from "../../src/author/esp-image.js";
+import { parseImageHeader } from "../../src/boot/image.js";
 import type { Partition } from "../../src/boot/partitions.js";
 import { firmwareFor } from "../simulator/behaviours.js";
 import { Bench } from "../simulator/bench.js";
@@ -121,6 +122,12 @@ const foreign: Partial<Record<Ending, Partial<ReleaseRequest>>> = {
   "other-class": { deviceClass: "lamp-v1" },
 };
 
+/** A developer's images may be for any chip; both are checked before to be images for one. */
+function chipOf(image: Uint8Array): number {
+  const header = parseImageHeader(image);
+  return header.ok ? header.header.chipId : deviceChipId;
+}
+
 /** The image of the release in question. */
 function offeredImage(ending: Ending, sizeBytes: number, layout: Layout): Uint8Array {
   const slotBytes = layout.partitions.find(({ label }) => label === "ota_0")?.sizeBytes ?? 0;
@@ -182,7 +189,7 @@ export function makeStage(
     trustAnchor: signer.publicKey,
     vendor,
     deviceClass,
-    chipId: deviceChipId,
+    chipId: chipOf(oldImage),
     layout,
     seed: plan.seed,
     images,

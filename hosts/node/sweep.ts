@@ -38,7 +38,7 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const totals = newTotals(fixed.length + weeks.length, options.seed);
   const nextJob = (): Job | WeeksPlan | null => {
     if (totals.failures.length >= failuresMax || Date.now() >= deadlineMs) return null;
-    const job = weeks.shift() ?? fixed.shift();
+    const job = fixed.shift() ?? weeks.shift();
     if (job !== undefined) return job;
     return totals.interrupted >= options.boots ? null : filling.next().value;
   };

@@ -33,6 +33,15 @@ function open(device: PowerCutDevice, path: string) {
 const run = (more: Partial<PowerCutTest>): Promise<PowerCutVerdict> =>
   everyPowerCut({ ...images, ...more });
 
+test("images for any chip are tested on a board with that chip", async () => {
+  for (const chipId of [2, 5, 9, 13]) {
+    const of = (version: string, fillSeed: number) =>
+      buildImage({ chipId, version, projectName: "lamp", sizeBytes: 8192, fillSeed }, nodeDigest);
+    const { ok, text } = await run({ oldImage: of("1.0", 1), newImage: of("1.1", 2) });
+    assert.ok(ok, `${chipId}: ${text}`);
+  }
+});
+
 test("keys of its own domains and all partitions of the table are the application's", async () => {
   const { partitions } = layoutFor(100_000);
   const labels = partitions.filter((one) => one.type === 1 && one.offset > 0x10000);
