@@ -242,6 +242,8 @@ export class Ledger {
       waits(entries, at, count < cutsMax ? cutTicks : shelfTicks);
     } else if (attempt.phase === phases.rejecting || reason === "brown-out") {
       this.suspect = attempt.manifestDigest;
+      // Also where it will not count: the same trial at once would end as this one.
+      waits(entries, at, strikeTicks[0]);
     } else {
       const count = raise(entries, at + setbacks);
       const isWorn = count > setbacksMax && (isInFlash || reason === "flash-failed");
