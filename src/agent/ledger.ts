@@ -128,8 +128,7 @@ export class Ledger {
     const entries = costs.entries;
     costs.spent++;
     costs.resumes = costs.airBlocks = 0;
-    // The release that set the floor may come again, after a flash by cable: above the floor, or
-    // what was begun would count as behind.
+    // Above the floor, whose own release may come again, or this would count as behind at once.
     const floor = this.context.journal.sequenceFloor;
     costs.highestBegun = Math.max(costs.highestBegun, attempt.sequenceNumber, floor + 1);
     // There is one slot: what another release has in it is written over.
