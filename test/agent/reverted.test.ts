@@ -26,7 +26,7 @@ function crashing(
   };
 }
 
-    assert.is(trials.length, 1, "a crash of its own is no loss of supply: it is not tried again");
+test("the reset that ended a trial is told, whatever resets the chip before the agent", () => {
   for (const later of ["crash", "brown-out"] as const) {
     const simulation = simulated({
       application: crashing((label, boot) => {
@@ -44,7 +44,7 @@ function crashing(
   }
 });
 
-test("an image that crashes before its agent starts is taken back where the bootloader cannot", () => {
+test("an image that crashes before its agent is taken back where the bootloader cannot", () => {
   const simulation = simulated({
     build: none,
     agent: { allowWithoutRollback: true },
