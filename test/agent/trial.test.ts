@@ -136,7 +136,7 @@ test("an error without a text, or a host that cannot log, keeps no trial from fa
   }
 });
 
-test("an image that is put back is kept although the server is silent and the journal fails", () => {
+test("an image that is put back is kept though the server is silent and the journal fails", () => {
   const second = benchRelease({ sequenceNumber: 2 });
   const bench = new Bench().settleFirst().install(second);
   // The boot record loses the confirmed image: it is staged again, and tried.
