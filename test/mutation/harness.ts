@@ -8,7 +8,7 @@ import type { WorkerAnswer, WorkerTask } from "../../hosts/node/sweep-worker.js"
 import type { PlanResult } from "../../hosts/simulator/run-plan.js";
 import type { WeeksResult } from "../../hosts/simulator/weeks.js";
 import { benchImage } from "../helpers/bench.js";
-import type { Edit, Mutant } from "./mutants.js";
+import type { Edit, Mutant } from "./mutant.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
