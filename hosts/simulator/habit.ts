@@ -51,7 +51,7 @@ export interface Habit {
   readonly keepsUp?: boolean;
   /** The server must have heard that release 2 has failed. */
   readonly isTold?: boolean;
-  /** No result may wait any more: nobody takes it. */
+  /** After a day no result may wait any more: nobody takes it. */
   readonly isDropped?: boolean;
   /** Hours of uptime after which the device must be up to date; default 24. */
   readonly recoveryHours?: number;
