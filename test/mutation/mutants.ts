@@ -97,7 +97,7 @@ export const mutants: readonly Mutant[] = [
     find: "if (facts.powerTrials >= powerTrialsMax)",
     replace: "if (false)",
     sweep: ["random", "healthy", "known"],
-    plan: "weeks trial-cut-unguarded 1 72h 60min",
+    plan: "weeks trial-cut-unguarded 1 1h 60min",
   },
   {
     name: "an unguarded trial is journalled",
