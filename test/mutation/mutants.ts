@@ -73,7 +73,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "torn entries of a failed image are erased",
     file: `${agent}/updater.js`,
-    find: "hal.boot.forget(attempt.slot);",
+    find: "context.hal.boot.forget(attempt.slot);",
     replace: "{}",
     sweep: ["weak", "fail-test", "second"],
   },
@@ -297,7 +297,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "old entry of the slot is erased",
     file: `${agent}/download.js`,
-    find: "hal.boot.forget(this.slotIndex);",
+    find: "this.context.hal.boot.forget(this.slotIndex);",
     replace: "{}",
     sweep: ["record", "healthy", "third"],
   },
