@@ -75,6 +75,7 @@ export function runPlan(plan: Plan, makeStage: MakeStage): PlanResult {
     if (fault.kind === "stick") bench.stick(fault.address, fault.mask, fault.value);
   }
   bench.checkers.mayFallBack = plan.faults.some(mayDamage);
+  bench.checkers.mayLackNetwork = stage.ending === "no-network" && plan.faults.some(mayRuin);
   bench.plan(plan.network);
   const interruptedBefore = bench.interrupted;
   const violations: Violation[] = [];

@@ -41,6 +41,8 @@ const regressions: readonly string[] = [
   "fail-test second 27 13/prefix:1 18/prefix:1 26/weak:1:32",
   // The only good image rotted, and the rejected one that ran instead was confirmed.
   "no-network second 3 rot:136484:32@18",
+  // The same after a cut: what is left to run has no network, and nobody hears that it asks.
+  "no-network fresh 1 rot:65536:32@23 24/before",
   "fail-test second 3 rot:136484:32@18",
   // The record was repaired, and a torn entry read as the active one when that was marked.
   "fail-test second 12 20/weak:1:32 24/after",
