@@ -4,7 +4,6 @@
  * one line to replay.
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { type HabitName, habitNames, habits } from "../simulator/habits.js";
@@ -12,6 +11,7 @@ import { Prng } from "../simulator/prng.js";
 import { printWeeks, type WeeksPlan, type WeeksResult } from "../simulator/weeks.js";
 import { endUsage } from "./errors.js";
 import { aligned } from "./sweep-table.js";
+import { runThreads, wholeNumber } from "./sweep-threads.js";
 
 const pollMinutes = [1, 15, 60] as const;
 
@@ -70,37 +70,22 @@ function table(results: readonly WeeksResult[]): string {
 }
 
 /** Runs the plans over all threads. */
-function run(
+async function run(
   plans: readonly WeeksPlan[],
   workers: number,
   onResult: () => void,
 ): Promise<WeeksResult[]> {
   const queue = plans.slice();
   const results: WeeksResult[] = [];
-  return new Promise((resolve, reject) => {
-    for (let i = 0; i < workers; i++) {
-      const worker = new Worker(new URL("./sweep-worker.js", import.meta.url));
-      const feed = (): void => {
-        const plan = queue.shift();
-        if (plan !== undefined) worker.postMessage(plan);
-        else void worker.terminate();
-      };
-      worker.on("error", reject);
-      worker.on("message", (result: WeeksResult) => {
-        results.push(result);
-        onResult();
-        if (results.length === plans.length) resolve(results);
-        feed();
-      });
-      feed();
-    }
-  });
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("It must be a whole number, from 1 on.");
+  await runThreads(
+    workers,
+    () => queue.shift() ?? null,
+    (answer) => {
+      if ("plan" in answer) results.push(answer);
+      onResult();
+    },
+  );
+  return results;
 }
 
 function habitNamed(text: string): HabitName {

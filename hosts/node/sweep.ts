@@ -3,16 +3,16 @@
  * table at the end. Exit code 1 when a promise was broken; each failure is one line to replay.
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import { SingleBar } from "cli-progress";
-import { Command, InvalidArgumentError } from "commander";
-import { fillingJobs, type Job, sweepJobs } from "../simulator/sweep-jobs.js";
-import type { WeeksPlan, WeeksResult } from "../simulator/weeks.js";
+import { Command } from "commander";
+import { fillingJobs, sweepJobs } from "../simulator/sweep-jobs.js";
+import type { WeeksPlan } from "../simulator/weeks.js";
 import { endUsage } from "./errors.js";
 import { renderTotals } from "./sweep-table.js";
+import { runThreads, wholeNumber } from "./sweep-threads.js";
 import { addAnswer, addWeeks, newTotals, type SweepTotals } from "./sweep-totals.js";
 import { measureWear } from "./sweep-wear.js";
-import type { WorkerAnswer } from "./sweep-worker.js";
+import type { WorkerTask } from "./sweep-worker.js";
 import { sweptWeeks } from "./weeks.js";
 
 export interface SweepOptions {
@@ -28,7 +28,7 @@ export interface SweepOptions {
 const failuresMax = 50;
 
 /** Runs a whole sweep in threads. Stops at the budget, or when all is done. */
-export function sweep(options: SweepOptions): Promise<SweepTotals> {
+export async function sweep(options: SweepOptions): Promise<SweepTotals> {
   const begun = performance.now();
   const cpu = process.cpuUsage();
   const deadlineMs = Date.now() + options.budgetMs;
@@ -36,48 +36,24 @@ export function sweep(options: SweepOptions): Promise<SweepTotals> {
   const filling = fillingJobs(options.seed);
   const weeks = sweptWeeks(options.seed);
   const totals = newTotals(fixed.length + weeks.length, options.seed);
-  const nextJob = (): Job | WeeksPlan | null => {
+  const nextTask = (): WorkerTask | WeeksPlan | null => {
     if (totals.failures.length >= failuresMax || Date.now() >= deadlineMs) return null;
-    const job = fixed.shift() ?? weeks.shift();
-    if (job !== undefined) return job;
-    return totals.interrupted >= options.boots ? null : filling.next().value;
+    const job = fixed.shift();
+    if (job !== undefined) return { job, deadlineMs };
+    const plan = weeks.shift();
+    if (plan !== undefined) return plan;
+    return totals.interrupted >= options.boots ? null : { job: filling.next().value, deadlineMs };
   };
-  return new Promise((resolve, reject) => {
-    let running = options.workers;
-    const finish = (worker: Worker): void => {
-      void worker.terminate();
-      running--;
-      if (running > 0) return;
-      totals.elapsedMs = performance.now() - begun;
-      const { user, system } = process.cpuUsage(cpu);
-      totals.cpuMs = (user + system) / 1000;
-      totals.wear = measureWear(options.seed);
-      resolve(totals);
-    };
-    for (let i = 0; i < options.workers; i++) {
-      const worker = new Worker(new URL("./sweep-worker.js", import.meta.url));
-      const feed = (): void => {
-        const job = nextJob();
-        if (job === null) finish(worker);
-        else worker.postMessage("habit" in job ? job : { job, deadlineMs });
-      };
-      worker.on("error", reject);
-      worker.on("message", (answer: WorkerAnswer | WeeksResult) => {
-        if ("plan" in answer) addWeeks(totals, answer);
-        else addAnswer(totals, answer);
-        options.onAnswer?.(totals);
-        feed();
-      });
-      feed();
-    }
+  await runThreads(options.workers, nextTask, (answer) => {
+    if ("plan" in answer) addWeeks(totals, answer);
+    else addAnswer(totals, answer);
+    options.onAnswer?.(totals);
   });
-}
-
-/** For commander; anything else is wrong usage. */
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("It must be a whole number, from 1 on.");
+  totals.elapsedMs = performance.now() - begun;
+  const { user, system } = process.cpuUsage(cpu);
+  totals.cpuMs = (user + system) / 1000;
+  totals.wear = measureWear(options.seed);
+  return totals;
 }
 
 interface Arguments {
