@@ -24,9 +24,21 @@ import { aborts, ask, installs, wired } from "../helpers/wired.js";
 
 const test = suite("esp32/aborts");
 
-test("an abort within the hook of an abort is not recorded again, so that the machine ends", () => {
+/** The hook that the host gives the platform, with `domain` as its key-value storage. */
+function abortHookOf(domain: object): AbortHook {
   let hook: AbortHook = () => {};
+  createHal({
+    keyValue: { open: () => domain },
+    onAbort: (given: AbortHook) => {
+      hook = given;
+    },
+  } as unknown as Platform);
+  return hook;
+}
+
+test("an abort within the hook of an abort is not recorded again, so that the machine ends", () => {
   let writes = 0;
+  let hook: AbortHook = () => {};
   const domain = {
     read: () => undefined,
     write: () => {
@@ -36,30 +48,19 @@ test("an abort within the hook of an abort is not recorded again, so that the ma
     },
     delete: () => {},
   };
-  createHal({
-    keyValue: { open: () => domain },
-    onAbort: (given: AbortHook) => {
-      hook = given;
-    },
-  } as unknown as Platform);
+  hook = abortHookOf(domain);
   hook("memory full", undefined);
   assert.is(writes, 1);
 });
 
 test("of the calls that fxAbort makes again and again the first one counts", () => {
-  let hook: AbortHook = () => {};
   const records: string[] = [];
   const domain = {
     read: () => undefined,
     write: (_key: string, value: Uint8Array) => records.push(Buffer.from(value).toString("latin1")),
     delete: () => {},
   };
-  createHal({
-    keyValue: { open: () => domain },
-    onAbort: (given: AbortHook) => {
-      hook = given;
-    },
-  } as unknown as Platform);
+  const hook = abortHookOf(domain);
   hook("unhandled exception", new Error("no lamp"));
   // By then the exception is gone (xsPlatform.c).
   for (let i = 0; i < 5; i++) hook("unhandled exception", undefined);

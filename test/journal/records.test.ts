@@ -9,6 +9,7 @@ import {
   digestPrefix,
   encodeRecord,
   phases,
+  type Records,
 } from "../../src/journal/records.js";
 import { limits } from "../../src/limits.js";
 import { randomBytes, randomFrom } from "../helpers/seed.js";
@@ -86,49 +87,27 @@ function encoded(write: (into: Uint8Array) => number): Uint8Array {
   return buffer.slice(0, write(buffer));
 }
 
+function kind<Name extends keyof Records>(
+  name: Name,
+  value: Records[Name],
+  leastBytes: number,
+): Kind {
+  return {
+    name,
+    value,
+    encoded: encoded((into) => encodeRecord(name, value, into)),
+    decode: (bytes, length) => decodeRecord(name, bytes, length),
+    leastBytes,
+  };
+}
+
 const kinds: readonly Kind[] = [
-  {
-    name: "attempt",
-    value: attempt,
-    encoded: encoded((into) => encodeRecord("attempt", attempt, into)),
-    decode: (bytes, length) => decodeRecord("attempt", bytes, length),
-    leastBytes: 137,
-  },
-  {
-    name: "confirmed",
-    value: confirmed,
-    encoded: encoded((into) => encodeRecord("confirmed", confirmed, into)),
-    decode: (bytes, length) => decodeRecord("confirmed", bytes, length),
-    leastBytes: 152,
-  },
-  {
-    name: "progress",
-    value: progress,
-    encoded: encoded((into) => encodeRecord("progress", progress, into)),
-    decode: (bytes, length) => decodeRecord("progress", bytes, length),
-    leastBytes: 56,
-  },
-  {
-    name: "bad",
-    value: bad,
-    encoded: encoded((into) => encodeRecord("bad", bad, into)),
-    decode: (bytes, length) => decodeRecord("bad", bytes, length),
-    leastBytes: 16,
-  },
-  {
-    name: "ledger",
-    value: ledger,
-    encoded: encoded((into) => encodeRecord("ledger", ledger, into)),
-    decode: (bytes, length) => decodeRecord("ledger", bytes, length),
-    leastBytes: 80,
-  },
-  {
-    name: "result",
-    value: result,
-    encoded: encoded((into) => encodeRecord("result", result, into)),
-    decode: (bytes, length) => decodeRecord("result", bytes, length),
-    leastBytes: 57,
-  },
+  kind("attempt", attempt, 137),
+  kind("confirmed", confirmed, 152),
+  kind("progress", progress, 56),
+  kind("bad", bad, 16),
+  kind("ledger", ledger, 80),
+  kind("result", result, 57),
 ];
 
 /** The record with `more` fields before the crc, as a newer agent would write it. */
